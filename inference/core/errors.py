@@ -1,0 +1,210 @@
+"""Errors that know their public face: code, HTTP status, outcome.
+
+Raise them anywhere; `inference.protocol.errors` turns them into a body once.
+Codes follow OpenAI's where OpenAI has one.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from inference.core.outcomes import Outcome
+
+
+class InferenceError(Exception):
+    """Base of everything a client may be told.
+
+    `message` is shown to the client as it is; `param` names the request field
+    at fault, as a path (`messages[1].content`).
+    """
+
+    code: str = "internal_error"
+    http_status: ClassVar[int] = 500
+    error_type: ClassVar[str] = "server_error"
+    outcome: ClassVar[Outcome] = Outcome.FAILED
+    retry_after_s: int | None = None
+    detail: ClassVar[str | None] = None
+
+    def __init__(
+        self, message: str, *, param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        if code is not None:
+            self.code = code
+
+
+class InvalidRequestError(InferenceError):
+    """The request cannot be honoured as it is; the client must change it."""
+
+    code = "invalid_value"
+    http_status = 400
+    error_type = "invalid_request_error"
+    outcome = Outcome.INVALID
+
+
+class UnsupportedParameterError(InvalidRequestError):
+    """A known parameter that this server or this model does not honour."""
+
+    code = "unsupported_parameter"
+
+
+class ContextLengthExceededError(InvalidRequestError):
+    """The prompt leaves no room for an answer in the model's context."""
+
+    code = "context_length_exceeded"
+
+
+class VisionNotSupportedError(InvalidRequestError):
+    """An image was sent to a model that reads text only."""
+
+    code = "vision_not_supported"
+
+
+class AuthenticationError(InferenceError):
+    """No key, or a key that is not known."""
+
+    code = "invalid_api_key"
+    http_status = 401
+    error_type = "authentication_error"
+    outcome = Outcome.REJECTED
+
+
+class ForbiddenError(InferenceError):
+    """Known, but not allowed."""
+
+    code = "forbidden"
+    http_status = 403
+    error_type = "permission_error"
+    outcome = Outcome.REJECTED
+
+
+class NotFoundError(InferenceError):
+    """No such path or object."""
+
+    code = "not_found"
+    http_status = 404
+    error_type = "invalid_request_error"
+    outcome = Outcome.INVALID
+
+
+class ModelNotFoundError(NotFoundError):
+    """The request names a model that is not served here."""
+
+    code = "model_not_found"
+
+
+class MethodNotAllowedError(InferenceError):
+    """The path exists, the method does not."""
+
+    code = "method_not_allowed"
+    http_status = 405
+    error_type = "invalid_request_error"
+    outcome = Outcome.INVALID
+
+
+class BodyTooLargeError(InferenceError):
+    """More bytes than the server takes."""
+
+    code = "request_too_large"
+    http_status = 413
+    error_type = "invalid_request_error"
+    outcome = Outcome.INVALID
+
+
+class UnsupportedMediaTypeError(InferenceError):
+    """A body that is not declared as JSON."""
+
+    code = "unsupported_media_type"
+    http_status = 415
+    error_type = "invalid_request_error"
+    outcome = Outcome.INVALID
+
+
+class QueueFullError(InferenceError):
+    """Running and waiting places are taken."""
+
+    code = "queue_full"
+    http_status = 429
+    error_type = "rate_limit_error"
+    outcome = Outcome.REJECTED
+    retry_after_s = 1
+    # The older server's words; its clients look for them.
+    detail = "Too many requests. Service is at capacity."
+
+
+class QueueTimeoutError(InferenceError):
+    """No seat came free within the queue timeout."""
+
+    code = "queue_timeout"
+    http_status = 503
+    error_type = "server_error"
+    outcome = Outcome.TIMED_OUT
+    retry_after_s = 5
+
+
+class RequestTimeoutError(InferenceError):
+    """The whole request took longer than the request timeout."""
+
+    code = "request_timeout"
+    http_status = 504
+    error_type = "server_error"
+    outcome = Outcome.TIMED_OUT
+
+
+class ModelUnavailableError(InferenceError):
+    """The model is known but cannot answer now."""
+
+    code = "model_unavailable"
+    http_status = 503
+    error_type = "server_error"
+    outcome = Outcome.FAILED
+    retry_after_s = 5
+
+
+class WorkerDiedError(InferenceError):
+    """The model's worker process ended while it held this request."""
+
+    code = "worker_died"
+    http_status = 503
+    error_type = "server_error"
+    outcome = Outcome.FAILED
+    retry_after_s = 5
+
+
+class GenerationError(InferenceError):
+    """The worker lives, but this sequence failed in it."""
+
+    code = "generation_failed"
+    http_status = 500
+    error_type = "server_error"
+    outcome = Outcome.FAILED
+
+
+class ClientTooSlowError(InferenceError):
+    """The client reads its stream more slowly than the buffer allows."""
+
+    code = "client_too_slow"
+    http_status = 503
+    error_type = "server_error"
+    outcome = Outcome.CANCELLED
+
+
+class ServerDrainingError(InferenceError):
+    """The server is shutting down and takes nothing new."""
+
+    code = "shutting_down"
+    http_status = 503
+    error_type = "server_error"
+    outcome = Outcome.REJECTED
+    retry_after_s = 5
+
+
+class ShutdownInterruptError(InferenceError):
+    """A live stream was ended because the drain timeout passed."""
+
+    code = "shutdown"
+    http_status = 503
+    error_type = "server_error"
+    outcome = Outcome.INTERRUPTED

@@ -1,0 +1,135 @@
+"""What the request path tells the rest of the house, and who may listen.
+
+`inference` knows neither tables nor charts: it publishes these frozen values to
+a `RequestObserver` and asks a `StatsSource`; `mlxsite` wires both to `metrics`.
+Times of day are Unix seconds (UTC); durations are seconds from one monotonic
+clock. A duration is `None` where the request never reached that phase.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from inference.core.outcomes import Outcome, Phase, RequestKind
+
+
+class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the record keeps of one request; published at start and at end."""
+
+    request_id: str
+    node: str
+    boot_id: str
+    started_at: float
+    finished_at: float | None = None
+    endpoint: str
+    kind: RequestKind = RequestKind.OTHER
+    stream: bool = False
+    model_requested: str = ""
+    model: str = ""
+
+    outcome: Outcome = Outcome.RUNNING
+    phase: Phase = Phase.RECEIVED
+    reason: str = ""
+    http_status: int | None = None
+    error: str = ""
+    error_param: str = ""
+    admitted: bool = False
+
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+    words: int = 0
+    characters: int = 0
+    finish_reason: str = ""
+
+    load_s: float | None = None
+    prepare_s: float | None = None
+    queue_s: float | None = None
+    prefill_s: float | None = None
+    ttft_s: float | None = None
+    decode_s: float | None = None
+    total_s: float | None = None
+    itl_mean_s: float | None = None
+    tps: float | None = None
+    decode_tps: float | None = None
+
+    params: dict[str, Any] = {}
+    client_host: str = ""
+    user_agent: str = ""
+    client_request_id: str = ""
+    key_name: str = ""
+
+
+class ServerEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened to the server or to a model, on the charts' time axis.
+
+    `kind` is one of: server_start, server_stop, model_load, model_load_failed,
+    model_unload, worker_died, worker_restart.
+    """
+
+    kind: str
+    at: float
+    node: str
+    boot_id: str
+    model: str = ""
+    detail: str = ""
+    data: dict[str, Any] = {}
+
+
+class RequestObserver(Protocol):
+    """Receives the record. Called on the event loop: must not block or raise."""
+
+    def request_started(self, record: RequestRecord) -> None:
+        """A request's body was accepted; `record.outcome` is running."""
+
+    def request_finished(self, record: RequestRecord) -> None:
+        """A request ended, whatever its end; called exactly once per start."""
+
+    def server_event(self, event: ServerEvent) -> None:
+        """Something happened to the server or a model."""
+
+
+class StatsTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """Totals over all time, restarts included; `*_tps` over the last 100 finished.
+
+    `total_requests` counts generations that got a seat and ended, and equals the
+    sum of `request_types`; `total_time_s` is processing time without queueing.
+    """
+
+    total_requests: int = 0
+    total_tokens: int = 0
+    total_time_s: float = 0.0
+    request_types: dict[str, int] = {}
+    outcomes: dict[str, int] = {}
+    error_count: int = 0
+    max_tps: float = 0.0
+    min_tps: float = 0.0
+    recent_requests: int = 0
+
+    @property
+    def avg_tps(self) -> float:
+        """Completion tokens per second of processing time; 0.0 before any."""
+        return self.total_tokens / self.total_time_s if self.total_time_s else 0.0
+
+
+class StatsSource(Protocol):
+    """Answers `/v1/queue/stats` from memory, without touching a database."""
+
+    def totals(self) -> StatsTotals:
+        """Return the totals as of now."""
+
+    def totals_by_model(self) -> dict[str, StatsTotals]:
+        """Return the same per model key."""
+
+
+class KeyChecker(Protocol):
+    """Decides whether a presented key may pass."""
+
+    @property
+    def required(self) -> bool:
+        """Whether a key is needed at all."""
+
+    def name_of(self, presented: str) -> str | None:
+        """Return the key's name, or `None` where it is not known."""

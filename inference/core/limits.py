@@ -1,0 +1,40 @@
+"""Every bound on what a request may carry, in one place.
+
+The table in `docs/limits.md` follows this file. Sizes in bytes unless the name
+says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds checked before anything is queued."""
+
+    body_bytes: int = 32 * MIB
+    parse_in_thread_bytes: int = 256 * KIB
+    json_depth: int = 64
+    messages: int = 4096
+    parts_per_message: int = 256
+    text_chars: int = 16 * MIB
+    name_chars: int = 256
+    model_name_chars: int = 512
+    url_chars: int = 24 * MIB
+    stops: int = 4
+    stop_chars: int = 512
+    temperature: float = 2.0
+    top_k: int = 1_000_000
+    max_tokens: int = 10_000_000
+    seed_abs: int = 2**63 - 1
+    header_chars: int = 512
+    error_chars: int = 2000
+    stream_buffer_bytes: int = 1 * MIB
+    websocket_message_bytes: int = 32 * MIB
+
+
+DEFAULT_LIMITS = Limits()

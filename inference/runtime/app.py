@@ -1,0 +1,81 @@
+"""The composed application, as views and consumers reach it.
+
+`mlxsite` builds one `App` per process and installs it before the port is bound.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from inference.core.events import RequestRecord
+from inference.core.limits import DEFAULT_LIMITS, Limits
+from inference.core.timing import Clock, SystemClock
+from inference.core.trace import RequestTrace, ServerIdentity
+
+if TYPE_CHECKING:
+    from inference.core.events import KeyChecker, RequestObserver, StatsSource
+    from inference.runtime.service import ModelService
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything a request handler may use, each with one owner."""
+
+    service: ModelService
+    observer: RequestObserver
+    stats: StatsSource
+    keys: KeyChecker
+    identity: ServerIdentity
+    limits: Limits = DEFAULT_LIMITS
+    clock: Clock = field(default_factory=SystemClock)
+    sse_keepalive_after_s: float = 15.0
+    allowed_hosts: tuple[str, ...] = ()
+
+    def new_trace(
+        self,
+        *,
+        endpoint: str,
+        client_host: str = "",
+        user_agent: str = "",
+        client_request_id: str = "",
+    ) -> RequestTrace:
+        """Begin the story of one request, under a new request id."""
+        record = RequestRecord(
+            request_id=f"req-{uuid.uuid4().hex}",
+            node=self.identity.node,
+            boot_id=self.identity.boot_id,
+            started_at=self.clock.wall(),
+            endpoint=endpoint,
+            client_host=client_host,
+            user_agent=user_agent,
+            client_request_id=client_request_id,
+        )
+        return RequestTrace(record=record, observer=self.observer, clock=self.clock)
+
+
+class NotInstalledError(RuntimeError):
+    """A handler ran in a process that serves no models."""
+
+
+class _Installation:
+    """Holds the process's one `App`."""
+
+    app: App | None = None
+
+
+def install_app(app: App | None) -> None:
+    """Make `app` the one that `current_app` returns; `None` takes it away."""
+    _Installation.app = app
+
+
+def current_app() -> App:
+    """Return the installed app.
+
+    Raises:
+        NotInstalledError: no server was started in this process.
+    """
+    if _Installation.app is None:
+        raise NotInstalledError("No model service runs in this process.")
+    return _Installation.app
