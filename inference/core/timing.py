@@ -25,4 +25,4 @@ class SystemClock:
 
     def wall(self) -> float:
         """Unix seconds, UTC."""
-        return time.time()  # noqa: TID251 -- this is the clock others take
+        return time.time()  # noqa: TID251 -- the clock that others take

@@ -7,14 +7,17 @@ records, one when the body was accepted and one at the end, exactly once each.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.core.errors import InferenceError
-from inference.core.events import RequestObserver, RequestRecord
 from inference.core.outcomes import Outcome, Phase
-from inference.core.requests import Delta, GenerationRequest
-from inference.core.timing import Clock
+
+if TYPE_CHECKING:
+    from inference.core.errors import InferenceError
+    from inference.core.events import RequestObserver, RequestRecord
+    from inference.core.requests import Delta, GenerationRequest
+    from inference.core.timing import Clock
 
 # What nginx answers when the client has gone; no response carries it.
 CLIENT_CLOSED_REQUEST = 499
@@ -215,5 +218,3 @@ class RequestTrace:
             tps=tps,
             **durations,
         )
-
-

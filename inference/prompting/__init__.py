@@ -1,1 +1,3 @@
+"""Messages in to prompt: content flattening, chat template, tokens."""
+
 from __future__ import annotations

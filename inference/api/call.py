@@ -1,0 +1,53 @@
+"""One HTTP request on its way through a view: owns its trace's beginning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from inference.core.errors import InferenceError
+    from inference.core.trace import RequestTrace
+    from inference.runtime.app import App
+
+# Reading leaves no row; what asks for work or changes something does.
+_UNRECORDED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(slots=True)
+class Call:
+    """What a view gets instead of the bare request; `body` once it was read."""
+
+    request: HttpRequest
+    app: App
+    trace: RequestTrace
+    body: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, request: HttpRequest, app: App, *, path: str) -> Call:
+        """Start the request's story under the endpoint's `path`."""
+        limit = app.limits.header_chars
+        trace = app.new_trace(
+            endpoint=path,
+            client_host=str(request.META.get("REMOTE_ADDR") or "")[:limit],
+            user_agent=request.headers.get("user-agent", "")[:limit],
+            client_request_id=request.headers.get("x-client-request-id", "")[:limit],
+        )
+        return cls(request=request, app=app, trace=trace)
+
+    def open(self) -> None:
+        """Publish the first record, where this request leaves a row at all."""
+        if self.request.method not in _UNRECORDED_METHODS:
+            self.trace.open()
+
+    def fail(self, error: InferenceError) -> None:
+        """End the story with an error, also one from before it was opened."""
+        self.open()
+        self.trace.fail(error)
+
+    def cancel(self) -> None:
+        """End the story: the client has gone."""
+        self.open()
+        self.trace.cancel()

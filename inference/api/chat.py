@@ -1,0 +1,67 @@
+"""POST /v1/chat/completions."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from inference.api.endpoint import endpoint
+from inference.api.replies import json_reply
+from inference.api.streaming import chat_frames, sse_reply
+from inference.protocol.chat import ignored_names, to_generation
+from inference.protocol.chunks import ChunkWriter
+from inference.protocol.responses import collect_completion, completion_id
+
+if TYPE_CHECKING:
+    from django.http.response import HttpResponseBase
+
+    from inference.api.call import Call
+    from inference.core.requests import GenerationRequest
+
+
+@endpoint("/v1/chat/completions", "POST")
+async def chat_completions(call: Call) -> HttpResponseBase:
+    """Continue a conversation, in one answer or as a stream."""
+    request = to_generation(call.body, limits=call.app.limits)
+    call.trace.describe(request)
+    return await (
+        _stream(call, request) if request.stream else _complete(call, request)
+    )
+
+
+async def _complete(call: Call, request: GenerationRequest) -> HttpResponseBase:
+    model = call.app.service.find_model(request.model)
+    async with aclosing(call.app.service.stream(request, call.trace)) as deltas:
+        body = await collect_completion(
+            deltas,
+            completion_id=completion_id(call.trace.request_id),
+            created=int(call.app.clock.wall()),
+            model=model.key,
+        )
+    return json_reply(body, headers=_headers(request))
+
+
+async def _stream(call: Call, request: GenerationRequest) -> HttpResponseBase:
+    app = call.app
+    writer = ChunkWriter(
+        completion_id=completion_id(call.trace.request_id),
+        created=int(app.clock.wall()),
+        model=app.service.find_model(request.model).key,
+        include_usage=request.include_usage,
+    )
+    frames = chat_frames(
+        app.service.stream(request, call.trace),
+        writer,
+        call.trace,
+        keepalive_after_s=app.sse_keepalive_after_s,
+    )
+    return await sse_reply(frames, headers=_headers(request))
+
+
+def _headers(request: GenerationRequest) -> dict[str, str]:
+    ignored = ignored_names(request)
+    if not ignored:
+        return {}
+    names = ",".join(quote(name, safe="[]") for name in ignored)
+    return {"x-ignored-params": names}

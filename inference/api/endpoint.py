@@ -1,0 +1,90 @@
+"""The door of every view under /v1: who may enter, and how each call ends.
+
+A view states its path and methods and returns a response or raises an
+`InferenceError`; everything else about a request happens here, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from inference.api.call import Call
+from inference.api.gate import check_caller, check_method, read_body
+from inference.api.replies import error_reply
+from inference.core.errors import InferenceError, ModelUnavailableError
+from inference.protocol.errors import public_error
+from inference.runtime.app import NotInstalledError, current_app
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+
+
+def endpoint(path: str, *methods: str) -> Callable[[View], View]:
+    """Make `view(call, **route)` answer `methods` on `path`; no methods: all.
+
+    A view that answers POST gets the parsed JSON object as `call.body`. The
+    trace is closed here, except that a streaming response closes its own.
+    """
+    allowed = (*methods, "HEAD") if "GET" in methods else methods
+
+    def decorate(view: View) -> View:
+        async def admit_and_view(call: Call, route: dict[str, Any]) -> HttpResponseBase:
+            check_method(call, allowed)
+            check_caller(call)
+            if call.request.method in methods and call.request.method == "POST":
+                await read_body(call)
+            call.open()
+            return await view(call, **route)
+
+        @csrf_exempt
+        @wraps(view)
+        async def handle(request: HttpRequest, **route: Any) -> HttpResponseBase:
+            try:
+                call = Call.begin(request, current_app(), path=path)
+            except NotInstalledError as error:
+                return error_reply(ModelUnavailableError(str(error)))
+            return await _answer(call, admit_and_view(call, route), allowed)
+
+        return handle
+
+    return decorate
+
+
+async def _answer(
+    call: Call, viewing: Awaitable[HttpResponseBase], allowed: tuple[str, ...]
+) -> HttpResponseBase:
+    """Await the view and end the trace: finished, failed or cancelled."""
+    streaming = False
+    try:
+        response = await viewing
+        streaming = response.streaming
+        if not streaming:
+            call.trace.finish()
+    except asyncio.CancelledError:
+        call.cancel()
+        raise
+    except Exception as error:  # noqa: BLE001 -- logged by `public_error`
+        response = _refuse(call, public_error(error), allowed)
+    finally:
+        if not streaming:
+            call.trace.close()
+    response["x-request-id"] = call.trace.request_id
+    return response
+
+
+def _refuse(
+    call: Call, error: InferenceError, allowed: tuple[str, ...]
+) -> HttpResponseBase:
+    call.fail(error)
+    is_method = error.http_status == 405
+    return error_reply(
+        error, headers={"Allow": ", ".join(allowed)} if is_method else None
+    )

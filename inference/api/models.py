@@ -1,0 +1,26 @@
+"""GET /v1/models and /v1/models/<id>."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference.api.endpoint import endpoint
+from inference.api.replies import json_reply
+from inference.protocol.catalog import model_body, model_list_body
+
+if TYPE_CHECKING:
+    from django.http.response import HttpResponseBase
+
+    from inference.api.call import Call
+
+
+@endpoint("/v1/models", "GET")
+async def model_list(call: Call) -> HttpResponseBase:
+    """List the models that are served here."""
+    return json_reply(model_list_body(call.app.service.cards()))
+
+
+@endpoint("/v1/models/{id}", "GET")
+async def model_detail(call: Call, model_id: str) -> HttpResponseBase:
+    """Show one model; its id may contain slashes, encoded or not."""
+    return json_reply(model_body(call.app.service.find_model(model_id)))

@@ -1,0 +1,95 @@
+"""Who may ask: the shared key, and whether a browser brings a stranger's page.
+
+Works on header mappings with lower-case names, so that HTTP and WebSocket
+handshakes are judged by the same rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.http.request import validate_host
+
+from inference.core.errors import AuthenticationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from inference.core.events import KeyChecker
+
+
+class SharedKey:
+    """One key for everybody, from the configuration; an empty one opens the door.
+
+    Keeps a digest only, and compares digests in constant time.
+    """
+
+    def __init__(self, key: str, *, name: str = "api_key") -> None:
+        self._digest = _digest(key) if key else None
+        self._name = name
+
+    @property
+    def required(self) -> bool:
+        """Whether a key is needed at all."""
+        return self._digest is not None
+
+    def name_of(self, presented: str) -> str | None:
+        """Return the key's name, or `None` where it is not known."""
+        if self._digest is None:
+            return None
+        matches = hmac.compare_digest(_digest(presented), self._digest)
+        return self._name if matches else None
+
+
+def presented_key(headers: Mapping[str, str]) -> str:
+    """Return the key a client sent as bearer token or `x-api-key`; "" for none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return headers.get("x-api-key", "").strip()
+
+
+def authorise(keys: KeyChecker, presented: str) -> str:
+    """Return the name of the key that lets the client in; "" where none is needed.
+
+    Raises:
+        AuthenticationError: a key is needed and this is none.
+    """
+    name = keys.name_of(presented) if presented else None
+    if name is not None or not keys.required:
+        return name or ""
+    if not presented:
+        raise AuthenticationError(
+            "You didn't provide an API key. Send it in an Authorization header "
+            "using Bearer auth (Authorization: Bearer YOUR_KEY) or as x-api-key."
+        )
+    raise AuthenticationError("Incorrect API key provided.")
+
+
+def is_foreign(headers: Mapping[str, str], *, allowed_hosts: Sequence[str]) -> bool:
+    """Whether a browser sent this on behalf of another site's page.
+
+    Programs send neither `Origin` nor `Sec-Fetch-Site` and pass. An origin
+    passes if it is the server's own or its host is an allowed one by name.
+    """
+    origin = headers.get("origin", "")
+    if not origin:
+        return headers.get("sec-fetch-site", "") == "cross-site"
+    try:
+        parts = urlsplit(origin.lower())
+        hostname = parts.hostname or ""
+    except ValueError:
+        return True
+    if not hostname:
+        return True
+    if parts.netloc == headers.get("host", "").lower():
+        return False
+    named = [host for host in allowed_hosts if host != "*"]
+    return not validate_host(f"[{hostname}]" if ":" in hostname else hostname, named)
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,52 @@
+"""The server's settings as one frozen value; the only reader of Django settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """How one server runs. Times in seconds; `request_timeout_s=None` is no limit."""
+
+    model: str
+    model_type: str
+    max_concurrency: int
+    queue_size: int
+    queue_timeout_s: float
+    request_timeout_s: float | None
+    host: str
+    port: int
+    default_max_tokens: int
+    any_model_name: bool
+    sse_keepalive_after_s: float
+    drain_timeout_s: float
+    api_key: str
+    allow_no_auth: bool
+    node_name: str
+    data_dir: Path
+
+    @classmethod
+    def from_settings(cls) -> ServerConfig:
+        """Read the settings as they are now."""
+        return cls(
+            model=settings.MLX_MODEL,
+            model_type=settings.MLX_MODEL_TYPE,
+            max_concurrency=settings.MLX_MAX_CONCURRENCY,
+            queue_size=settings.MLX_QUEUE_SIZE,
+            queue_timeout_s=settings.MLX_QUEUE_TIMEOUT_S,
+            request_timeout_s=settings.MLX_REQUEST_TIMEOUT_S or None,
+            host=settings.MLX_HOST,
+            port=settings.MLX_PORT,
+            default_max_tokens=settings.MLX_DEFAULT_MAX_TOKENS,
+            any_model_name=settings.MLX_ANY_MODEL_NAME,
+            sse_keepalive_after_s=settings.MLX_SSE_KEEPALIVE_AFTER_S,
+            drain_timeout_s=settings.MLX_DRAIN_TIMEOUT_S,
+            api_key=settings.MLX_API_KEY,
+            allow_no_auth=settings.MLX_ALLOW_NO_AUTH,
+            node_name=settings.MLX_NODE_NAME,
+            data_dir=Path(settings.MLX_DATA_DIR),
+        )

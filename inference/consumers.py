@@ -1,0 +1,236 @@
+"""Chat over a WebSocket at /ws/chat: owns one connection's messages.
+
+A client sends chat requests as JSON messages and reads the chunks of the
+answer, each a message of its own; `{"type": "cancel"}` stops it. Channels
+awaits every handler, so a generation runs in a task: otherwise neither "cancel"
+nor the disconnect would be read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from inference.auth import authorise, is_foreign, presented_key
+from inference.core.errors import (
+    AuthenticationError,
+    InferenceError,
+    InvalidRequestError,
+    ServerDrainingError,
+)
+from inference.protocol.chat import to_generation
+from inference.protocol.chunks import ChunkWriter
+from inference.protocol.errors import error_object, public_error
+from inference.protocol.json_body import read_object
+from inference.protocol.responses import completion_id
+from inference.runtime.app import App, current_app
+
+if TYPE_CHECKING:
+    from inference.core.trace import RequestTrace
+
+ENDPOINT = "/ws/chat"
+FOREIGN_ORIGIN = 4403
+UNAUTHORISED = 4401
+UNSUPPORTED_DATA = 1003
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A running answer: its story and the task that writes it."""
+
+    trace: RequestTrace
+    task: asyncio.Task[None]
+
+    async def cancel(self, reason: str) -> None:
+        """Stop it and wait until its seat is free."""
+        self.trace.cancel(reason)
+        self.task.cancel()
+        await asyncio.wait((self.task,))
+
+
+class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """One client's connection: at most one generation at a time."""
+
+    app: App
+    headers: dict[str, str]
+    key_name: str | None = None
+    generation: Generation | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the connection; whatever ends it, no generation outlives it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self.generation is not None:
+                await self.generation.cancel("client_disconnected")
+
+    async def connect(self) -> None:
+        """Accept the handshake, unless a foreign page asks for it."""
+        self.app = current_app()
+        self.headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in self.scope["headers"]
+        }
+        if is_foreign(self.headers, allowed_hosts=self.app.allowed_hosts):
+            await self.close(FOREIGN_ORIGIN)
+            return
+        presented = presented_key(self.headers)
+        if presented or not self.app.keys.required:
+            self._authorise_quietly(presented)
+        await self.accept()
+
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None
+    ) -> None:
+        """Read one message and do what its type says."""
+        if text_data is None:
+            error = InvalidRequestError("Binary messages are not read here.")
+            await self._refuse(error)
+            await self.close(UNSUPPORTED_DATA)
+            return
+        try:
+            message = await self._read(text_data)
+            await self._dispatch_message(message)
+        except InferenceError as error:
+            await self._refuse(error)
+            if isinstance(error, AuthenticationError):
+                await self.close(UNAUTHORISED)
+
+    async def _read(self, text: str) -> dict[str, Any]:
+        limit_bytes = self.app.limits.websocket_message_bytes
+        raw = text.encode("utf-8", "surrogatepass")
+        if len(raw) > limit_bytes:
+            raise InvalidRequestError(
+                f"The message is larger than {limit_bytes} bytes.",
+                code="message_too_large",
+            )
+        return await read_object(raw, limits=self.app.limits)
+
+    async def _dispatch_message(self, message: dict[str, Any]) -> None:
+        kind = message.pop("type", "chat")
+        if kind == "auth":
+            self._authorise(message.get("api_key"))
+        elif self.key_name is None:
+            self._authorise("")
+        elif kind == "cancel":
+            await self._cancel()
+        elif kind == "chat":
+            self._begin(message)
+        else:
+            raise InvalidRequestError(
+                "Unknown message type. Supported are: 'auth', 'chat', 'cancel'.",
+                param="type",
+            )
+
+    def _authorise(self, presented: object) -> None:
+        if not isinstance(presented, str):
+            raise InvalidRequestError("Expected a string.", param="api_key")
+        self.key_name = authorise(self.app.keys, presented)
+
+    def _authorise_quietly(self, presented: str) -> None:
+        try:
+            self._authorise(presented)
+        except AuthenticationError:
+            # The handshake cannot carry an error; the first message will.
+            self.key_name = None
+
+    async def _cancel(self) -> None:
+        """Stop what runs. Nothing running is no error: it may just have ended."""
+        generation = self.generation
+        if generation is None:
+            return
+        await generation.cancel("cancelled_by_client")
+        self.generation = None
+        await self._send_end("cancelled", generation.trace)
+
+    def _begin(self, body: dict[str, Any]) -> None:
+        if self.app.service.is_draining:
+            raise ServerDrainingError("The server is shutting down.")
+        if self.generation is not None:
+            raise InvalidRequestError(
+                "An answer is being generated on this connection. "
+                "Wait for its end or cancel it.",
+                code="generation_in_progress",
+            )
+        trace = self._new_trace()
+        task = asyncio.create_task(self._generate(body, trace))
+        # A task cancelled before its first step never reaches its own `finally`.
+        task.add_done_callback(lambda _: trace.close())
+        self.generation = Generation(trace, task)
+
+    async def _generate(self, body: dict[str, Any], trace: RequestTrace) -> None:
+        """Write one answer and its end; the trace ends before the client reads so."""
+        try:
+            await self._stream(body, trace)
+            trace.finish()
+        except asyncio.CancelledError:
+            trace.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 -- logged by `public_error`
+            public = public_error(error)
+            trace.fail(public)
+            self._settle(trace)
+            await self._send_error(public, trace)
+        else:
+            self._settle(trace)
+            await self._send_end("done", trace)
+
+    async def _stream(self, body: dict[str, Any], trace: RequestTrace) -> None:
+        app = self.app
+        request = to_generation({**body, "stream": True}, limits=app.limits)
+        trace.describe(request)
+        writer = ChunkWriter(
+            completion_id=completion_id(trace.request_id),
+            created=int(app.clock.wall()),
+            model=app.service.find_model(request.model).key,
+            include_usage=request.include_usage,
+        )
+        async with aclosing(app.service.stream(request, trace)) as deltas:
+            async for delta in deltas:
+                for chunk in writer.chunks(delta):
+                    await self.send(chunk.decode())
+        for chunk in writer.ending():
+            await self.send(chunk.decode())
+
+    def _settle(self, trace: RequestTrace) -> None:
+        trace.close()
+        self.generation = None
+
+    async def _refuse(self, error: InferenceError) -> None:
+        trace = self._new_trace()
+        trace.fail(error)
+        trace.close()
+        await self._send_error(error, trace)
+
+    def _new_trace(self) -> RequestTrace:
+        limit = self.app.limits.header_chars
+        client = self.scope.get("client") or ("",)
+        trace = self.app.new_trace(
+            endpoint=ENDPOINT,
+            client_host=str(client[0])[:limit],
+            user_agent=self.headers.get("user-agent", "")[:limit],
+            client_request_id=self.headers.get("x-client-request-id", "")[:limit],
+        )
+        trace.open()
+        trace.authorised(self.key_name or "")
+        return trace
+
+    async def _send_error(self, error: InferenceError, trace: RequestTrace) -> None:
+        await self._send_object(
+            {
+                "type": "error",
+                "error": error_object(error),
+                "request_id": trace.request_id,
+            }
+        )
+
+    async def _send_end(self, kind: str, trace: RequestTrace) -> None:
+        await self._send_object({"type": kind, "request_id": trace.request_id})
+
+    async def _send_object(self, value: dict[str, Any]) -> None:
+        await self.send(msgspec.json.encode(value).decode())

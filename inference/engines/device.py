@@ -1,0 +1,67 @@
+"""What this worker computes on, and how much memory it may keep."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from pathlib import Path
+
+import mlx.core as mx
+from mlx import nn
+
+GIB = 1024**3
+_PACKAGES = ("mlx", "mlx-lm", "mlx-vlm", "transformers")
+
+
+def is_cpu() -> bool:
+    """Whether arrays are computed on the CPU."""
+    return bool(mx.default_device() == mx.cpu)
+
+
+def device_name() -> str:
+    """Return `cpu`, `metal` or `cuda`."""
+    if is_cpu():
+        return "cpu"
+    return "metal" if mx.metal.is_available() else "cuda"
+
+
+def blas_name() -> str:
+    """Return which BLAS serves CPU matmul: `openblas`, `accelerate` or `reference`."""
+    if platform.system() == "Darwin":
+        return "accelerate"
+    maps = Path("/proc/self/maps")
+    if maps.exists() and "openblas" in maps.read_text():
+        return "openblas"
+    return "reference"
+
+
+def versions() -> dict[str, str]:
+    """Return the installed versions of the engine's packages."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def settle_dtype(model: nn.Module) -> None:
+    """Turn floating weights into float32 on CPU, where nothing else is fast.
+
+    Reference BLAS serves float16 at a hundredth of float32's speed; see
+    `docs/architecture.md`.
+    """
+    if is_cpu():
+        model.set_dtype(mx.float32)
+        mx.eval(model.parameters())
+
+
+def limit_memory(weight_bytes: int) -> None:
+    """Keep wired and cached memory near what one worker needs (GPU only)."""
+    if is_cpu():
+        return
+    recommended = mx.device_info().get("max_recommended_working_set_size")
+    if recommended is not None:
+        mx.set_wired_limit(min(int(recommended), int(weight_bytes * 1.2) + 2 * GIB))
+    mx.set_cache_limit(2 * GIB)

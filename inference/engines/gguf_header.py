@@ -1,0 +1,186 @@
+"""Reads a GGUF file's header, believing none of its numbers.
+
+Layout (GGUF 2 and 3, little-endian): magic, version, counts; metadata as
+key, type, value; per tensor its name, shape, type and offset; then the data.
+Every size is held against what the file can contain before it is used.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAGIC = b"GGUF"
+VERSIONS = (2, 3)
+STRING, ARRAY = 8, 9
+# Number types of the metadata, as `struct` knows them.
+NUMBERS = {
+    0: "<B",
+    1: "<b",
+    2: "<H",
+    3: "<h",
+    4: "<I",
+    5: "<i",
+    6: "<f",
+    7: "<?",
+    10: "<Q",
+    11: "<q",
+    12: "<d",
+}
+# Tensor types that MLX keeps as they are: name, values per block, bytes per block.
+TENSOR_TYPES = {
+    0: ("F32", 1, 4),
+    1: ("F16", 1, 2),
+    2: ("Q4_0", 32, 18),
+    3: ("Q4_1", 32, 20),
+    8: ("Q8_0", 32, 34),
+}
+OTHER_TENSOR_TYPES = {
+    6: "Q5_0",
+    7: "Q5_1",
+    10: "Q2_K",
+    11: "Q3_K",
+    12: "Q4_K",
+    13: "Q5_K",
+    14: "Q6_K",
+    15: "Q8_K",
+    30: "BF16",
+}
+MAX_DIMENSIONS = 4
+DEFAULT_ALIGNMENT = 32
+# A key, a type and a value, or a tensor's description, take at least this much.
+SMALLEST_ENTRY_BYTES = 8
+
+
+class GGUFError(ValueError):
+    """The file is damaged, or of a kind that is not imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class GGUFHeader:
+    """What a file says about itself: metadata, and its tensors' names and types."""
+
+    metadata: dict[str, Any]
+    tensors: dict[str, str]
+
+
+def read_header(path: Path) -> GGUFHeader:
+    """Read and check the header of `path`.
+
+    Raises:
+        GGUFError: the file is no sound GGUF file of a known version.
+    """
+    with path.open("rb") as file:
+        return _HeaderReader(file, path.stat().st_size).read()
+
+
+class _HeaderReader:
+    """One pass over an open file of `size_bytes`."""
+
+    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
+        self._file = file
+        self._size_bytes = size_bytes
+
+    def read(self) -> GGUFHeader:
+        if self._bytes(4) != MAGIC:
+            raise GGUFError("not a GGUF file")
+        version = self._number("<I")
+        if version not in VERSIONS:
+            raise GGUFError(f"GGUF version {version} is not one of {VERSIONS}")
+        tensor_count = self._count(SMALLEST_ENTRY_BYTES)
+        entry_count = self._count(SMALLEST_ENTRY_BYTES)
+        metadata = dict(self._entry() for _ in range(entry_count))
+        tensors = [self._tensor() for _ in range(tensor_count)]
+        self._check_extents(tensors, metadata)
+        names = {tensor.name: tensor.type_name for tensor in tensors}
+        if len(names) != tensor_count:
+            raise GGUFError("two tensors have the same name")
+        return GGUFHeader(metadata=metadata, tensors=names)
+
+    def _entry(self) -> tuple[str, Any]:
+        key = self._string()
+        return key, self._value(self._number("<I"))
+
+    def _value(self, kind: int) -> Any:
+        if kind == STRING:
+            return self._string()
+        if kind == ARRAY:
+            return self._array()
+        return self._number(self._format(kind))
+
+    def _array(self) -> list[Any]:
+        kind = self._number("<I")
+        if kind == STRING:
+            return [self._string() for _ in range(self._count(8))]
+        layout = self._format(kind)
+        count = self._count(struct.calcsize(layout))
+        many = f"<{count}{layout[1:]}"
+        return list(struct.unpack(many, self._bytes(struct.calcsize(many))))
+
+    def _tensor(self) -> _Tensor:
+        name = self._string()
+        dimensions = self._number("<I")
+        if not 1 <= dimensions <= MAX_DIMENSIONS:
+            raise GGUFError(f"tensor {name} has {dimensions} dimensions")
+        shape = [self._number("<Q") for _ in range(dimensions)]
+        kind, offset = self._number("<I"), self._number("<Q")
+        if kind not in TENSOR_TYPES:
+            known = ", ".join(type_name for type_name, _, _ in TENSOR_TYPES.values())
+            found = OTHER_TENSOR_TYPES.get(kind, f"type {kind}")
+            raise GGUFError(f"tensor {name} is {found}; imported are {known}")
+        type_name, block_values, block_bytes = TENSOR_TYPES[kind]
+        if shape[0] % block_values:
+            raise GGUFError(f"tensor {name}: rows of {shape[0]} are no whole blocks")
+        size_bytes = math.prod(shape) // block_values * block_bytes
+        return _Tensor(name, type_name, offset, size_bytes)
+
+    def _check_extents(self, tensors: list[_Tensor], metadata: dict[str, Any]) -> None:
+        alignment = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
+        if not isinstance(alignment, int) or alignment < 1:
+            raise GGUFError(f"an alignment of {alignment!r} makes no sense")
+        data_start = math.ceil(self._file.tell() / alignment) * alignment
+        room = self._size_bytes - data_start
+        for tensor in tensors:
+            if tensor.offset + tensor.size_bytes > room:
+                raise GGUFError(f"tensor {tensor.name} reaches past the file's end")
+
+    def _format(self, kind: int) -> str:
+        if kind not in NUMBERS:
+            raise GGUFError(f"a metadata value of type {kind} is not known")
+        return NUMBERS[kind]
+
+    def _string(self) -> str:
+        raw = self._bytes(self._count(1))
+        try:
+            return raw.decode()
+        except UnicodeDecodeError as error:
+            raise GGUFError("a text in the header is not UTF-8") from error
+
+    def _count(self, item_bytes: int) -> int:
+        """Read a count of items that each take at least `item_bytes`."""
+        count: int = self._number("<Q")
+        if count * item_bytes > self._size_bytes - self._file.tell():
+            raise GGUFError(f"the header announces {count} items; the file is smaller")
+        return count
+
+    def _number(self, layout: str) -> Any:
+        return struct.unpack(layout, self._bytes(struct.calcsize(layout)))[0]
+
+    def _bytes(self, count: int) -> bytes:
+        raw = self._file.read(count)
+        if len(raw) != count:
+            raise GGUFError("the file ends within its header")
+        return raw
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    name: str
+    type_name: str
+    offset: int
+    size_bytes: int

@@ -1,0 +1,193 @@
+"""The MLX thread: the only one that touches arrays. Owns batch and prefill."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import mlx.core as mx
+
+from inference.core.frames import CancelSequence, Generate, Heartbeat
+from inference.core.outcomes import FinishReason
+from inference.engines.batch import DecodeBatch
+from inference.engines.device import is_cpu
+from inference.engines.prefill import ChunkBudget, PrefillError, PrefillQueue
+from inference.engines.sender import SequenceText
+from inference.engines.sequences import Emission, Sequence
+
+if TYPE_CHECKING:
+    from inference.engines.prompts import PromptDesk
+    from inference.engines.sender import Sender
+    from inference.engines.text import TextModel
+
+logger = logging.getLogger(__name__)
+
+BEAT_WHILE_WORKING_S = 0.5
+BEAT_WHILE_IDLE_S = 1.0
+CANCELLED = "cancelled"
+FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StopHit:
+    """The sender met a stop string: the sequence may leave the batch."""
+
+    sequence_id: int
+
+
+Message = Generate | CancelSequence | StopHit
+
+
+class EngineLoop:
+    """Continuous batching over one model; `run` never returns while it serves."""
+
+    def __init__(
+        self, text: TextModel, sender: Sender, desk: PromptDesk, *, max_rows: int
+    ) -> None:
+        self._text = text
+        self._sender = sender
+        self._desk = desk
+        self._max_rows = max_rows
+        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._sequences: dict[int, Sequence] = {}
+        self._batch = DecodeBatch(text.model)
+        self._prefill = PrefillQueue(
+            text.model,
+            is_batchable=text.is_batchable,
+            budget=ChunkBudget(first=256 if is_cpu() else 1024),
+        )
+        self._last_beat = 0.0
+
+    def post(self, message: Message) -> None:
+        """Leave a message for the MLX thread; any thread may."""
+        self._inbox.put(message)
+
+    def run(self) -> None:
+        """Serve until the process ends."""
+        while True:
+            self._read_inbox()
+            self._begin_prefill()
+            self._advance_prefill()
+            self._advance_batch()
+            self._beat()
+
+    # --- inbox
+
+    def _read_inbox(self) -> None:
+        if not self._sequences:
+            try:
+                self._handle(self._inbox.get(timeout=BEAT_WHILE_IDLE_S))
+            except queue.Empty:
+                return
+        while not self._inbox.empty():
+            self._handle(self._inbox.get())
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Generate():
+                self._open(message)
+            case CancelSequence():
+                self._remove(message.sequence_id, CANCELLED)
+            case StopHit():
+                # The sender has told the web already; only the row is left.
+                self._remove(message.sequence_id, "")
+
+    def _open(self, command: Generate) -> None:
+        spec = command.sampling
+        prompt = self._desk.take(command.prompt_id)
+        text = SequenceText(self._text.tokenizer.detokenizer, spec.stop)
+        self._sender.open_text(command.sequence_id, text)
+        if prompt is None:
+            message = "The prepared prompt is no longer there."
+            self._sender.send([Emission(command.sequence_id, None, FAILED, message)])
+            return
+        sequence = Sequence.of(command.sequence_id, prompt, spec)
+        self._sequences[command.sequence_id] = sequence
+        self._prefill.append(sequence)
+
+    def _remove(self, sequence_id: int, finish: str) -> None:
+        sequence = self._sequences.pop(sequence_id, None)
+        if sequence is None:
+            return
+        sequence.has_left = True
+        self._prefill.remove(sequence)
+        self._batch.leave({sequence})
+        if finish:
+            self._sender.send([Emission(sequence_id, None, finish)])
+
+    # --- work
+
+    def _begin_prefill(self) -> None:
+        self._prefill.form_groups(
+            self._max_rows - len(self._batch) - self._prefill.rows
+        )
+
+    def _advance_prefill(self) -> None:
+        try:
+            group = self._prefill.advance()
+            if group is not None:
+                self._batch.join(group)
+        except PrefillError as error:
+            logger.exception("Prefill failed")
+            self._fail(error.group.sequences, error)
+
+    def _advance_batch(self) -> None:
+        try:
+            emitted = self._batch.step()
+        except Exception as error:
+            logger.exception("A decode step failed")
+            self._fail(self._batch.clear(), error)
+            return
+        if emitted:
+            self._emit(emitted)
+
+    def _emit(self, emitted: list[tuple[Sequence, int]]) -> None:
+        emissions = []
+        gone = set()
+        for sequence, token in emitted:
+            finish = self._finish_of(sequence, token)
+            emissions.append(Emission(sequence.sequence_id, token, finish))
+            if finish:
+                gone.add(sequence)
+                sequence.has_left = True
+                self._sequences.pop(sequence.sequence_id, None)
+        self._sender.send(emissions)
+        if gone:
+            self._batch.leave(gone)
+
+    def _finish_of(self, sequence: Sequence, token: int) -> str:
+        sequence.generated += 1
+        if token in self._text.eos_ids:
+            return FinishReason.STOP
+        if sequence.generated >= sequence.max_tokens:
+            return FinishReason.LENGTH
+        return ""
+
+    def _fail(self, sequences: list[Sequence], error: Exception) -> None:
+        for sequence in sequences:
+            if sequence.has_left:
+                continue
+            sequence.has_left = True
+            self._sequences.pop(sequence.sequence_id, None)
+            self._sender.send(
+                [Emission(sequence.sequence_id, None, FAILED, str(error)[:500])]
+            )
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now - self._last_beat < BEAT_WHILE_WORKING_S:
+            return
+        self._last_beat = now
+        self._sender.send(
+            Heartbeat(
+                rows=len(self._batch),
+                waiting=len(self._prefill),
+                active_bytes=mx.get_active_memory(),
+                cache_bytes=mx.get_cache_memory(),
+                peak_bytes=mx.get_peak_memory(),
+                steps=self._batch.steps,
+            )
+        )

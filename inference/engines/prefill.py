@@ -1,0 +1,183 @@
+"""Prompts on their way into the batch, in chunks short enough to interleave.
+
+Prompts of similar length are prefilled together. Between two chunks the loop
+decodes a step and reads its inbox, so neither a cancel nor another row's next
+token waits longer than one chunk.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+from mlx_lm.models.cache import make_prompt_cache
+
+if TYPE_CHECKING:
+    from inference.engines.sequences import Sequence
+
+ROWS_PER_GROUP = 8
+# Rows may be padded to at most this many times their length, plus a little.
+PADDING_RATIO = 2
+PADDING_SLACK = 32
+
+
+class ChunkBudget:
+    """How many prompt tokens fit into one chunk, learned from past chunks."""
+
+    def __init__(
+        self, *, target_s: float = 0.25, first: int = 256, most: int = 2048
+    ) -> None:
+        self._target_s = target_s
+        self._most = most
+        self._tokens_per_s: float | None = None
+        self.tokens = first
+
+    def learn(self, tokens: int, seconds: float) -> None:
+        """Take the time that a chunk of `tokens` tokens took."""
+        if seconds <= 0 or tokens < 8:
+            return
+        rate = tokens / seconds
+        known = self._tokens_per_s
+        self._tokens_per_s = rate if known is None else 0.5 * known + 0.5 * rate
+        fitting = int(self._tokens_per_s * self._target_s)
+        self.tokens = max(32, min(self._most, fitting))
+
+
+class PrefillGroup:
+    """Sequences whose prompts run through the model together, last token apart."""
+
+    def __init__(self, model: Any, sequences: list[Sequence]) -> None:
+        self.sequences = sequences
+        self._model = model
+        self._done = 0
+        self._lengths = [len(s.prompt) - 1 for s in sequences]
+        self._columns = max(self._lengths)
+        caches = [make_prompt_cache(model) for _ in sequences]
+        self.cache = caches[0] if len(caches) == 1 else merge_caches(caches)
+        self._pad_right()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all prompts but their last tokens are in the cache."""
+        return self._done >= self._columns
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether every sequence has left meanwhile."""
+        return all(s.has_left for s in self.sequences)
+
+    def advance(self, budget: ChunkBudget) -> None:
+        """Run the next chunk through the model and wait for it."""
+        if not self.is_done:
+            began = time.monotonic()
+            width = max(1, budget.tokens // len(self.sequences))
+            end = min(self._done + width, self._columns)
+            self._model(self._tokens[:, self._done : end], cache=self.cache)
+            mx.eval([c.state for c in self.cache])
+            budget.learn(
+                (end - self._done) * len(self.sequences), time.monotonic() - began
+            )
+            self._done = end
+        if self.is_done:
+            self._unpad()
+
+    def _pad_right(self) -> None:
+        rows = [s.prompt[:-1] for s in self.sequences]
+        padding = [self._columns - length for length in self._lengths]
+        self._is_padded = any(padding)
+        if self._is_padded:
+            rows = [row + [0] * pad for row, pad in zip(rows, padding, strict=True)]
+            for cache in self.cache:
+                cache.prepare(lengths=self._lengths, right_padding=padding)
+        self._tokens = mx.array(rows, dtype=mx.int32)
+
+    def _unpad(self) -> None:
+        if self._is_padded:
+            for cache in self.cache:
+                cache.finalize()
+            mx.eval([c.state for c in self.cache])
+        mx.clear_cache()
+
+
+class PrefillQueue:
+    """Sequences waiting for, or in, prefill; groups take turns chunk by chunk."""
+
+    def __init__(self, model: Any, *, is_batchable: bool, budget: ChunkBudget) -> None:
+        self._model = model
+        self._rows_per_group = ROWS_PER_GROUP if is_batchable else 1
+        self._budget = budget
+        self._waiting: deque[Sequence] = deque()
+        self._groups: deque[PrefillGroup] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting) + self.rows
+
+    @property
+    def rows(self) -> int:
+        """Sequences whose prefill has begun."""
+        return sum(len(group.sequences) for group in self._groups)
+
+    def append(self, sequence: Sequence) -> None:
+        """Let a sequence wait for its prefill."""
+        self._waiting.append(sequence)
+
+    def remove(self, sequence: Sequence) -> None:
+        """Forget a sequence that has left; a begun chunk is not taken back."""
+        if sequence in self._waiting:
+            self._waiting.remove(sequence)
+
+    def take_all(self) -> list[Sequence]:
+        """Empty the queue and return what was in it."""
+        found = [*self._waiting, *(s for g in self._groups for s in g.sequences)]
+        self._waiting.clear()
+        self._groups.clear()
+        return found
+
+    def form_groups(self, free_rows: int) -> None:
+        """Begin prefill for as many waiting sequences as rows are free."""
+        while self._waiting and free_rows > 0:
+            members = self._next_members(min(free_rows, self._rows_per_group))
+            free_rows -= len(members)
+            self._groups.append(PrefillGroup(self._model, members))
+
+    def advance(self) -> PrefillGroup | None:
+        """Run one chunk of the group whose turn it is; return it once it is done."""
+        self._groups = deque(g for g in self._groups if not g.is_abandoned)
+        if not self._groups:
+            return None
+        group = self._groups.popleft()
+        try:
+            group.advance(self._budget)
+        except Exception as error:
+            raise PrefillError(group, error) from error
+        if group.is_done:
+            return group
+        self._groups.append(group)
+        return None
+
+    def _next_members(self, most: int) -> list[Sequence]:
+        """Return the first in line and those right behind it that pad little."""
+        members = [self._waiting.popleft()]
+        shortest = longest = len(members[0].prompt)
+        while self._waiting and len(members) < most:
+            length = len(self._waiting[0].prompt)
+            shortest, longest = min(shortest, length), max(longest, length)
+            if longest > PADDING_RATIO * shortest + PADDING_SLACK:
+                break
+            members.append(self._waiting.popleft())
+        return members
+
+
+class PrefillError(RuntimeError):
+    """The model failed on one group; the others are untouched."""
+
+    def __init__(self, group: PrefillGroup, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.group = group
+
+
+def merge_caches(caches: list[list[Any]]) -> list[Any]:
+    """Return one batch cache per layer from one cache list per sequence."""
+    return [layer[0].merge(list(layer)) for layer in zip(*caches, strict=True)]

@@ -1,0 +1,149 @@
+"""One sampler for all rows of a batch: arrays in, one token per row out.
+
+Temperature scales first, then top-k, min-p and top-p keep the likely tokens,
+then one uniform number per row picks from what is left (inverse of the
+cumulative distribution). The uniform numbers come from one random stream per
+row, so a seed gives the same text whatever else is in the batch. Nothing here
+reads an array back: the result stays lazy.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import mlx.core as mx
+
+if TYPE_CHECKING:
+    from inference.core.requests import SamplingSpec
+
+# Twenty halvings of a span of 24 nats find top-p's cut to within 2.3e-5 nats.
+_BISECTIONS = 20
+_SPAN_NATS = 24.0
+# Just below one in float32, so that a draw never passes the end of the row.
+_DRAW_MAX = 1.0 - 2.0**-22
+
+
+@dataclass(slots=True)
+class RowSampler:
+    """How one row samples: its settings and its own random stream."""
+
+    spec: SamplingSpec
+    stream: random.Random
+
+    @classmethod
+    def of(cls, spec: SamplingSpec) -> RowSampler:
+        """Return a sampler for `spec`; without a seed the stream is fresh."""
+        return cls(spec=spec, stream=random.Random(spec.seed))  # noqa: S311 -- no secret
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the row takes the likeliest token."""
+        return self.spec.temperature == 0.0
+
+    def draw(self) -> float:
+        """Return the next number of the row's stream, in [0, 1)."""
+        return min(self.stream.random(), _DRAW_MAX)
+
+
+class BatchSampler:
+    """Samples for a fixed list of rows; rebuilt when rows join or leave."""
+
+    def __init__(self, rows: list[RowSampler]) -> None:
+        self._greedy = [i for i, row in enumerate(rows) if row.is_greedy]
+        self._drawn = [i for i, row in enumerate(rows) if not row.is_greedy]
+        self._rows = [rows[i] for i in self._drawn]
+        self._filters = _filters_for([row.spec for row in self._rows])
+        if self._rows:
+            temperatures = [row.spec.temperature for row in self._rows]
+            self._inverse_temperature = mx.array([[1.0 / t] for t in temperatures])
+        if self._greedy and self._drawn:
+            order = self._greedy + self._drawn
+            positions = sorted(range(len(order)), key=order.__getitem__)
+            self._restore = mx.array(positions)
+
+    def __call__(self, logits: mx.array) -> mx.array:
+        """Return one token id per row of `logits` (rows, vocabulary), lazily."""
+        if not self._drawn:
+            return mx.argmax(logits, axis=-1)
+        if not self._greedy:
+            return self._draw_from(logits)
+        greedy = mx.argmax(logits[mx.array(self._greedy)], axis=-1)
+        drawn = self._draw_from(logits[mx.array(self._drawn)])
+        return mx.concatenate([greedy, drawn])[self._restore]
+
+    def _draw_from(self, logits: mx.array) -> mx.array:
+        scaled = logits.astype(mx.float32) * self._inverse_temperature
+        weights = mx.exp(scaled - mx.max(scaled, axis=-1, keepdims=True))
+        for keep in self._filters:
+            weights = keep(weights)
+        cumulative = mx.cumsum(weights, axis=-1)
+        draws = mx.array([[row.draw()] for row in self._rows])
+        target = cumulative[:, -1:] * draws
+        picked = mx.sum(cumulative <= target, axis=-1)
+        return mx.minimum(picked, logits.shape[-1] - 1).astype(mx.uint32)
+
+
+Filter = Callable[[mx.array], mx.array]
+
+
+def _filters_for(specs: list[SamplingSpec]) -> list[Filter]:
+    """Return the filters that at least one row needs, in order."""
+    filters: list[Filter] = []
+    if any(spec.top_k > 0 for spec in specs):
+        filters.append(_top_k_filter([spec.top_k for spec in specs]))
+    if any(spec.min_p > 0.0 for spec in specs):
+        floors = mx.array([[spec.min_p] for spec in specs])
+        filters.append(lambda weights: mx.where(weights >= floors, weights, 0.0))
+    if any(spec.top_p < 1.0 for spec in specs):
+        filters.append(_top_p_filter([spec.top_p for spec in specs]))
+    return filters
+
+
+def _top_k_filter(ks: list[int]) -> Filter:
+    """Keep each row's k heaviest weights (ties with the last are kept too)."""
+
+    def keep(weights: mx.array) -> mx.array:
+        vocabulary = weights.shape[-1]
+        wanted = [min(k, vocabulary) if k > 0 else vocabulary for k in ks]
+        limited = [k for k in wanted if k < vocabulary]
+        if not limited:
+            return weights
+        widest = max(limited)
+        heaviest = mx.sort(mx.topk(weights, widest, axis=-1), axis=-1)
+        at = mx.array([[max(widest - k, 0)] for k in wanted])
+        cut = mx.take_along_axis(heaviest, at, axis=-1)
+        unlimited = mx.array([[k >= vocabulary] for k in wanted])
+        return mx.where(unlimited | (weights >= cut), weights, 0.0)
+
+    return keep
+
+
+def _top_p_filter(ps: list[float]) -> Filter:
+    """Keep each row's smallest set of heaviest weights that holds top-p of all.
+
+    The cut is found by bisection over the log of the weight, not by sorting: a
+    sort of 50,000 entries costs ten times as much on a CPU.
+    """
+    shares = mx.array([[p] for p in ps])
+
+    def keep(weights: mx.array) -> mx.array:
+        wanted = shares * mx.sum(weights, axis=-1, keepdims=True)
+        low = mx.full(shares.shape, -_SPAN_NATS)
+        high = mx.zeros(shares.shape)
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            held = mx.sum(
+                mx.where(weights >= mx.exp(middle), weights, 0.0),
+                axis=-1,
+                keepdims=True,
+            )
+            enough = held >= wanted
+            low = mx.where(enough, middle, low)
+            high = mx.where(enough, high, middle)
+        everything = shares >= 1.0
+        return mx.where(everything | (weights >= mx.exp(low)), weights, 0.0)
+
+    return keep

@@ -1,0 +1,157 @@
+"""The worker process: `python -m inference.engines.worker --fd N`.
+
+Four kinds of thread: this module's reader dispatches and never works, a small
+pool prepares prompts, the main thread is the MLX thread, the sender writes.
+When the web process goes, however it goes, the reader sees the socket close and
+ends this process at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any, NoReturn
+
+import mlx.core as mx
+
+from inference.core.frames import (
+    CancelSequence,
+    DropPrompt,
+    FrameReader,
+    Generate,
+    LoadFailed,
+    LoadModel,
+    ModelLoaded,
+    PreparePrompt,
+    WorkerHello,
+)
+from inference.core.timing import SystemClock
+from inference.engines.device import blas_name, device_name, versions
+from inference.engines.loop import EngineLoop, StopHit
+from inference.engines.prompts import PromptDesk
+from inference.engines.sender import Sender
+from inference.engines.text import TextModel, load_text_model, warm_up
+
+logger = logging.getLogger(__name__)
+READ_BYTES = 256 * 1024
+
+
+class Worker:
+    """Wires the threads; `serve` runs on the main thread, which is the MLX thread."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._reader = FrameReader.for_commands()
+        self._sender = Sender(connection, on_stop=self._stop_hit)
+        self._load: LoadModel | None = None
+        self._load_arrived = threading.Event()
+        self._desk: PromptDesk | None = None
+        self._loop: EngineLoop | None = None
+
+    def serve(self) -> None:
+        """Say hello, load what is asked for, then generate until the end."""
+        self._sender.start()
+        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        self._sender.send(
+            WorkerHello(
+                pid=os.getpid(),
+                versions=versions(),
+                device=device_name(),
+                blas=blas_name(),
+            )
+        )
+        self._load_arrived.wait()
+        assert self._load is not None
+        loop = self._load_model(self._load)
+        if loop is not None:
+            loop.run()
+
+    def _load_model(self, command: LoadModel) -> EngineLoop | None:
+        clock = SystemClock()
+        began = clock.monotonic()
+        try:
+            text = load_text_model(Path(command.path))
+            warm_up(text)
+        except Exception as error:
+            logger.exception("The model could not be loaded")
+            reason = f"{type(error).__name__}: {error}"
+            self._sender.send(LoadFailed(message=reason[:1000]))
+            self._sender.finish()
+            return None
+        return self._open_loop(text, command, clock.monotonic() - began)
+
+    def _open_loop(
+        self, text: TextModel, command: LoadModel, load_s: float
+    ) -> EngineLoop:
+        max_rows = command.max_rows if text.is_batchable else 1
+        self._desk = PromptDesk(text, self._sender)
+        self._loop = EngineLoop(text, self._sender, self._desk, max_rows=max_rows)
+        self._sender.send(
+            ModelLoaded(
+                load_s=load_s,
+                context_length=text.context_length,
+                weight_bytes=text.weight_bytes,
+                max_rows=max_rows,
+                defaults=text.defaults,
+            )
+        )
+        return self._loop
+
+    # --- reader thread
+
+    def _read(self) -> None:
+        try:
+            while data := self._connection.recv(READ_BYTES):
+                for command in self._reader.feed(data):
+                    self._dispatch(command)
+        except Exception:
+            logger.exception("The reader failed")
+        _end_now()
+
+    def _dispatch(self, command: Any) -> None:
+        match command:
+            case LoadModel():
+                self._load = command
+                self._load_arrived.set()
+            case PreparePrompt() if self._desk is not None:
+                self._desk.submit(command)
+            case DropPrompt() if self._desk is not None:
+                self._desk.drop(command.prompt_id)
+            case Generate() | CancelSequence() if self._loop is not None:
+                self._loop.post(command)
+            case _:
+                logger.warning("Ignored a %s before the load", type(command).__name__)
+
+    def _stop_hit(self, sequence_id: int) -> None:
+        if self._loop is not None:
+            self._loop.post(StopHit(sequence_id))
+
+
+def _end_now() -> NoReturn:
+    """End the process whatever its other threads do."""
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def main() -> int:
+    """Serve one model over the inherited socket."""
+    parser = argparse.ArgumentParser(prog="inference.engines.worker")
+    parser.add_argument("--fd", type=int, required=True)
+    options = parser.parse_args()
+    # Ctrl-C is for the web process: it drains first and ends its workers last.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    connection = socket.socket(fileno=options.fd)
+    Worker(connection).serve()
+    mx.clear_streams()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

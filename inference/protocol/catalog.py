@@ -1,0 +1,35 @@
+"""Served models in the shape of `GET /v1/models`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inference.core.catalog import ModelCard
+
+OWNER = "mlxsite"
+
+
+def model_body(card: ModelCard) -> dict[str, Any]:
+    """One model: OpenAI's four keys, then what this server knows beside them."""
+    return {
+        "id": card.key,
+        "object": "model",
+        "created": card.created,
+        "owned_by": OWNER,
+        "kind": card.kind,
+        "state": card.state,
+        "context_length": card.context_length,
+        "size_bytes": card.size_bytes,
+        "memory_bytes": card.memory_bytes,
+        "max_concurrency": card.max_concurrency,
+        "active_requests": card.active,
+        "queue_size": card.waiting,
+    }
+
+
+def model_list_body(cards: Iterable[ModelCard]) -> dict[str, Any]:
+    """All models."""
+    return {"object": "list", "data": [model_body(card) for card in cards]}

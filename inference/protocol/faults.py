@@ -1,0 +1,92 @@
+"""What is wrong with a request, said in OpenAI's words: owns the 400 sentences.
+
+Every function returns the error to raise; `path` is the field as the client
+would write it (`messages[0].content[1].text`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from inference.core.errors import InvalidRequestError, UnsupportedParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SHOWN_CHARS = 64
+_TYPE_NAMES: dict[type, str] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a decimal number",
+    list: "an array",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+def type_name(value: Any) -> str:
+    """Name a JSON value's type with its article."""
+    return _TYPE_NAMES.get(type(value), "an unknown type")
+
+
+def shown(text: str) -> str:
+    """Return a client's text, short enough to be repeated to it."""
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
+
+
+def missing(path: str) -> InvalidRequestError:
+    """A field that must be there is absent or null."""
+    return InvalidRequestError(
+        f"Missing required parameter: '{path}'.",
+        param=path,
+        code="missing_required_parameter",
+    )
+
+
+def wrong_type(path: str, expected: str, value: Any) -> InvalidRequestError:
+    """The value has another JSON type than `expected` ("a string")."""
+    return InvalidRequestError(
+        f"Invalid type for '{path}': expected {expected}, "
+        f"but got {type_name(value)} instead.",
+        param=path,
+        code="invalid_type",
+    )
+
+
+def wrong_value(path: str, value: str, supported: Iterable[str]) -> InvalidRequestError:
+    """The value is none of the `supported` ones."""
+    choices = ", ".join(f"'{choice}'" for choice in supported)
+    return InvalidRequestError(
+        f"Invalid value: '{shown(value)}'. Supported values are: {choices}.",
+        param=path,
+        code="invalid_value",
+    )
+
+
+def too_long(path: str, *, limit: int, length: int, what: str) -> InvalidRequestError:
+    """A string or array (`what`) has more than `limit` items."""
+    items = "items" if what == "array" else "characters"
+    return InvalidRequestError(
+        f"Invalid '{path}': {what} too long. Expected at most {limit} {items}, "
+        f"but got {length} instead.",
+        param=path,
+        code=f"{what}_above_max_length",
+    )
+
+
+def empty(path: str, *, what: str) -> InvalidRequestError:
+    """A string or array (`what`) that must hold something is empty."""
+    return InvalidRequestError(
+        f"Invalid '{path}': empty {what}. Expected at least one "
+        f"{'item' if what == 'array' else 'character'}.",
+        param=path,
+        code=f"empty_{what}",
+    )
+
+
+def unsupported(path: str, why: str) -> UnsupportedParameterError:
+    """A known field that is not honoured here; `why` ends the sentence."""
+    return UnsupportedParameterError(
+        f"Unsupported parameter: '{path}' {why}", param=path
+    )

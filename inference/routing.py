@@ -1,0 +1,24 @@
+"""Which address leads where, for HTTP and for WebSockets."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path
+
+from inference.api.chat import chat_completions
+from inference.api.health import health, ready
+from inference.api.models import model_detail, model_list
+from inference.api.queue import queue_stats
+from inference.api.unknown import unknown_path
+from inference.consumers import ChatConsumer
+
+urlpatterns = [
+    path("health", health),
+    path("health/ready", ready),
+    path("v1/chat/completions", chat_completions),
+    path("v1/models", model_list),
+    path("v1/models/<path:model_id>", model_detail),
+    path("v1/queue/stats", queue_stats),
+    re_path(r"^v1(?:/[\s\S]*)?$", unknown_path),
+]
+
+websocket_urlpatterns = [path("ws/chat", ChatConsumer.as_asgi())]

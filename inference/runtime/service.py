@@ -1,0 +1,351 @@
+"""The singleton model service: from a validated request to deltas, with one exit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from inference.core.catalog import ModelCard, QueueSnapshot
+from inference.core.errors import (
+    ClientTooSlowError,
+    GenerationError,
+    InferenceError,
+    RequestTimeoutError,
+    ServerDrainingError,
+    ShutdownInterruptError,
+)
+from inference.core.events import RequestObserver, ServerEvent
+from inference.core.outcomes import FinishReason, Phase
+from inference.core.requests import Delta, GenerationRequest, SamplingSpec, Usage
+from inference.core.timing import Clock, SystemClock
+from inference.runtime.admission import WaitingRoom
+from inference.runtime.registry import ModelRegistry
+from inference.runtime.sampling import to_sampling_spec
+from inference.runtime.served import ServedModel
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from inference.core.frames import PromptPrepared, SequenceDelta
+    from inference.core.trace import RequestTrace, ServerIdentity
+    from inference.runtime.config import ModelSource, RuntimeConfig
+    from inference.runtime.streams import TokenStream
+    from inference.runtime.worker import WorkerHandle
+
+logger = logging.getLogger("inference")
+
+_NORMAL_ENDS = frozenset(FinishReason)
+
+
+class Deadline:
+    """When the whole request must be over, if ever."""
+
+    def __init__(
+        self, timeout_s: float | None, clock: Clock, *, spent_s: float
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._ends_at = (
+            None if timeout_s is None else clock.monotonic() + timeout_s - spent_s
+        )
+
+    def left_s(self, most_s: float) -> float:
+        """Return the seconds left, at most `most_s`."""
+        if self._ends_at is None:
+            return most_s
+        return max(0.0, min(most_s, self._ends_at - self._clock.monotonic()))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return self._ends_at is not None and self._clock.monotonic() >= self._ends_at
+
+    def error(self) -> RequestTimeoutError:
+        """Return the error for a request whose time is up."""
+        return RequestTimeoutError(f"The request took longer than {self._timeout_s} s.")
+
+
+class ModelService:
+    """Owns the registry, the waiting room and the draining of all of it.
+
+    Everything runs on one event loop; there is one service per process.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: RuntimeConfig,
+        observer: RequestObserver,
+        identity: ServerIdentity,
+        clock: Clock | None = None,
+    ) -> None:
+        self._config = config
+        self._observer = observer
+        self._identity = identity
+        self._clock = clock or SystemClock()
+        self._room = WaitingRoom(places=config.queue_size)
+        self._registry = ModelRegistry(any_model_name=config.any_model_name)
+        self._live = 0
+        self._nobody_live = asyncio.Event()
+        self._nobody_live.set()
+        self.is_draining = False
+
+    # --- models
+
+    def serve(self, source: ModelSource) -> ServedModel:
+        """Add a model and begin to load it."""
+        model = ServedModel(
+            source,
+            config=self._config,
+            room=self._room,
+            clock=self._clock,
+            publish=self.publish,
+        )
+        self._registry.add(model)
+        model.start()
+        return model
+
+    def find_model(self, name: str | None) -> ModelCard:
+        """Return the card of the model that `name` means.
+
+        Raises:
+            ModelNotFoundError: nothing is served under that name.
+        """
+        return self._registry.find(name).card()
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        """Return the cards of all models."""
+        return tuple(model.card() for model in self._registry.all())
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a worker can answer."""
+        models = self._registry.all()
+        return not self.is_draining and any(model.is_ready for model in models)
+
+    def snapshot(self) -> QueueSnapshot:
+        """Return the queues at this moment."""
+        cards = self.cards()
+        return QueueSnapshot(
+            running=not self.is_draining,
+            waiting=self._room.taken,
+            max_waiting=self._room.places,
+            active=sum(card.active for card in cards),
+            max_concurrency=self._config.max_concurrency,
+            models=cards,
+        )
+
+    def publish(
+        self,
+        kind: str,
+        *,
+        model: str = "",
+        detail: str = "",
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        """Tell the observer that something happened to the server or a model."""
+        self._observer.server_event(
+            ServerEvent(
+                kind=kind,
+                at=self._clock.wall(),
+                node=self._identity.node,
+                boot_id=self._identity.boot_id,
+                model=model,
+                detail=detail,
+                data=data or {},
+            )
+        )
+
+    # --- generation
+
+    async def stream(
+        self, request: GenerationRequest, trace: RequestTrace
+    ) -> AsyncGenerator[Delta, None]:
+        """Yield the answer as it becomes readable.
+
+        Tells `trace` the phases, the prompt's length and every delta, but not
+        the end: that is the caller's. However this generator is left, its
+        sequence is cancelled and its seat freed.
+
+        Raises:
+            InferenceError: whatever kept the request from being answered.
+        """
+        if self.is_draining:
+            raise ServerDrainingError("The server is shutting down.")
+        self._live += 1
+        self._nobody_live.clear()
+        try:
+            async with aclosing(self._generate(request, trace)) as deltas:
+                async for delta in deltas:
+                    yield delta
+        finally:
+            self._live -= 1
+            if not self._live:
+                self._nobody_live.set()
+
+    async def _generate(
+        self, request: GenerationRequest, trace: RequestTrace
+    ) -> AsyncGenerator[Delta, None]:
+        timeout_s = self._config.request_timeout_s
+        deadline = Deadline(timeout_s, self._clock, spent_s=trace.elapsed_s)
+        model = self._registry.find(request.model)
+        trace.served_by(model.key)
+        model.queue.refuse_if_hopeless()
+        worker = await self._worker_of(model, trace, deadline)
+        prompt = await self._prepare(worker, request, trace, deadline)
+        try:
+            seats = await self._seat(model, trace, deadline)
+        except BaseException:
+            worker.drop(prompt.prompt_id)
+            raise
+        stream = None
+        try:
+            spec = self._spec_for(request, model, prompt)
+            trace.enter(Phase.PREFILL)
+            stream = worker.generate(prompt.prompt_id, spec)
+            stream.when_left(seats.release)
+            async with aclosing(
+                self._deltas(stream, prompt, trace, deadline)
+            ) as deltas:
+                async for delta in deltas:
+                    yield delta
+        finally:
+            if stream is None:
+                seats.release()
+            else:
+                worker.cancel(stream)
+
+    async def _worker_of(
+        self, model: ServedModel, trace: RequestTrace, deadline: Deadline
+    ) -> WorkerHandle:
+        if not model.is_ready:
+            trace.enter(Phase.LOADING)
+        patience_s = deadline.left_s(self._config.queue_timeout_s)
+        try:
+            return await model.wait_ready(patience_s)
+        except InferenceError:
+            if deadline.is_over:
+                raise deadline.error() from None
+            raise
+
+    async def _prepare(
+        self,
+        worker: WorkerHandle,
+        request: GenerationRequest,
+        trace: RequestTrace,
+        deadline: Deadline,
+    ) -> PromptPrepared:
+        trace.enter(Phase.PREPARE)
+        try:
+            async with asyncio.timeout(deadline.left_s(self._config.queue_timeout_s)):
+                prompt = await worker.prepare(request.messages)
+        except TimeoutError:
+            raise deadline.error() from None
+        trace.prepared(prompt.tokens)
+        return prompt
+
+    async def _seat(
+        self, model: ServedModel, trace: RequestTrace, deadline: Deadline
+    ) -> Any:
+        trace.enter(Phase.QUEUED)
+        patience_s = deadline.left_s(self._config.queue_timeout_s)
+        try:
+            seats = await model.queue.take(timeout_s=patience_s)
+        except InferenceError:
+            if deadline.is_over:
+                raise deadline.error() from None
+            raise
+        trace.admitted()
+        return seats
+
+    def _spec_for(
+        self, request: GenerationRequest, model: ServedModel, prompt: PromptPrepared
+    ) -> SamplingSpec:
+        return to_sampling_spec(
+            request.sampling,
+            model_defaults=model.defaults,
+            default_max_tokens=self._config.default_max_tokens,
+            room_tokens=max(1, model.context_length - prompt.tokens),
+        )
+
+    async def _deltas(
+        self,
+        stream: TokenStream,
+        prompt: PromptPrepared,
+        trace: RequestTrace,
+        deadline: Deadline,
+    ) -> AsyncGenerator[Delta, None]:
+        alarm = self._set_alarm(stream, deadline)
+        try:
+            while True:
+                gained = await stream.take()
+                delta = _to_delta(gained, prompt)
+                trace.arrived(delta, gained.tokens)
+                yield delta
+                if delta.finish_reason is not None:
+                    return
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+
+    @staticmethod
+    def _set_alarm(
+        stream: TokenStream, deadline: Deadline
+    ) -> asyncio.TimerHandle | None:
+        """Let the stream fail when the request's time is up."""
+        never_s = 10 * 365 * 86400.0
+        left_s = deadline.left_s(never_s)
+        if left_s == never_s:
+            return None
+        loop = asyncio.get_running_loop()
+        return loop.call_later(left_s, lambda: stream.fail(deadline.error()))
+
+    # --- the end
+
+    async def drain(self, timeout_s: float) -> None:
+        """Refuse what is new or waiting, let live streams end, then end them."""
+        self.is_draining = True
+        for model in self._registry.all():
+            model.queue.close(ServerDrainingError("The server is shutting down."))
+        if not await self._live_ended(timeout_s):
+            error = ShutdownInterruptError("The server shut down before the end.")
+            for worker in self._workers():
+                worker.fail_streams(error)
+            await self._live_ended(2.0)
+
+    async def stop(self) -> None:
+        """End all workers."""
+        self.is_draining = True
+        await asyncio.gather(*(model.stop() for model in self._registry.all()))
+
+    def _workers(self) -> Sequence[WorkerHandle]:
+        workers = (model.current_worker() for model in self._registry.all())
+        return [worker for worker in workers if worker is not None]
+
+    async def _live_ended(self, timeout_s: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._nobody_live.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def _to_delta(gained: SequenceDelta, prompt: PromptPrepared) -> Delta:
+    """Turn what the worker said into what the client may see."""
+    if not gained.finish:
+        return Delta(text=gained.text)
+    if gained.finish not in _NORMAL_ENDS:
+        raise _error_for(gained)
+    usage = Usage(
+        prompt_tokens=prompt.tokens, completion_tokens=gained.completion_tokens
+    )
+    return Delta(text=gained.text, finish_reason=gained.finish, usage=usage)
+
+
+def _error_for(gained: SequenceDelta) -> InferenceError:
+    if gained.finish == "cancelled":
+        return ClientTooSlowError("The stream was given up.")
+    return GenerationError(f"The model failed on this request: {gained.message}")

@@ -1,0 +1,329 @@
+"""A worker process seen from the web process: its socket, its calls, its death."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from inference.core.errors import InferenceError, InvalidRequestError, WorkerDiedError
+from inference.core.frames import (
+    CancelSequence,
+    Command,
+    DropPrompt,
+    FrameError,
+    FrameReader,
+    Generate,
+    Heartbeat,
+    LoadFailed,
+    LoadModel,
+    ModelLoaded,
+    PreparePrompt,
+    PrepareRefused,
+    PromptPrepared,
+    StepReport,
+    WorkerHello,
+    to_bytes,
+)
+from inference.runtime.environment import worker_environment
+from inference.runtime.streams import TokenStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference.core.requests import ChatMessage, SamplingSpec
+
+logger = logging.getLogger("inference.worker")
+
+STDERR_BYTES = 64 * 1024
+EXIT_GRACE_S = 5.0
+
+
+class ModelLoadError(RuntimeError):
+    """The worker could not load the model; the message says why."""
+
+
+class _ReportProtocol(asyncio.Protocol):
+    """Feeds the socket's bytes to the handle, frame by frame."""
+
+    def __init__(
+        self, on_report: Callable[[Any], None], on_lost: Callable[[], None]
+    ) -> None:
+        self._reader = FrameReader.for_reports()
+        self._on_report = on_report
+        self._on_lost = on_lost
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for report in self._reader.feed(data):
+                self._on_report(report)
+        except FrameError:
+            logger.exception("A worker sent something that is no frame")
+            if self._transport is not None:
+                self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._on_lost()
+
+
+class WorkerHandle:
+    """Owns one worker process and everything that waits for its answers."""
+
+    def __init__(self, *, stream_limit_bytes: int) -> None:
+        self._stream_limit_bytes = stream_limit_bytes
+        self._ids = itertools.count(1)
+        self._process: asyncio.subprocess.Process | None = None
+        self._transport: asyncio.WriteTransport | None = None
+        self._prompts: dict[int, asyncio.Future[PromptPrepared]] = {}
+        self._streams: dict[int, TokenStream] = {}
+        self._stderr = bytearray()
+        self._tasks: list[asyncio.Task[None]] = []
+        loop = asyncio.get_running_loop()
+        self._hello: asyncio.Future[WorkerHello] = loop.create_future()
+        self._loaded: asyncio.Future[ModelLoaded] = loop.create_future()
+        self._lost = asyncio.Event()
+        self._is_stopping = False
+        self.last_beat: Heartbeat | None = None
+        self.hello: WorkerHello | None = None
+        self.death_reason = ""
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, once started."""
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the socket is open."""
+        return self._transport is not None and not self._lost.is_set()
+
+    async def start(self) -> WorkerHello:
+        """Start the process and wait until its engine is imported.
+
+        Raises:
+            ModelLoadError: the process ended before it said hello.
+        """
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "inference.engines.worker",
+                "--fd",
+                str(theirs.fileno()),
+                pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env=worker_environment(),
+                # Ctrl-C reaches the web process only; it ends workers last.
+                start_new_session=True,
+            )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            lambda: _ReportProtocol(self._on_report, self._on_lost), sock=ours
+        )
+        self._transport = transport
+        self._tasks = [
+            asyncio.create_task(self._read_stderr()),
+            asyncio.create_task(self._await_death()),
+        ]
+        self.hello = await self._hello
+        return self.hello
+
+    async def load(self, path: str, *, kind: str, max_rows: int) -> ModelLoaded:
+        """Load a model and return what is known about it.
+
+        Raises:
+            ModelLoadError: the worker said why not, or died.
+        """
+        self._send(LoadModel(path=path, kind=kind, max_rows=max_rows))
+        return await self._loaded
+
+    async def prepare(self, messages: tuple[ChatMessage, ...]) -> PromptPrepared:
+        """Template and tokenize; the prompt then waits in the worker.
+
+        Raises:
+            InvalidRequestError: the prompt was refused.
+            WorkerDiedError: the worker ended meanwhile.
+        """
+        prompt_id = next(self._ids)
+        waiting = asyncio.get_running_loop().create_future()
+        self._prompts[prompt_id] = waiting
+        try:
+            self._send(PreparePrompt(prompt_id=prompt_id, messages=messages))
+            prepared: PromptPrepared = await waiting
+        except asyncio.CancelledError:
+            self.drop(prompt_id)
+            raise
+        finally:
+            self._prompts.pop(prompt_id, None)
+        return prepared
+
+    def drop(self, prompt_id: int) -> None:
+        """Let the worker forget a prompt that nobody will generate from."""
+        if self.is_alive:
+            self._send(DropPrompt(prompt_id=prompt_id))
+
+    def generate(self, prompt_id: int, sampling: SamplingSpec) -> TokenStream:
+        """Begin decoding from a prepared prompt."""
+        sequence_id = next(self._ids)
+        self._send(
+            Generate(sequence_id=sequence_id, prompt_id=prompt_id, sampling=sampling)
+        )
+        stream = TokenStream(sequence_id, limit_bytes=self._stream_limit_bytes)
+        self._streams[sequence_id] = stream
+        return stream
+
+    def cancel(self, stream: TokenStream) -> None:
+        """Take a sequence out of the batch; `stream.when_left` says when."""
+        if not stream.has_left and self.is_alive:
+            self._send(CancelSequence(sequence_id=stream.sequence_id))
+
+    def fail_streams(self, error: InferenceError) -> None:
+        """End every live stream with `error` and its sequence with it."""
+        for stream in list(self._streams.values()):
+            stream.fail(error)
+            self.cancel(stream)
+
+    async def wait_for_death(self) -> str:
+        """Return why the process ended, once it has."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return self.death_reason
+
+    async def stop(self) -> None:
+        """End the process: close its socket, then insist."""
+        self._is_stopping = True
+        if self._transport is not None:
+            self._transport.close()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        try:
+            async with asyncio.timeout(EXIT_GRACE_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+        await self.wait_for_death()
+
+    def kill(self) -> None:
+        """End the process at once, as a crash would."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    # --- what the worker says
+
+    def _on_report(self, report: Any) -> None:
+        match report:
+            case StepReport():
+                for delta in report.deltas:
+                    self._on_delta(delta)
+            case Heartbeat():
+                self.last_beat = report
+            case PromptPrepared():
+                self._on_prepared(report)
+            case PrepareRefused():
+                self._on_refused(report)
+            case WorkerHello():
+                self._hello.set_result(report)
+            case ModelLoaded():
+                self._loaded.set_result(report)
+            case LoadFailed():
+                self._loaded.set_exception(ModelLoadError(report.message))
+
+    def _on_delta(self, delta: Any) -> None:
+        stream = self._streams.get(delta.sequence_id)
+        if stream is None:
+            return
+        if delta.finish:
+            del self._streams[delta.sequence_id]
+        if not stream.push(delta):
+            self.cancel(stream)
+
+    def _on_prepared(self, report: PromptPrepared) -> None:
+        waiting = self._prompts.get(report.prompt_id)
+        if waiting is None or waiting.done():
+            self.drop(report.prompt_id)
+        else:
+            waiting.set_result(report)
+
+    def _on_refused(self, report: PrepareRefused) -> None:
+        waiting = self._prompts.get(report.prompt_id)
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(_to_error(report))
+
+    # --- its end
+
+    def _on_lost(self) -> None:
+        self._lost.set()
+
+    async def _await_death(self) -> None:
+        assert self._process is not None
+        await self._lost.wait()
+        try:
+            async with asyncio.timeout(EXIT_GRACE_S):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+        status = await self._process.wait()
+        self.death_reason = self._describe_death(status)
+        self._fail_everything(self.death_reason)
+
+    def _fail_everything(self, reason: str) -> None:
+        for future in (self._hello, self._loaded):
+            if not future.done():
+                future.set_exception(ModelLoadError(reason))
+            if not future.cancelled():
+                future.exception()  # taken, for nobody may be waiting for it
+        error = WorkerDiedError(f"The model's worker process ended: {reason}.")
+        for waiting in self._prompts.values():
+            if not waiting.done():
+                waiting.set_exception(error)
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
+            stream.leave()
+            stream.fail(error)
+
+    def _describe_death(self, status: int) -> str:
+        if status < 0:
+            try:
+                cause = f"killed by {signal.Signals(-status).name}"
+            except ValueError:
+                cause = f"killed by signal {-status}"
+        else:
+            cause = f"exit status {status}"
+        lines = self._stderr.decode("utf-8", "replace").strip().splitlines()
+        return f"{cause} ({lines[-1][:300]})" if lines and status != 0 else cause
+
+    async def _read_stderr(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        while data := await self._process.stdout.read(4096):
+            self._stderr += data
+            del self._stderr[:-STDERR_BYTES]
+            for line in data.decode("utf-8", "replace").splitlines():
+                logger.info("%s", line)
+
+    def _send(self, command: Command) -> None:
+        if not self.is_alive or self._transport is None:
+            raise WorkerDiedError("The model's worker process has ended.")
+        self._transport.write(to_bytes(command))
+
+
+def _to_error(report: PrepareRefused) -> InferenceError:
+    if report.code == "internal_error":
+        return InferenceError(report.message, param=report.param)
+    return InvalidRequestError(report.message, param=report.param, code=report.code)

@@ -1,0 +1,3 @@
+"""The tables' history."""
+
+from __future__ import annotations

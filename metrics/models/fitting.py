@@ -1,0 +1,45 @@
+"""From a published value to columns: what every database is able to store.
+
+Texts are cut to their columns and lose their NUL characters (PostgreSQL takes
+neither), so that no client can make a row that the record has to refuse.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from django.db import models
+
+
+def moment(unix_s: float | None) -> datetime | None:
+    """Return Unix seconds as an aware UTC time."""
+    return None if unix_s is None else datetime.fromtimestamp(unix_s, UTC)
+
+
+def fitted_values(table: type[models.Model], value: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields of `value` as values for the columns of `table`."""
+    return {
+        name: _cut(without_nul(given), table, name)
+        for name, given in msgspec.structs.asdict(value).items()
+    }
+
+
+def without_nul(value: Any) -> Any:
+    """Return JSON data with every NUL replaced, keys included."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, dict):
+        return {without_nul(key): without_nul(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_nul(item) for item in value]
+    return value
+
+
+def _cut(value: Any, table: type[models.Model], column: str) -> Any:
+    field = table._meta.get_field(column)  # noqa: SLF001 -- documented Django API
+    limit = getattr(field, "max_length", None)
+    return value[:limit] if isinstance(value, str) else value

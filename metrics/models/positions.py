@@ -1,0 +1,31 @@
+"""How far each spool file has been read."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class SpoolPosition(models.Model):
+    """How far a spool file is in the database; moves in the rows' transaction."""
+
+    file = models.CharField(max_length=255, unique=True)
+    offset = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.file} to {self.offset}"
+
+    @classmethod
+    def of(cls, file: str) -> int:
+        """Return the offset up to which `file` is in the database."""
+        found = cls.objects.filter(file=file).values_list("offset", flat=True)
+        return found.first() or 0
+
+    @classmethod
+    def move(cls, file: str, offset: int) -> None:
+        """Note that `file` is in the database up to `offset`."""
+        cls.objects.bulk_create(
+            [SpoolPosition(file=file, offset=offset)],
+            update_conflicts=True,
+            unique_fields=["file"],
+            update_fields=["offset"],
+        )

@@ -1,0 +1,207 @@
+"""One row per request, whatever its end.
+
+Column names are the field names of `RequestRecord`; durations are in seconds,
+`None` where the request never reached that phase.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.utils import timezone
+
+from inference.core.events import RequestRecord
+from inference.core.outcomes import FinishReason, Outcome, Phase, RequestKind
+from metrics.figures import NOTHING, count_text, rate_text, seconds_text
+from metrics.models.fitting import fitted_values, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+
+def _words(value: str) -> str:
+    return value.replace("_", " ")
+
+
+OUTCOMES = [(outcome.value, _words(outcome)) for outcome in Outcome]
+PHASES = [(phase.value, _words(phase)) for phase in Phase]
+KINDS = [(kind.value, _words(kind) or "other") for kind in RequestKind]
+# What an end may change: all but the key.
+RECORDED_COLUMNS = [
+    name for name in RequestRecord.__struct_fields__ if name != "request_id"
+]
+FINISH_REASONS = [(reason.value, _words(reason)) for reason in FinishReason]
+
+
+class RequestQuerySet(models.QuerySet["RequestLog"]):
+    """Questions about many requests, and the two ways rows are written."""
+
+    def window(self, *, hours: float) -> Self:
+        """Those that started within the last `hours`."""
+        return self.filter(started_at__gte=timezone.now() - timedelta(hours=hours))
+
+    def newest_first(self) -> Self:
+        """Newest first, in the order of the index."""
+        return self.order_by("-started_at", "-id")
+
+    def admitted(self) -> Self:
+        """Those that got a seat."""
+        return self.filter(admitted=True)
+
+    def running(self) -> Self:
+        """Those without an end yet."""
+        return self.filter(outcome=Outcome.RUNNING)
+
+    def ended(self) -> Self:
+        """Those with an end, whatever it was."""
+        return self.exclude(outcome=Outcome.RUNNING)
+
+    def with_speed(self) -> Self:
+        """Finished generations whose speed is known, newest end first."""
+        return self.filter(outcome=Outcome.FINISHED, tps__isnull=False).order_by(
+            "-finished_at", "-id"
+        )
+
+    def recent_values(self, column: str, *, among: int = 2000) -> list[str]:
+        """Values of `column` that occur in the newest `among` rows, sorted."""
+        newest = self.newest_first().values("pk")[:among]
+        rows = RequestLog.objects.filter(pk__in=newest).order_by()
+        return sorted(rows.values_list(column, flat=True).distinct())
+
+    def record_starts(self, rows: Iterable[RequestLog]) -> None:
+        """Add rows that run; a row that is there already stays as it is."""
+        self.bulk_create(rows, ignore_conflicts=True)
+
+    def record_ends(self, rows: Iterable[RequestLog]) -> None:
+        """Write final rows over whatever is known of these requests."""
+        self.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["request_id"],
+            update_fields=RECORDED_COLUMNS,
+        )
+
+    def interrupt_run(self, boot_id: str, *, at: datetime, reason: str) -> int:
+        """End what still runs in the rows of one server run; return how many."""
+        return (
+            self.running()
+            .filter(boot_id=boot_id)
+            .update(outcome=Outcome.INTERRUPTED, reason=reason, finished_at=at)
+        )
+
+
+class RequestLog(models.Model):
+    """What is known of one request."""
+
+    request_id = models.CharField("request id", max_length=64, unique=True)
+    node = models.CharField(max_length=255)
+    boot_id = models.CharField(max_length=64)
+    started_at = models.DateTimeField("started")
+    finished_at = models.DateTimeField("ended", null=True, blank=True)
+    endpoint = models.CharField(max_length=255)
+    kind = models.CharField(max_length=16, choices=KINDS, blank=True)
+    stream = models.BooleanField(default=False)
+    model_requested = models.CharField(max_length=255, blank=True)
+    model = models.CharField(max_length=255, blank=True)
+
+    outcome = models.CharField(max_length=16, choices=OUTCOMES)
+    phase = models.CharField(max_length=16, choices=PHASES)
+    reason = models.CharField(max_length=64, blank=True)
+    http_status = models.PositiveSmallIntegerField("HTTP status", null=True, blank=True)
+    error = models.TextField(blank=True)
+    error_param = models.CharField(max_length=255, blank=True)
+    admitted = models.BooleanField("got a seat", default=False)
+
+    prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
+    cached_tokens = models.PositiveIntegerField(null=True, blank=True)
+    completion_tokens = models.PositiveIntegerField(null=True, blank=True)
+    words = models.PositiveIntegerField(default=0)
+    characters = models.PositiveIntegerField(default=0)
+    finish_reason = models.CharField(max_length=32, choices=FINISH_REASONS, blank=True)
+
+    load_s = models.FloatField(null=True, blank=True)
+    prepare_s = models.FloatField(null=True, blank=True)
+    queue_s = models.FloatField(null=True, blank=True)
+    prefill_s = models.FloatField(null=True, blank=True)
+    ttft_s = models.FloatField("TTFT", null=True, blank=True)
+    decode_s = models.FloatField(null=True, blank=True)
+    total_s = models.FloatField(null=True, blank=True)
+    itl_mean_s = models.FloatField(null=True, blank=True)
+    tps = models.FloatField("tok/s", null=True, blank=True)
+    decode_tps = models.FloatField(null=True, blank=True)
+
+    params = models.JSONField("parameters", default=dict, blank=True)
+    client_host = models.CharField(max_length=255, blank=True)
+    user_agent = models.CharField(max_length=512, blank=True)
+    client_request_id = models.CharField(max_length=255, blank=True)
+    key_name = models.CharField("key", max_length=255, blank=True)
+
+    objects = RequestQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "request"
+        ordering = ["-started_at", "-id"]
+        indexes = [
+            models.Index(fields=["-started_at", "-id"], name="request_newest"),
+            models.Index(fields=["outcome", "-started_at"], name="request_outcome"),
+            models.Index(fields=["model", "-started_at"], name="request_model"),
+            models.Index(fields=["kind", "-started_at"], name="request_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return self.request_id
+
+    @classmethod
+    def from_record(cls, record: RequestRecord) -> RequestLog:
+        """Return the unsaved row of a record, with texts cut to their columns."""
+        values = fitted_values(cls, record) | {
+            "started_at": moment(record.started_at),
+            "finished_at": moment(record.finished_at),
+        }
+        return cls(**values)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the request has no end yet."""
+        return self.outcome == Outcome.RUNNING
+
+    @property
+    def duration_text(self) -> str:
+        """How long it took, as text."""
+        return seconds_text(self.total_s)
+
+    @property
+    def ttft_text(self) -> str:
+        """Time to the first token, as text."""
+        return seconds_text(self.ttft_s)
+
+    @property
+    def tps_text(self) -> str:
+        """Completion tokens per second of processing time, as text."""
+        return rate_text(self.tps)
+
+    @property
+    def tokens_text(self) -> str:
+        """Tokens in and out: `8,210 → 482`, or only those in."""
+        if self.prompt_tokens is None and self.completion_tokens is None:
+            return NOTHING
+        if self.completion_tokens is None:
+            return count_text(self.prompt_tokens)
+        return (
+            f"{count_text(self.prompt_tokens)} → {count_text(self.completion_tokens)}"
+        )
+
+    @property
+    def what_text(self) -> str:
+        """What was asked: the kind of generation, else the endpoint."""
+        return self.get_kind_display() if self.kind else self.endpoint
+
+    @property
+    def why_text(self) -> str:
+        """Why it ended so: finish reason, or reason and error text."""
+        if self.outcome == Outcome.FINISHED:
+            return self.get_finish_reason_display()
+        return ": ".join(filter(None, (self.reason, self.error)))

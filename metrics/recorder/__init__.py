@@ -1,0 +1,12 @@
+"""The recorder: requests become rows, and no end of the server loses one.
+
+The event loop appends a line to this run's spool file (`spool`); a thread reads
+the file and commits rows together with its position (`writer`, `commits`); the
+files of runs that died are read at the next start (`dead_runs`).
+"""
+
+from __future__ import annotations
+
+from metrics.recorder.recorder import Recorder
+
+__all__ = ["Recorder"]

@@ -1,0 +1,104 @@
+"""Lines into rows: one transaction for a batch and the position behind it.
+
+Each write is harmless when repeated (a start never overwrites an end, an end
+writes the same row again, an event is unique), so a crash between commit and
+deletion of a file costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from django.db import DataError, IntegrityError, transaction
+
+from inference.core.outcomes import Outcome
+from metrics.models import RequestLog, ServerEventLog, SpoolPosition
+from metrics.recorder.lines import (
+    EventLine,
+    RequestLine,
+    UnreadableLineError,
+    decode_line,
+)
+
+logger = logging.getLogger("metrics.recorder")
+
+# What one line can do to a batch, as against what the database does to all.
+_REFUSALS = (DataError, IntegrityError, ValueError, TypeError, OverflowError)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lines, and where reading goes on; without a file they came from memory."""
+
+    lines: tuple[bytes, ...]
+    file: str = ""
+    end: int = 0
+
+
+@dataclass(slots=True)
+class _Rows:
+    """What a batch writes, one row per request: its newest."""
+
+    starts: dict[str, RequestLog] = field(default_factory=dict)
+    ends: dict[str, RequestLog] = field(default_factory=dict)
+    events: list[ServerEventLog] = field(default_factory=list)
+
+    def add(self, line: bytes) -> None:
+        match decode_line(line):
+            case RequestLine(record=record) if record.outcome is Outcome.RUNNING:
+                self.starts[record.request_id] = RequestLog.from_record(record)
+            case RequestLine(record=record):
+                self.starts.pop(record.request_id, None)
+                self.ends[record.request_id] = RequestLog.from_record(record)
+            case EventLine(event=event):
+                self.events.append(ServerEventLog.from_event(event))
+
+    def write(self) -> None:
+        RequestLog.objects.record_starts(self.starts.values())
+        RequestLog.objects.record_ends(self.ends.values())
+        ServerEventLog.objects.record(self.events)
+
+
+def commit(batch: Batch) -> int:
+    """Write a batch and its position; return how many lines were refused.
+
+    Raises:
+        django.db.Error: the database is not there, locked, full or read-only.
+    """
+    try:
+        _write(batch, batch.lines)
+    except _REFUSALS:
+        return _write_one_by_one(batch)
+    return 0
+
+
+def _write(batch: Batch, lines: tuple[bytes, ...]) -> None:
+    rows = _Rows()
+    for line in lines:
+        rows.add(line)
+    with transaction.atomic():
+        rows.write()
+        if batch.file:
+            SpoolPosition.move(batch.file, batch.end)
+
+
+def _write_one_by_one(batch: Batch) -> int:
+    """Write what can be written; log and leave out what cannot."""
+    refused = 0
+    end = batch.end - sum(len(line) + 1 for line in batch.lines)
+    for line in batch.lines:
+        end += len(line) + 1
+        one = Batch((line,), batch.file, end)
+        try:
+            _write(one, one.lines)
+        except _REFUSALS as error:
+            refused += 1
+            _log_refusal(line, error)
+            _write(one, ())
+    return refused
+
+
+def _log_refusal(line: bytes, error: Exception) -> None:
+    what = "cannot be read" if isinstance(error, UnreadableLineError) else "was refused"
+    logger.error("A spool line %s (%s): %r", what, error, line[:2000])

@@ -1,0 +1,132 @@
+"""Totals over all time, in memory: loaded once, then fed by the requests' ends.
+
+What counts: a *generation* got a seat and has a kind (text or vision); requests,
+tokens and time are those of ended generations, whatever their end. `outcomes` and
+`error_count` (failed, timed out, interrupted) count every ended request, with a
+seat or without. Requests of other servers on the same database join at the next
+boot.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.db import Error
+
+from inference.core.events import StatsTotals
+from inference.core.outcomes import Outcome, RequestKind
+from metrics.aggregates import RECENT, Share, recent_speeds, shares
+
+if TYPE_CHECKING:
+    from inference.core.events import RequestRecord, ServerEvent
+
+logger = logging.getLogger("metrics.totals")
+
+GENERATION_KINDS = tuple(kind for kind in RequestKind if kind)
+ENDED_OUTCOMES = tuple(end for end in Outcome if end is not Outcome.RUNNING)
+ERROR_OUTCOMES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.INTERRUPTED)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Running sums for all models, or for one."""
+
+    kinds: Counter[RequestKind] = field(default_factory=Counter)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    tokens: int = 0
+    time_s: float = 0.0
+    speeds: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+
+    def add(self, share: Share) -> None:
+        self.outcomes[share.outcome] += share.requests
+        if share.admitted and share.kind:
+            self.kinds[share.kind] += share.requests
+            self.tokens += share.tokens
+            self.time_s += share.time_s
+
+    def to_totals(self) -> StatsTotals:
+        return StatsTotals(
+            total_requests=self.kinds.total(),
+            total_tokens=self.tokens,
+            total_time_s=self.time_s,
+            request_types={kind.value: self.kinds[kind] for kind in GENERATION_KINDS},
+            outcomes={end.value: self.outcomes[end] for end in ENDED_OUTCOMES},
+            error_count=sum(self.outcomes[end] for end in ERROR_OUTCOMES),
+            max_tps=max(self.speeds, default=0.0),
+            min_tps=min(self.speeds, default=0.0),
+            recent_requests=len(self.speeds),
+        )
+
+
+class Totals:
+    """Implements `StatsSource` and `RequestObserver`; lives on the event loop."""
+
+    def __init__(self) -> None:
+        self._forget()
+
+    def load(self) -> bool:
+        """Begin with what the database holds; from zero, with `False`, where it fails.
+
+        Blocks: call it before the server takes requests.
+        """
+        try:
+            self._load()
+        except Error as error:
+            logger.warning("Totals start from zero: %s", error)
+            self._forget()
+            return False
+        return True
+
+    def totals(self) -> StatsTotals:
+        """Return the totals as of now."""
+        return self._all.to_totals()
+
+    def totals_by_model(self) -> dict[str, StatsTotals]:
+        """Return the same per model key."""
+        return {model: tally.to_totals() for model, tally in self._by_model.items()}
+
+    def request_started(self, record: RequestRecord) -> None:
+        """Nothing is counted before its end."""
+
+    def request_finished(self, record: RequestRecord) -> None:
+        """Count a request that ended."""
+        self._add(_share_of(record))
+        if record.outcome is Outcome.FINISHED and record.tps is not None:
+            self._all.speeds.append(record.tps)
+            if record.model:
+                self._by_model[record.model].speeds.append(record.tps)
+
+    def server_event(self, event: ServerEvent) -> None:
+        """Events are not counted."""
+
+    def _forget(self) -> None:
+        self._all = _Tally()
+        self._by_model: defaultdict[str, _Tally] = defaultdict(_Tally)
+
+    def _load(self) -> None:
+        self._forget()
+        for share in shares():
+            self._add(share)
+        self._all.speeds.extend(recent_speeds())
+        for model, tally in self._by_model.items():
+            tally.speeds.extend(recent_speeds(model))
+
+    def _add(self, share: Share) -> None:
+        self._all.add(share)
+        if share.model:
+            self._by_model[share.model].add(share)
+
+
+def _share_of(record: RequestRecord) -> Share:
+    return Share(
+        model=record.model,
+        kind=record.kind,
+        outcome=record.outcome,
+        admitted=record.admitted,
+        requests=1,
+        tokens=record.completion_tokens or 0,
+        time_s=(record.total_s or 0.0) - (record.queue_s or 0.0),
+    )

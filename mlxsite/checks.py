@@ -1,0 +1,188 @@
+"""System checks: what is wrong with a configuration, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as CheckWarning
+
+from inference.conf import ServerConfig
+from mlxsite.options import SECONDS, WHOLE
+from mlxsite.startup.network import is_loopback
+
+OLDEST_SQLITE = (3, 35, 0)
+OPENBLAS = (
+    "/usr/lib/*/openblas-pthread/libopenblas.so.0",
+    "/usr/lib*/libopenblas*.so*",
+)
+NUMBERS = {
+    "PORT": "MLX_PORT",
+    "MAX_CONCURRENCY": "MLX_MAX_CONCURRENCY",
+    "QUEUE_SIZE": "MLX_QUEUE_SIZE",
+    "DEFAULT_MAX_TOKENS": "MLX_DEFAULT_MAX_TOKENS",
+    "QUEUE_TIMEOUT": "MLX_QUEUE_TIMEOUT_S",
+    "REQUEST_TIMEOUT": "MLX_REQUEST_TIMEOUT_S",
+    "DRAIN_TIMEOUT": "MLX_DRAIN_TIMEOUT_S",
+    "SSE_KEEPALIVE_AFTER_S": "MLX_SSE_KEEPALIVE_AFTER_S",
+}
+
+AppConfigs = Sequence[AppConfig] | None
+
+
+@register(Tags.files)
+def check_data_dir(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """E001, E002: the data folder and the spool in it can be written."""
+    data_dir = Path(settings.MLX_DATA_DIR)
+    hint = "Set MLX_DATA_DIR to a folder you may write to."
+    if not _is_writable_dir(data_dir):
+        message = f"The data folder {data_dir} cannot be written."
+        return [Error(message, hint=hint, id="mlxsite.E001")]
+    spool = data_dir / "spool"
+    if spool.exists() and not _is_writable_dir(spool):
+        message = f"The spool folder {spool} cannot be written."
+        return [Error(message, hint=hint, id="mlxsite.E002")]
+    return []
+
+
+@register(Tags.security)
+def check_exposure(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """E003, E004: who can reach the server must know a key, and see no internals."""
+    return list(exposure_errors(ServerConfig.from_settings()))
+
+
+def exposure_errors(config: ServerConfig) -> Iterator[CheckMessage]:
+    """Yield what makes `config` unsafe on a network."""
+    if is_loopback(config.host):
+        return
+    if not config.api_key and not config.allow_no_auth:
+        yield Error(
+            f"Host {config.host} lets other machines in, and no key is set.",
+            hint="Set MLX_API_KEY, or ALLOW_NO_AUTH=1 if everyone may use the server.",
+            id="mlxsite.E003",
+        )
+    if settings.DEBUG:
+        yield Error(
+            f"DEBUG is on while host {config.host} lets other machines in.",
+            hint="Unset DEBUG: its error pages show settings and source.",
+            id="mlxsite.E004",
+        )
+
+
+@register()
+def check_numbers(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """E005: every number lies within its bounds."""
+    return list(_number_errors())
+
+
+def _number_errors() -> Iterator[CheckMessage]:
+    for variable, setting in NUMBERS.items():
+        option = WHOLE.get(variable) or SECONDS[variable]
+        try:
+            option.parse(str(getattr(settings, setting)))
+        except ValueError as error:
+            yield Error(
+                f"{variable} {error}.",
+                hint="The README's table of settings has the bounds.",
+                id="mlxsite.E005",
+            )
+
+
+@register(Tags.database)
+def check_sqlite(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """E006: SQLite is new enough for the recorder's statements."""
+    if sqlite3.sqlite_version_info >= OLDEST_SQLITE:
+        return []
+    needed = ".".join(map(str, OLDEST_SQLITE))
+    return [
+        Error(
+            f"SQLite {sqlite3.sqlite_version} is too old: {needed} is needed.",
+            hint="Use another Python, or set DATABASE_URL to a PostgreSQL server.",
+            id="mlxsite.E006",
+        )
+    ]
+
+
+@register()
+def check_channel_layer(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """E007: the channel layer that is asked for is installed."""
+    package = str(settings.CHANNEL_LAYERS["default"]["BACKEND"]).partition(".")[0]
+    if importlib.util.find_spec(package) is not None:
+        return []
+    return [
+        Error(
+            f"CHANNEL_LAYER_URL is set, but {package} is not installed.",
+            hint="Install it: pip install 'mlx-server[redis]'.",
+            id="mlxsite.E007",
+        )
+    ]
+
+
+@register(Tags.templates)
+def check_templates(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """E008: the pages' templates came with the code."""
+    folders: list[Path] = settings.TEMPLATES[0]["DIRS"]  # type: ignore[assignment]
+    missing = [path for path in folders if not path.is_dir()]
+    return [
+        Error(
+            f"The templates folder {path} is missing.",
+            hint="Install the project again, or start from a complete checkout.",
+            id="mlxsite.E008",
+        )
+        for path in missing
+    ]
+
+
+@register(Tags.security)
+def check_allowed_hosts(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """W001: the Host header still keeps other sites' pages out."""
+    if "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [
+        CheckWarning(
+            "ALLOWED_HOSTS accepts every host name.",
+            hint="Name the hosts: any web page could reach this server otherwise.",
+            id="mlxsite.W001",
+        )
+    ]
+
+
+@register()
+def check_openblas(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """W002: on a Linux CPU matrices are multiplied by a quick library."""
+    if sys.platform != "linux" or _has_gpu_build() or _has_openblas():
+        return []
+    return [
+        CheckWarning(
+            "OpenBLAS was not found: models on the CPU run several times slower.",
+            hint="apt-get install libopenblas0-pthread",
+            id="mlxsite.W002",
+        )
+    ]
+
+
+def _is_writable_dir(path: Path) -> bool:
+    return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+
+
+def _has_openblas() -> bool:
+    return any(any(Path("/").glob(pattern.lstrip("/"))) for pattern in OPENBLAS)
+
+
+def _has_gpu_build() -> bool:
+    for distribution in ("mlx-cuda-13", "mlx-cuda-12"):
+        try:
+            version(distribution)
+        except PackageNotFoundError:
+            continue
+        return True
+    return False

@@ -1,0 +1,3 @@
+"""Commands of the composing app."""
+
+from __future__ import annotations

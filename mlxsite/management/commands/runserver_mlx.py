@@ -1,0 +1,214 @@
+"""`mlx-server launch`: everything between the command line and the open port."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.checks import ERROR, CheckMessage, run_checks
+from django.core.management.base import BaseCommand, CommandParser
+
+from inference.conf import ServerConfig
+from mlxsite.checks import exposure_errors
+from mlxsite.cli import WRONG_USAGE
+from mlxsite.options import MODEL_TYPES, SECONDS, WHOLE
+from mlxsite.startup.admin_user import ADMIN_NAME, ensure_admin
+from mlxsite.startup.database import ensure_database
+from mlxsite.startup.errors import StartupError
+from mlxsite.startup.model_source import ModelSource, resolve_model
+from mlxsite.startup.network import base_url, ensure_port_is_free
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+EXAMPLES = """\
+examples:
+  %(prog)s
+  %(prog)s --model-path ~/models/Qwen3-4B-4bit --port 9000
+  %(prog)s --model-path mlx-community/Llama-3.2-1B-Instruct-4bit
+  %(prog)s --max-concurrency 1        one request at a time
+  MLX_API_KEY=... %(prog)s --host 0.0.0.0
+
+Every default can also be set as an environment variable or in .env.
+"""
+
+
+def bounded(parse: Callable[[str], float]) -> Callable[[str], float]:
+    """Make argparse show why `parse` refused."""
+
+    def read(text: str) -> float:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+class Command(BaseCommand):
+    """Reads the options, prepares what is missing, and serves."""
+
+    help = "Start the OpenAI-compatible server."
+    requires_system_checks = []
+
+    def create_parser(
+        self, prog_name: str, subcommand: str, **kwargs: Any
+    ) -> CommandParser:
+        """Keep the line breaks of the examples, and usage errors short."""
+        return super().create_parser(
+            prog_name,
+            subcommand,
+            usage="%(prog)s [OPTIONS]",
+            epilog=EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **kwargs,
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options; each default comes from the settings."""
+        add = parser.add_argument
+        default = ServerConfig.from_settings()
+        add(
+            "--model-path",
+            dest="model",
+            default=default.model,
+            metavar="FOLDER|ORG/NAME",
+            help="model to serve (default: an embedded one)",
+        )
+        add(
+            "--model-type",
+            choices=MODEL_TYPES[1:],
+            default=default.model_type,
+            help="text (lm) or vision-language (vlm); default: found out",
+        )
+        add("--host", default=default.host, help="address to listen on (%(default)s)")
+        self._add_number(parser, "--port", "PORT", default.port, "port (%(default)s)")
+        self._add_number(
+            parser,
+            "--max-concurrency",
+            "MAX_CONCURRENCY",
+            default.max_concurrency,
+            "requests generated at a time (%(default)s)",
+        )
+        self._add_number(
+            parser,
+            "--queue-size",
+            "QUEUE_SIZE",
+            default.queue_size,
+            "requests that may wait (%(default)s)",
+        )
+        self._add_number(
+            parser,
+            "--queue-timeout",
+            "QUEUE_TIMEOUT",
+            default.queue_timeout_s,
+            "seconds a request may wait (%(default)s)",
+        )
+        self._add_number(
+            parser,
+            "--request-timeout",
+            "REQUEST_TIMEOUT",
+            default.request_timeout_s or 0,
+            "seconds for a whole request; 0: no limit",
+        )
+        self._add_number(
+            parser,
+            "--drain-timeout",
+            "DRAIN_TIMEOUT",
+            default.drain_timeout_s,
+            "seconds for running requests at the end",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve until told to stop; leave with the server's exit code."""
+        try:
+            code = self.start(self.read_options(options))
+        except StartupError as error:
+            self.stderr.write(f"error: {error}")
+            code = WRONG_USAGE
+        if code:
+            sys.exit(code)
+
+    def start(self, config: ServerConfig) -> int:
+        """Take each step of a start, in an order that fails early and cheaply."""
+        self.refuse_wrong_configuration(config)
+        ensure_port_is_free(config.host, config.port)
+        self.prepare_database(config)
+        self.prepare_admin(config)
+        model = resolve_model(config.model, data_dir=config.data_dir)
+        self.allow_own_host(config)
+        return self.serve(config, model)
+
+    def read_options(self, options: dict[str, Any]) -> ServerConfig:
+        """Lay the command line's words over the settings."""
+        return replace(
+            ServerConfig.from_settings(),
+            model=options["model"],
+            model_type=options["model_type"],
+            host=options["host"],
+            port=options["port"],
+            max_concurrency=options["max_concurrency"],
+            queue_size=options["queue_size"],
+            queue_timeout_s=options["queue_timeout"],
+            request_timeout_s=options["request_timeout"] or None,
+            drain_timeout_s=options["drain_timeout"],
+        )
+
+    def refuse_wrong_configuration(self, config: ServerConfig) -> None:
+        """Print a line for each thing that is wrong; errors end the start."""
+        found = [message for message in run_checks() if not message.is_silenced()]
+        # The command line may have changed the host that the settings name.
+        exposed = {"mlxsite.E003", "mlxsite.E004"}
+        found = [message for message in found if message.id not in exposed]
+        found += exposure_errors(config)
+        for message in found:
+            self.stderr.write(_line(message))
+        if any(message.level >= ERROR for message in found):
+            sys.exit(WRONG_USAGE)
+
+    def prepare_database(self, config: ServerConfig) -> None:
+        """Bring the tables up to date."""
+        applied = ensure_database(config.data_dir)
+        if applied:
+            self.stdout.write(f"Database: {applied} migrations applied")
+
+    def prepare_admin(self, config: ServerConfig) -> None:
+        """Make the first staff user and say once how to log in."""
+        password = ensure_admin()
+        if password is not None:
+            url = base_url(config.host, config.port)
+            self.stdout.write(
+                f"Admin: {url}/admin/  user: {ADMIN_NAME}  password: {password}\n"
+                "(shown once; mlx-server admin --reset makes a new one)"
+            )
+
+    def allow_own_host(self, config: ServerConfig) -> None:
+        """Accept the address that is listened on as a Host header."""
+        if config.host not in settings.ALLOWED_HOSTS:
+            settings.ALLOWED_HOSTS.append(config.host)
+
+    def serve(self, config: ServerConfig, model: ModelSource) -> int:
+        """Hand over to the server, which returns when it has drained."""
+        from mlxsite.server.lifecycle import serve
+
+        self.stdout.flush()
+        model_path: Path = model.path
+        return serve(config, model_key=model.key, model_path=model_path)
+
+    def _add_number(
+        self, parser: CommandParser, flag: str, variable: str, default: float, text: str
+    ) -> None:
+        option = WHOLE.get(variable) or SECONDS[variable]
+        parser.add_argument(
+            flag, type=bounded(option.parse), default=default, metavar="N", help=text
+        )
+
+
+def _line(message: CheckMessage) -> str:
+    kind = "error" if message.level >= ERROR else "warning"
+    words = f"{kind}: {message.msg} {message.hint or ''} ({message.id})"
+    return " ".join(words.split())

@@ -1,0 +1,75 @@
+"""Every number an operator may set: variable, default and bounds, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+N = TypeVar("N", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number between `low` and `high`, both included."""
+
+    default: int
+    low: int
+    high: int
+
+    def parse(self, text: str) -> int:
+        """Return the number in `text`.
+
+        Raises:
+            ValueError: with words that follow "PORT ".
+        """
+        try:
+            number = int(text)
+        except ValueError:
+            raise ValueError(f"must be a whole number, not {text!r}") from None
+        return _within(number, self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """A duration in seconds between `low` and `high`, both included."""
+
+    default: float
+    low: float
+    high: float
+
+    def parse(self, text: str) -> float:
+        """Return the duration in `text`.
+
+        Raises:
+            ValueError: with words that follow "QUEUE_TIMEOUT ".
+        """
+        try:
+            number = float(text)
+        except ValueError:
+            raise ValueError(f"must be a number of seconds, not {text!r}") from None
+        return _within(number, self.low, self.high)
+
+
+def _within(number: N, low: N, high: N) -> N:
+    if not low <= number <= high:
+        raise ValueError(f"must be between {low} and {high}, not {number}")
+    return number
+
+
+DAY_S = 86_400
+
+WHOLE = {
+    "PORT": Whole(8000, 1, 65_535),
+    "MAX_CONCURRENCY": Whole(32, 1, 1024),
+    "QUEUE_SIZE": Whole(100, 0, 100_000),
+    "DEFAULT_MAX_TOKENS": Whole(4096, 1, 10_000_000),
+}
+
+SECONDS = {
+    "QUEUE_TIMEOUT": Seconds(300, 0.01, DAY_S),
+    "REQUEST_TIMEOUT": Seconds(0, 0, DAY_S),
+    "DRAIN_TIMEOUT": Seconds(30, 0, DAY_S),
+    "SSE_KEEPALIVE_AFTER_S": Seconds(15, 0.01, DAY_S),
+}
+
+MODEL_TYPES = ("", "lm", "vlm")

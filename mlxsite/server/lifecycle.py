@@ -1,0 +1,139 @@
+"""One server run: compose, start the service, serve, drain, close the books."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import uuid
+from typing import TYPE_CHECKING
+
+from inference.auth import SharedKey
+from inference.core.limits import DEFAULT_LIMITS
+from inference.core.outcomes import ModelState
+from inference.core.trace import ServerIdentity
+from inference.runtime.app import App, install_app
+from inference.runtime.config import ModelSource, RuntimeConfig
+from inference.runtime.service import ModelService
+from mlxsite.startup.network import base_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from inference.conf import ServerConfig
+    from inference.runtime.served import ServedModel
+
+logger = logging.getLogger("mlxsite")
+
+FAILED_START = 2
+RECORD_FLUSH_S = 5.0
+
+
+def serve(config: ServerConfig, *, model_key: str, model_path: Path) -> int:
+    """Serve one model until a signal ends the process; return the exit code."""
+    # Long pure-Python stretches must give way to the loop.
+    sys.setswitchinterval(0.001)
+    run = ServerRun(config, ModelSource(key=model_key, path=model_path))
+    return run.run()
+
+
+class ServerRun:
+    """Owns everything that lives as long as the server: service, record, Daphne."""
+
+    def __init__(self, config: ServerConfig, source: ModelSource) -> None:
+        from metrics.observers import CompletionLog, Observers
+        from metrics.recorder import Recorder
+        from metrics.totals import Totals
+
+        self._config = config
+        self._source = source
+        identity = ServerIdentity(node=config.node_name, boot_id=uuid.uuid4().hex)
+        self._totals = Totals()
+        self._recorder = Recorder(data_dir=config.data_dir, identity=identity)
+        self._observer = Observers(
+            self._totals, self._recorder, CompletionLog(self._totals)
+        )
+        self._identity = identity
+
+    def run(self) -> int:
+        """Serve until the end; return the exit code."""
+        from mlxsite.server.daphne_server import ServerBounds, StreamServer
+
+        self._totals.load()
+        self._recorder.start()
+        server = StreamServer(
+            self._load_application(),
+            endpoints=[_endpoint(self._config.host, self._config.port)],
+            bounds=ServerBounds(
+                body_bytes=DEFAULT_LIMITS.body_bytes,
+                websocket_bytes=DEFAULT_LIMITS.websocket_message_bytes,
+            ),
+            on_drain=self._drain,
+        )
+        asyncio.set_event_loop(server.loop)
+        model = server.loop.run_until_complete(self._start_service())
+        watcher = server.loop.create_task(self._announce(model, server))
+        server.run()
+        watcher.cancel()
+        self._recorder.stop(RECORD_FLUSH_S)
+        return server.exit_code
+
+    @staticmethod
+    def _load_application() -> object:
+        from mlxsite.asgi import application
+
+        return application
+
+    async def _start_service(self) -> ServedModel:
+        config = self._config
+        self._service = ModelService(
+            config=RuntimeConfig(
+                max_concurrency=config.max_concurrency,
+                queue_size=config.queue_size,
+                queue_timeout_s=config.queue_timeout_s,
+                request_timeout_s=config.request_timeout_s,
+                default_max_tokens=config.default_max_tokens,
+                any_model_name=config.any_model_name,
+            ),
+            observer=self._observer,
+            identity=self._identity,
+        )
+        install_app(
+            App(
+                service=self._service,
+                observer=self._observer,
+                stats=self._totals,
+                keys=SharedKey(config.api_key),
+                identity=self._identity,
+                sse_keepalive_after_s=config.sse_keepalive_after_s,
+            )
+        )
+        self._service.publish("server_start", detail=f"port {config.port}")
+        return self._service.serve(self._source)
+
+    async def _announce(self, model: ServedModel, server: object) -> None:
+        """Say where to point a client once the model answers; end if it cannot."""
+        from mlxsite.server.daphne_server import StreamServer
+
+        assert isinstance(server, StreamServer)
+        url = base_url(self._config.host, self._config.port)
+        logger.info("Listening on %s; loading %s", url, model.key)
+        card = await model.wait_settled()
+        if card.state is ModelState.READY:
+            logger.info(
+                "Ready: point the OpenAI SDK at %s/v1 (model %s)", url, card.key
+            )
+        elif card.state is ModelState.FAILED:
+            server.end(FAILED_START)
+
+    async def _drain(self) -> None:
+        logger.info("Draining for up to %g s", self._config.drain_timeout_s)
+        self._service.publish("server_stop")
+        await self._service.drain(self._config.drain_timeout_s)
+        await self._service.stop()
+
+
+def _endpoint(host: str, port: int) -> str:
+    """Return a Twisted endpoint description for a TCP address."""
+    interface = host.replace(":", "\\:")
+    return f"tcp:port={port}:interface={interface}"

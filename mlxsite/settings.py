@@ -1,0 +1,163 @@
+"""Django settings: every value from the environment, with a default that runs.
+
+The README's table of settings follows this file and `mlxsite.options`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import platformdirs
+
+from inference.core.limits import DEFAULT_LIMITS, MIB
+from mlxsite.data_dir import load_secret_key, prepare_data_dir
+from mlxsite.databases import default_database, with_options
+from mlxsite.environment import Environment
+from mlxsite.logs import LEVELS, logging_config
+from mlxsite.options import MODEL_TYPES
+
+PACKAGE_DIR = Path(__file__).resolve().parent
+BASE_DIR = PACKAGE_DIR.parent
+IS_CHECKOUT = (BASE_DIR / "manage.py").exists()
+
+env = Environment(
+    Path(os.environ.get("MLX_ENV_FILE") or BASE_DIR / ".env") if IS_CHECKOUT else None
+)
+
+# --- the server ---------------------------------------------------------------
+MLX_DATA_DIR = prepare_data_dir(
+    Path(env.text("MLX_DATA_DIR", platformdirs.user_data_dir("mlxsite")))
+    .expanduser()
+    .absolute()
+)
+MLX_MODEL = env.text("MODEL")
+MLX_MODEL_TYPE = env.choice("MODEL_TYPE", MODEL_TYPES)
+MLX_HOST = env.text("HOST", "127.0.0.1")
+MLX_PORT = env.whole("PORT")
+MLX_MAX_CONCURRENCY = env.whole("MAX_CONCURRENCY")
+MLX_QUEUE_SIZE = env.whole("QUEUE_SIZE")
+MLX_QUEUE_TIMEOUT_S = env.seconds("QUEUE_TIMEOUT")
+MLX_REQUEST_TIMEOUT_S = env.seconds("REQUEST_TIMEOUT")  # 0: no limit
+MLX_DRAIN_TIMEOUT_S = env.seconds("DRAIN_TIMEOUT")
+MLX_SSE_KEEPALIVE_AFTER_S = env.seconds("SSE_KEEPALIVE_AFTER_S")
+MLX_DEFAULT_MAX_TOKENS = env.whole("DEFAULT_MAX_TOKENS")
+MLX_ANY_MODEL_NAME = env.flag("ANY_MODEL_NAME")
+MLX_API_KEY = env.secret("MLX_API_KEY")
+MLX_ALLOW_NO_AUTH = env.flag("ALLOW_NO_AUTH")
+MLX_NODE_NAME = env.text("NODE_NAME", socket.gethostname())
+MLX_HTTPS = env.flag("MLX_HTTPS")
+
+# --- security -----------------------------------------------------------------
+DEBUG = env.flag("DEBUG")
+SECRET_KEY = env.secret("SECRET_KEY") or load_secret_key(MLX_DATA_DIR / "secret_key")
+ALLOWED_HOSTS = [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+    ".localhost",
+    *env.listed("ALLOWED_HOSTS"),
+]
+CSRF_TRUSTED_ORIGINS = env.listed("CSRF_TRUSTED_ORIGINS")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = MLX_HTTPS
+SESSION_COOKIE_SECURE = MLX_HTTPS
+CSRF_COOKIE_SECURE = MLX_HTTPS
+if MLX_HTTPS:
+    SECURE_HSTS_SECONDS = 30 * 86_400
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # Subdomains and the preload list are the domain owner's decision.
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+else:
+    # These ask for HTTPS, which a server on loopback does not speak.
+    SILENCED_SYSTEM_CHECKS = [f"security.W{n:03}" for n in (4, 8, 12, 16)]
+DATA_UPLOAD_MAX_MEMORY_SIZE = DEFAULT_LIMITS.body_bytes + MIB
+
+# --- Django -------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "channels",
+    "inference.apps.InferenceConfig",
+    "metrics.apps.MetricsConfig",
+    "mlxsite.apps.SiteConfig",
+]
+# Each of these runs on the event loop: one that is sync only would move every
+# request, streams included, into a thread.
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "mlxsite.urls"
+ASGI_APPLICATION = "mlxsite.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # An installed copy carries the top-level folder inside the package.
+        "DIRS": [BASE_DIR / "templates" if IS_CHECKOUT else PACKAGE_DIR / "_templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+DATABASES = {
+    "default": with_options(
+        env.database("DATABASE_URL") or default_database(MLX_DATA_DIR / "db.sqlite3")
+    ),
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+_layer_url = env.secret("CHANNEL_LAYER_URL")
+CHANNEL_LAYERS = {
+    "default": (
+        {
+            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "CONFIG": {"hosts": [_layer_url]},
+        }
+        if _layer_url
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    ),
+}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication"
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+}
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+# Served by ASGIStaticFilesHandler from where they lie: nothing to collect.
+STATIC_URL = "/static/"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+LOGGING = logging_config(env.choice("LOG_LEVEL", ("", *LEVELS)) or "INFO")

@@ -1,0 +1,51 @@
+"""What every test stands on: a data folder of its own, and real models."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Before Django reads its settings: no test may touch the user's own data.
+_data_dir = tempfile.TemporaryDirectory(prefix="mlxsite-tests-")
+os.environ["MLX_DATA_DIR"] = _data_dir.name
+os.environ["MLX_ENV_FILE"] = os.devnull
+for _name in ("DATABASE_URL", "MODEL", "HOST", "PORT", "MLX_API_KEY", "SECRET_KEY"):
+    os.environ.pop(_name, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _data_dir_removed() -> Iterator[None]:
+    yield
+    _data_dir.cleanup()
+
+
+@pytest.fixture(scope="session")
+def tiny_model_dir() -> Path:
+    """A real 2 MB vision-language model; it also loads as a text model."""
+    return REPOSITORY / "tests" / "models" / "tiny-qwen2-vl"
+
+
+@pytest.fixture(scope="session")
+def smollm2_dir() -> Path:
+    """The product's default model, made once and kept between runs."""
+    from mlxsite.startup.default_model import ensure_default_model
+
+    cache = Path(os.environ.get("MLX_TEST_CACHE", REPOSITORY / ".cache" / "models"))
+    return ensure_default_model(cache)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """Where a PostgreSQL server answers; a test that needs it fails without."""
+    return os.environ.get(
+        "TEST_DATABASE_URL", "postgres://root@127.0.0.1:5432/postgres"
+    )
