@@ -9,11 +9,11 @@ from django.db.models import Q
 
 from inference.core.outcomes import FinishReason, RequestKind
 from metrics.models import RequestLog
+from metrics.models.requests import RequestQuerySet
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpRequest
-
-    from metrics.models.requests import RequestQuerySet
 
 HOURS = {"1": "Last hour", "24": "Last 24 hours", "168": "Last 7 days"} | {
     "720": "Last 30 days"
@@ -30,12 +30,13 @@ class StartedWithin(admin.SimpleListFilter):
         """Offer the four windows."""
         return list(HOURS.items())
 
-    def queryset(
-        self, request: HttpRequest, queryset: RequestQuerySet
-    ) -> RequestQuerySet:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep what started within the window."""
         hours = self.value()
-        return queryset.window(hours=float(hours)) if hours in HOURS else queryset
+        if hours not in HOURS:
+            return queryset
+        assert isinstance(queryset, RequestQuerySet)
+        return queryset.window(hours=float(hours))
 
 
 class ColumnFilter(admin.SimpleListFilter):
@@ -58,9 +59,7 @@ class ColumnFilter(admin.SimpleListFilter):
         choices = [(value, value.replace("_", " ")) for value in values]
         return [*choices, (self._EMPTY, self.empty_label)]
 
-    def queryset(
-        self, request: HttpRequest, queryset: RequestQuerySet
-    ) -> RequestQuerySet:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep rows with the chosen value."""
         value = self.value()
         if value is None:

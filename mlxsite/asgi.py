@@ -1,22 +1,29 @@
-"""The ASGI application: HTTP to Django, WebSockets to Channels."""
+"""The ASGI application: the API and the site to Django, WebSockets to Channels."""
 
 from __future__ import annotations
 
 import os
 
+import django
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from django.core.handlers.asgi import ASGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlxsite.settings")
 
 # Django must be set up before anything that imports models.
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from inference.routing import websocket_urlpatterns  # noqa: E402
+from mlxsite.handlers import ApiHandler, ByPath, HostGuard  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {
-        "http": django_application,
-        "websocket": URLRouter(websocket_urlpatterns),
-    }
+application = HostGuard(
+    ProtocolTypeRouter(
+        {
+            "http": ByPath(
+                api=ApiHandler(), site=ASGIStaticFilesHandler(ASGIHandler())
+            ),
+            "websocket": URLRouter(websocket_urlpatterns),
+        }
+    )
 )

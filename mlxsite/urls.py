@@ -1,8 +1,11 @@
-"""The root URLs."""
+"""The root URLs: the API, then the admin."""
 
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+urlpatterns = [
+    path("", include("inference.routing")),
+    path("admin/", admin.site.urls),
+]

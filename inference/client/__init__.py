@@ -1,1 +1,3 @@
+"""What talks to a server from outside: load, and later the terminal clients."""
+
 from __future__ import annotations

@@ -43,6 +43,8 @@ def worker_environment(base: Mapping[str, str] = os.environ) -> dict[str, str]:
     environment["TOKENIZERS_PARALLELISM"] = "false"
     environment["TRANSFORMERS_VERBOSITY"] = "error"
     environment["PYTHONUNBUFFERED"] = "1"
+    # Idle BLAS threads must sleep, not spin: the web process needs the cores too.
+    environment.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     library = find_openblas() if needs_openblas() else None
     if library is not None:
         environment["LD_PRELOAD"] = _joined(

@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from inference.core.events import ServerEvent
 
 
+EVENT_KINDS = [
+    (kind, kind.replace("_", " "))
+    for kind in (
+        "server_start",
+        "server_stop",
+        "model_load",
+        "model_load_failed",
+        "model_unload",
+        "worker_died",
+        "worker_restart",
+    )
+]
+
+
 class ServerEventQuerySet(models.QuerySet["ServerEventLog"]):
     """Many server events."""
 
@@ -25,7 +39,7 @@ class ServerEventQuerySet(models.QuerySet["ServerEventLog"]):
 class ServerEventLog(models.Model):
     """Something that happened to a server or a model."""
 
-    kind = models.CharField(max_length=64)
+    kind = models.CharField(max_length=64, choices=EVENT_KINDS)
     at = models.DateTimeField()
     node = models.CharField(max_length=255)
     boot_id = models.CharField(max_length=64)
@@ -50,7 +64,7 @@ class ServerEventLog(models.Model):
         ]
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.kind.replace("_", " "), self.model)))
+        return " ".join(filter(None, (self.get_kind_display(), self.model)))
 
     @classmethod
     def from_event(cls, event: ServerEvent) -> ServerEventLog:

@@ -23,7 +23,7 @@ class SpoolPosition(models.Model):
     @classmethod
     def move(cls, file: str, offset: int) -> None:
         """Note that `file` is in the database up to `offset`."""
-        cls.objects.bulk_create(
+        SpoolPosition.objects.bulk_create(
             [SpoolPosition(file=file, offset=offset)],
             update_conflicts=True,
             unique_fields=["file"],

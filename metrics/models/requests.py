@@ -6,6 +6,7 @@ Column names are the field names of `RequestRecord`; durations are in seconds,
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from inference.core.events import RequestRecord
 from inference.core.outcomes import FinishReason, Outcome, Phase, RequestKind
-from metrics.figures import NOTHING, count_text, rate_text, seconds_text
+from metrics.figures import NOTHING, count_text, rate_text, seconds_text, share_text
 from metrics.models.fitting import fitted_values, moment
 
 if TYPE_CHECKING:
@@ -193,6 +194,45 @@ class RequestLog(models.Model):
         return (
             f"{count_text(self.prompt_tokens)} → {count_text(self.completion_tokens)}"
         )
+
+    @property
+    def prompt_text(self) -> str:
+        """Tokens in, as text."""
+        return count_text(self.prompt_tokens)
+
+    @property
+    def cached_text(self) -> str:
+        """How many of the tokens in came from the prompt cache, as text."""
+        share = share_text(self.cached_tokens or 0, self.prompt_tokens or 0)
+        return f"{count_text(self.cached_tokens)} from the cache, {share}"
+
+    @property
+    def completion_text(self) -> str:
+        """Tokens out, as text."""
+        return count_text(self.completion_tokens)
+
+    @property
+    def written_text(self) -> str:
+        """The answer's size, as text."""
+        return f"{self.words:,} words, {self.characters:,} characters"
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """What was asked for, each value as JSON."""
+        return [
+            (name, json.dumps(value, ensure_ascii=False))
+            for name, value in self.params.items()
+        ]
+
+    @property
+    def itl_text(self) -> str:
+        """Mean time between two tokens, as text."""
+        return seconds_text(self.itl_mean_s)
+
+    @property
+    def decode_tps_text(self) -> str:
+        """Tokens per second after the first token, as text."""
+        return rate_text(self.decode_tps)
 
     @property
     def what_text(self) -> str:

@@ -15,6 +15,12 @@ from inference.core.trace import ServerIdentity
 from inference.runtime.app import App, install_app
 from inference.runtime.config import ModelSource, RuntimeConfig
 from inference.runtime.service import ModelService
+from metrics.completion_log import CompletionLog
+from metrics.observers import Observers
+from metrics.recorder import Recorder
+from metrics.totals import Totals
+from mlxsite.asgi import application
+from mlxsite.server.daphne_server import ServerBounds, StreamServer
 from mlxsite.startup.network import base_url
 
 if TYPE_CHECKING:
@@ -41,28 +47,24 @@ class ServerRun:
     """Owns everything that lives as long as the server: service, record, Daphne."""
 
     def __init__(self, config: ServerConfig, source: ModelSource) -> None:
-        from metrics.observers import CompletionLog, Observers
-        from metrics.recorder import Recorder
-        from metrics.totals import Totals
 
         self._config = config
         self._source = source
         identity = ServerIdentity(node=config.node_name, boot_id=uuid.uuid4().hex)
         self._totals = Totals()
         self._recorder = Recorder(data_dir=config.data_dir, identity=identity)
+        # The log line tells the average that includes its own request.
         self._observer = Observers(
-            self._totals, self._recorder, CompletionLog(self._totals)
+            (self._totals, self._recorder, CompletionLog(self._totals))
         )
         self._identity = identity
 
     def run(self) -> int:
         """Serve until the end; return the exit code."""
-        from mlxsite.server.daphne_server import ServerBounds, StreamServer
-
         self._totals.load()
         self._recorder.start()
         server = StreamServer(
-            self._load_application(),
+            application,
             endpoints=[_endpoint(self._config.host, self._config.port)],
             bounds=ServerBounds(
                 body_bytes=DEFAULT_LIMITS.body_bytes,
@@ -77,12 +79,6 @@ class ServerRun:
         watcher.cancel()
         self._recorder.stop(RECORD_FLUSH_S)
         return server.exit_code
-
-    @staticmethod
-    def _load_application() -> object:
-        from mlxsite.asgi import application
-
-        return application
 
     async def _start_service(self) -> ServedModel:
         config = self._config
@@ -111,11 +107,8 @@ class ServerRun:
         self._service.publish("server_start", detail=f"port {config.port}")
         return self._service.serve(self._source)
 
-    async def _announce(self, model: ServedModel, server: object) -> None:
+    async def _announce(self, model: ServedModel, server: StreamServer) -> None:
         """Say where to point a client once the model answers; end if it cannot."""
-        from mlxsite.server.daphne_server import StreamServer
-
-        assert isinstance(server, StreamServer)
         url = base_url(self._config.host, self._config.port)
         logger.info("Listening on %s; loading %s", url, model.key)
         card = await model.wait_settled()

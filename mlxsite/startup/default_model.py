@@ -21,6 +21,7 @@ from mlxsite.startup.model_files import missing_from_model
 DEFAULT_KEY = "SmolLM2-135M-Instruct"
 FLOAT32, QUANTIZED = "float32", "quantized"
 GPU_DISTRIBUTIONS = ("mlx-cuda-13", "mlx-cuda-12")
+WORK_PREFIX = ".making-"
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -57,7 +58,9 @@ def _is_complete(target: Path) -> bool:
 def _make(target: Path, variant: str) -> None:
     """Work in a folder beside `target`; the last step gives it the name."""
     _say(f"Preparing the default model {DEFAULT_KEY} (once, about 93 MB to download)")
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as work:
+    for left in target.parent.glob(f"{WORK_PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)  # of a start that was killed
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=WORK_PREFIX) as work:
         gguf = fetch_gguf(Path(work))
         made = Path(work) / target.name
         _convert(gguf, made, variant)

@@ -1,0 +1,70 @@
+# Plain make: the one of macOS (3.81) and BSD make read it too.
+# make serve PORT=9000 MODEL=... hands both to the server as environment variables.
+
+PYTHON ?=
+VENV = .venv
+RUN = $(VENV)/bin
+
+.PHONY: help serve test check bench clean
+
+help:
+	@echo "make serve   install what is missing, then start the server"
+	@echo "make test    run all tests, the quick ones first"
+	@echo "make check   format, lint, types, layers, Django's own checks"
+	@echo "make bench   measure a running server"
+	@echo "make clean   remove the environment and what the tools left behind"
+	@echo
+	@echo "options: PYTHON HOST PORT MODEL DATABASE_URL MLX_DATA_DIR"
+	@echo "example: make serve PORT=9000 MODEL=~/models/Qwen3-4B-4bit"
+
+# exec: the server itself gets Ctrl-C and SIGTERM, not a shell around it.
+serve: $(VENV)/.installed
+	@exec $(RUN)/python manage.py runserver_mlx
+
+test: $(VENV)/.installed-dev
+	@for tool in chromium chromedriver; do command -v $$tool >/dev/null \
+	  || echo "note: $$tool was not found; the tests of pages need it"; done
+	$(RUN)/python -m pytest -m "not slow"
+	$(RUN)/python -m pytest -m slow
+
+# A data folder of its own: checks leave the user's alone.
+check: $(VENV)/.installed-dev
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	MLX_DATA_DIR=.cache/check $(RUN)/mypy .
+	$(RUN)/lint-imports
+	MLX_DATA_DIR=.cache/check $(RUN)/python manage.py check
+	MLX_DATA_DIR=.cache/check $(RUN)/python manage.py makemigrations --check --dry-run
+
+bench: $(VENV)/.installed
+	@exec $(RUN)/python manage.py bench $(BENCH)
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The second time, both of these are a comparison of dates.
+$(VENV)/.installed: $(RUN)/python requirements.txt pyproject.toml setup.py
+	$(RUN)/python -m pip install --disable-pip-version-check --quiet -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	$(RUN)/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
+	@touch $@
+
+$(RUN)/python:
+	@found=; tried="$(PYTHON)"; \
+	for python in $${tried:-python3.13 python3.12 python3.11 python3}; do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	    && { found=$$python; break; }; \
+	done; \
+	[ -n "$$found" ] || { \
+	  echo "error: Python 3.11 or newer was not found$${tried:+ as $$tried}: install it, or name it: make PYTHON=/path/to/python3.12" >&2; \
+	  exit 2; }; \
+	$$found -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "error: $$found has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv)" >&2; \
+	  exit 2; }; \
+	echo "Creating $(VENV) with $$($$found --version)"; \
+	$$found -m venv $(VENV) || { rm -rf $(VENV); exit 2; }; \
+	echo "Installing the requirements (once, about 400 MB)"

@@ -1,0 +1,110 @@
+"""The outermost ASGI layer: who is addressed, and which Django answers.
+
+The API has no sessions, cookies or forms. Django's stock middleware would take
+every request through threads for them, so `/v1` gets a handler without it; the
+host is checked here, before either.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.exception import convert_exception_to_response
+from django.http.request import split_domain_port, validate_host
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+API_PREFIXES = ("/v1", "/health")
+WEBSOCKET_REFUSED = 4403
+
+
+class ApiHandler(ASGIHandler):
+    """Django's ASGI handler with the views alone: no middleware, no threads.
+
+    Django gives each request a thread of its own for its synchronous parts; the
+    API has none worth it, and the thread costs more than a stream's chunks.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        await self.handle(scope, receive, send)
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Call the view directly."""
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        assert is_async, "ASGI handlers are asynchronous"
+        self._middleware_chain = convert_exception_to_response(self._get_response_async)
+
+
+class ByPath:
+    """Sends API paths to one application and everything else to another."""
+
+    def __init__(self, *, api: Application, site: Application) -> None:
+        self._api = api
+        self._site = site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        is_api = scope["path"].startswith(API_PREFIXES)
+        await (self._api if is_api else self._site)(scope, receive, send)
+
+
+class HostGuard:
+    """Refuses requests addressed to a name that is not ours.
+
+    A page on another site can make a browser call `127.0.0.1` under a name it
+    controls (DNS rebinding); such a call carries that name in `Host`. Only
+    what asks Django for the host would notice, so it is checked for all.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        host = _host_of(scope)
+        domain, _ = split_domain_port(host)
+        if domain and validate_host(domain, settings.ALLOWED_HOSTS):
+            await self._application(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": WEBSOCKET_REFUSED})
+        else:
+            await _refuse(host, send)
+
+
+def _host_of(scope: Scope) -> str:
+    headers: list[tuple[bytes, bytes]] = scope.get("headers", [])
+    hosts = [value for name, value in headers if name == b"host"]
+    return hosts[0].decode("latin1") if len(hosts) == 1 else ""
+
+
+async def _refuse(host: str, send: Send) -> None:
+    message = (
+        f"The host {host[:200]!r} is not served here; add it to ALLOWED_HOSTS."
+        if host
+        else "The request needs exactly one Host header."
+    )
+    error = {
+        "message": message,
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "invalid_host",
+    }
+    body = msgspec.json.encode({"error": error})
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

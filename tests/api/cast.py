@@ -1,0 +1,318 @@
+"""The cast of the wire's tests: a scripted service, a ledger, an ASGI client.
+
+The service is a fake because these tests are about bytes on the wire; what
+models say is tested elsewhere with real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+from asgiref.typing import ASGIApplication
+from django.utils.decorators import async_only_middleware
+
+from inference.auth import SharedKey
+from inference.core.catalog import ModelCard, QueueSnapshot
+from inference.core.errors import ModelNotFoundError
+from inference.core.events import RequestRecord, ServerEvent, StatsTotals
+from inference.core.outcomes import ModelState, Phase
+from inference.core.requests import Delta, GenerationRequest, Usage
+from inference.core.trace import RequestTrace, ServerIdentity
+from inference.runtime.app import App
+
+PATIENCE_S = 3.0
+MODEL = "org/tiny"
+USAGE = Usage(prompt_tokens=7, completion_tokens=2, cached_tokens=3)
+HELLO = (
+    Delta("Hel"),
+    Delta("lo"),
+    Delta("", finish_reason="stop", usage=USAGE),
+)
+ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "Hi"}]}
+
+Step = Delta | BaseException | asyncio.Event
+
+
+class ScriptedService:
+    """Plays a list of steps for each request: say, wait for an event, raise."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.steps: tuple[Step, ...] = steps or HELLO
+        self.requests: list[GenerationRequest] = []
+        self.is_ready = True
+        self.is_draining = False
+        self.live = 0
+        self.waiting = asyncio.Event()
+        self.released = asyncio.Event()
+        self.card = ModelCard(
+            key=MODEL, source="/models/tiny", state=ModelState.READY, created=5
+        )
+
+    async def stream(
+        self, request: GenerationRequest, trace: RequestTrace
+    ) -> AsyncGenerator[Delta, None]:
+        self.requests.append(request)
+        self.live += 1
+        try:
+            trace.served_by(self.find_model(request.model).key)
+            trace.enter(Phase.PREPARE)
+            trace.prepared(USAGE.prompt_tokens)
+            trace.admitted()
+            for step in self.steps:
+                if isinstance(step, asyncio.Event):
+                    self.waiting.set()
+                    await step.wait()
+                elif isinstance(step, BaseException):
+                    raise step
+                else:
+                    trace.arrived(step, 1 if step.text else 0)
+                    yield step
+        finally:
+            self.live -= 1
+            self.released.set()
+
+    def find_model(self, name: str | None) -> ModelCard:
+        if name not in (None, MODEL):
+            raise ModelNotFoundError(f"The model '{name}' does not exist.")
+        return self.card
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        return (self.card,)
+
+    def snapshot(self) -> QueueSnapshot:
+        return QueueSnapshot(
+            running=True,
+            waiting=3,
+            max_waiting=100,
+            active=5,
+            max_concurrency=2,
+            models=self.cards(),
+        )
+
+
+@dataclass
+class Ledger:
+    """Remembers what was published, in order."""
+
+    started: list[RequestRecord] = field(default_factory=list)
+    finished: list[RequestRecord] = field(default_factory=list)
+
+    def request_started(self, record: RequestRecord) -> None:
+        self.started.append(record)
+
+    def request_finished(self, record: RequestRecord) -> None:
+        self.finished.append(record)
+
+    def server_event(self, event: ServerEvent) -> None:
+        raise AssertionError(event)
+
+    @property
+    def only_row(self) -> RequestRecord:
+        """The one row there is: started once, ended once, under one id."""
+        assert len(self.started) == 1, self.started
+        assert len(self.finished) == 1, self.finished
+        assert self.started[0].request_id == self.finished[0].request_id
+        return self.finished[0]
+
+
+@dataclass
+class FixedStats:
+    """Totals that stand still."""
+
+    total: StatsTotals = field(default_factory=StatsTotals)
+    models: dict[str, StatsTotals] = field(default_factory=dict)
+
+    def totals(self) -> StatsTotals:
+        return self.total
+
+    def totals_by_model(self) -> dict[str, StatsTotals]:
+        return self.models
+
+
+@dataclass
+class House:
+    """A server's parts, as one test sees them."""
+
+    service: ScriptedService
+    ledger: Ledger
+    app: App
+
+    @classmethod
+    def build(cls, *steps: Step, key: str = "", **app_options: Any) -> House:
+        service, ledger = ScriptedService(*steps), Ledger()
+        app = App(
+            service=service,  # type: ignore[arg-type]
+            observer=ledger,
+            stats=app_options.pop("stats", FixedStats()),
+            keys=SharedKey(key),
+            identity=ServerIdentity(node="test", boot_id="boot"),
+            **app_options,
+        )
+        return cls(service=service, ledger=ledger, app=app)
+
+
+@dataclass
+class Reply:
+    """A whole HTTP response."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        error = self.json["error"]
+        assert set(error) == {"message", "type", "param", "code"}
+        assert isinstance(error, dict)
+        return error
+
+
+class Exchange:
+    """One HTTP request to an ASGI application, message by message.
+
+    A `hold` stops the server's `send` until it is set, from `hold_from` on: a
+    client that does not read.
+    """
+
+    def __init__(
+        self,
+        application: ASGIApplication,
+        method: str,
+        path: str,
+        *,
+        body: bytes | Iterable[bytes] = b"",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        self.inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.hold: asyncio.Event | None = None
+        self.hold_from = b""
+        self.held = asyncio.Event()
+        declared = {"host": "testserver"}
+        if isinstance(body, bytes):
+            declared["content-length"] = str(len(body))
+            body = [body]
+        self._post(list(body))
+        scope = _scope(method, path, declared | (headers or {}))
+        self.task = asyncio.ensure_future(
+            application(scope, self.inbox.get, self._send)  # type: ignore[arg-type]
+        )
+
+    def _post(self, chunks: list[bytes]) -> None:
+        for i, chunk in enumerate(chunks):
+            more = i + 1 < len(chunks)
+            message = {"type": "http.request", "body": chunk, "more_body": more}
+            self.inbox.put_nowait(message)
+
+    async def _send(self, message: Any) -> None:
+        if self.hold is not None and self.hold_from in message.get("body", b""):
+            self.held.set()
+            await self.hold.wait()
+        self.outbox.put_nowait(message)
+
+    async def next(self) -> dict[str, Any]:
+        """Return the server's next message."""
+        return await asyncio.wait_for(self.outbox.get(), PATIENCE_S)
+
+    async def next_body(self) -> bytes:
+        """Return the next bytes of the body."""
+        message = await self.next()
+        assert message["type"] == "http.response.body", message
+        body: bytes = message.get("body", b"")
+        return body
+
+    async def reply(self) -> Reply:
+        """Read the response to its end."""
+        start = await self.next()
+        assert start["type"] == "http.response.start"
+        body = b""
+        while True:
+            message = await self.next()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        await self.end()
+        headers = {k.decode().lower(): v.decode() for k, v in start["headers"]}
+        return Reply(start["status"], headers, body)
+
+    async def end(self) -> None:
+        """Wait until the application is done with the request."""
+        await asyncio.wait_for(self.task, PATIENCE_S)
+
+    async def leave(self) -> None:
+        """Hang up, and wait until the application has noticed."""
+        self.inbox.put_nowait({"type": "http.disconnect"})
+        await self.end()
+
+
+def _scope(method: str, path: str, headers: dict[str, str]) -> dict[str, Any]:
+    raw, _, query = path.partition("?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(raw),
+        "raw_path": raw.encode(),
+        "query_string": query.encode(),
+        "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+        "client": ("127.0.0.9", 4711),
+        "server": ("testserver", 80),
+    }
+
+
+@dataclass
+class Client:
+    """Sends requests to the application."""
+
+    application: ASGIApplication
+
+    def open(self, method: str, path: str, **options: Any) -> Exchange:
+        return Exchange(self.application, method, path, **options)
+
+    def post(
+        self, body: Any, path: str = "/v1/chat/completions", **headers: str
+    ) -> Exchange:
+        """POST JSON, or bytes as they are; header names with `_` for `-`."""
+        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        sent = {"content-type": "application/json"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.open("POST", path, body=raw, headers=sent)
+
+    async def ask(self, body: Any, **headers: str) -> Reply:
+        """POST a chat request and read the whole answer."""
+        return await self.post(body, **headers).reply()
+
+    async def get(self, path: str, **headers: str) -> Reply:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.open("GET", path, headers=sent).reply()
+
+
+class AfterView:
+    """Runs between a view's return and its response's first byte."""
+
+    hook: Callable[[Any], Awaitable[None]] | None = None
+
+
+@async_only_middleware
+def after_view_middleware(get_response: Any) -> Any:
+    """Let a test stand between the view and the server."""
+
+    async def middleware(request: Any) -> Any:
+        response = await get_response(request)
+        if AfterView.hook is not None:
+            await AfterView.hook(response)
+        return response
+
+    return middleware

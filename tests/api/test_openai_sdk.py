@@ -1,0 +1,93 @@
+"""OpenAI's own client, over the ASGI application instead of a socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import httpx2
+import openai
+import pytest
+
+from inference.core.errors import QueueFullError
+from tests.api.cast import ASK, MODEL, Client, House
+
+MakeHouse = Callable[..., House]
+MESSAGES = ASK["messages"]
+
+
+@pytest.fixture
+async def sdk(client: Client) -> AsyncIterator[openai.AsyncOpenAI]:
+    transport = httpx2.ASGITransport(app=client.application)  # type: ignore[arg-type]
+    async with openai.AsyncOpenAI(
+        api_key="sesame",
+        base_url="http://testserver/v1",
+        max_retries=0,
+        http_client=httpx2.AsyncClient(transport=transport),
+    ) as sdk:
+        yield sdk
+
+
+async def test_it_answers_the_sdk(
+    make_house: MakeHouse, sdk: openai.AsyncOpenAI
+) -> None:
+    house = make_house(key="sesame")
+    answer = await sdk.chat.completions.create(model=MODEL, messages=MESSAGES)
+    assert answer.choices[0].message.content == "Hello"
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == 9
+    assert answer._request_id == house.ledger.only_row.request_id
+
+
+async def test_it_streams_to_the_sdk(
+    make_house: MakeHouse, sdk: openai.AsyncOpenAI
+) -> None:
+    make_house()
+    stream = await sdk.chat.completions.create(
+        model=MODEL,
+        messages=MESSAGES,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = [chunk async for chunk in stream]
+    text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert text == "Hello"
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.completion_tokens == 2
+
+
+async def test_it_takes_an_assistant_message_of_the_sdk_back(
+    make_house: MakeHouse, sdk: openai.AsyncOpenAI
+) -> None:
+    house = make_house()
+    answer = await sdk.chat.completions.create(model=MODEL, messages=MESSAGES)
+    said = answer.choices[0].message.model_dump()
+    again = [*MESSAGES, said, {"role": "user", "content": "And?"}]
+    await sdk.chat.completions.create(model=MODEL, messages=again)  # type: ignore[arg-type]
+    assert [m.text for m in house.service.requests[1].messages] == ["Hi", "Hello", "And?"]
+    assert "ignored" not in house.service.requests[1].params
+
+
+async def test_it_raises_the_sdks_own_errors(
+    make_house: MakeHouse, sdk: openai.AsyncOpenAI
+) -> None:
+    house = make_house(QueueFullError("Full."), key="sesame")
+    with pytest.raises(openai.RateLimitError) as full:
+        await sdk.chat.completions.create(model=MODEL, messages=MESSAGES)
+    assert full.value.code == "queue_full"
+    with pytest.raises(openai.NotFoundError):
+        await sdk.models.retrieve("org/other")
+    with pytest.raises(openai.BadRequestError) as bad:
+        await sdk.chat.completions.create(model=MODEL, messages=MESSAGES, n=2)
+    assert bad.value.param == "n"
+    assert bad.value.request_id == house.ledger.finished[-1].request_id
+    with pytest.raises(openai.AuthenticationError):
+        await sdk.with_options(api_key="wrong").models.list()
+
+
+async def test_it_shows_the_sdk_its_models(
+    make_house: MakeHouse, sdk: openai.AsyncOpenAI
+) -> None:
+    make_house()
+    assert [model.id async for model in sdk.models.list()] == [MODEL]
+    assert (await sdk.models.retrieve(MODEL)).owned_by == "mlxsite"
