@@ -160,6 +160,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         trace = self._new_trace()
         task = asyncio.create_task(self._generate(body, trace))
         # A task cancelled before its first step never reaches its own `finally`.
+        task.add_done_callback(lambda _: trace.close())
         self.generation = Generation(trace, task)
 
     async def _generate(self, body: dict[str, Any], trace: RequestTrace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import environ
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 FLAGS = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("", "0", "false", "no", "off"), False),
@@ -76,15 +78,16 @@ class Environment:
         url = self.secret(name)
         if not url:
             return None
-        try:
-            parts = cast("dict[str, Any]", self._env.db_url_config(url))
-        except (ValueError, KeyError):
-            parts = {}
+        scheme, found, _ = url.partition("://")
+        parts: dict[str, Any] = {}
+        if found and scheme in DATABASE_SCHEMES:
+            with contextlib.suppress(ValueError):
+                parts = self._env.db_url_config(url)
         # The URL may hold a password: the message does not repeat it.
-        if "://" not in url or not parts.get("ENGINE"):
+        if not parts.get("NAME"):
             raise ImproperlyConfigured(
                 f"{name} is not a database URL such as "
-                "postgres://user:password@host:5432/name."
+                "postgres://user:password@host:5432/name or sqlite:////folder/file."
             )
         return parts
 

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import django
 import pytest
 
 if TYPE_CHECKING:
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-# Before Django reads its settings: no test may touch the user's own data.
+# Before Django reads its settings: no test may touch the user's own data, and
+# none depends on what the user set.
 _data_dir = tempfile.TemporaryDirectory(prefix="mlxsite-tests-")
 os.environ["MLX_DATA_DIR"] = _data_dir.name
 os.environ["MLX_ENV_FILE"] = os.devnull
 for _name in ("DATABASE_URL", "MODEL", "HOST", "PORT", "MLX_API_KEY", "SECRET_KEY"):
     os.environ.pop(_name, None)
+os.environ["DJANGO_SETTINGS_MODULE"] = "mlxsite.settings"
+django.setup()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -365,7 +365,9 @@ async def test_it_closes_on_a_client_without_a_key(
     assert house.service.requests == []
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver:1"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://testserver:1"]
+)
 async def test_it_refuses_a_page_of_another_site(
     make_house: MakeHouse, origin: str
 ) -> None:

@@ -79,7 +79,8 @@ class Worker:
             text = load_text_model(Path(command.path))
             warm_up(text)
         except Exception as error:
-            logger.exception("The model could not be loaded")
+            # The web process gets the reason; the traceback would only repeat it.
+            logger.debug("The model could not be loaded", exc_info=True)
             reason = f"{type(error).__name__}: {error}"
             self._sender.send(LoadFailed(message=reason[:1000]))
             self._sender.finish()

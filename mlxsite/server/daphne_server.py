@@ -108,7 +108,9 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
             async with asyncio.timeout(self.bounds.stall_timeout_s):
                 await can_write.wait()
         except TimeoutError:
-            logger.warning("A client read nothing for %s s", self.bounds.stall_timeout_s)
+            logger.warning(
+                "A client read nothing for %s s", self.bounds.stall_timeout_s
+            )
             protocol.abort()
 
     def kill_all_applications(self) -> defer.Deferred[None]:

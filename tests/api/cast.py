@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import msgspec
-from asgiref.typing import ASGIApplication
 from django.utils.decorators import async_only_middleware
 
 from inference.auth import SharedKey
@@ -26,7 +24,12 @@ from inference.core.requests import Delta, GenerationRequest, Usage
 from inference.core.trace import RequestTrace, ServerIdentity
 from inference.runtime.app import App
 
-PATIENCE_S = 3.0
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+
+    from asgiref.typing import ASGI3Application
+
+PATIENCE_S = 10.0
 MODEL = "org/tiny"
 USAGE = Usage(prompt_tokens=7, completion_tokens=2, cached_tokens=3)
 HELLO = (
@@ -102,12 +105,14 @@ class Ledger:
 
     started: list[RequestRecord] = field(default_factory=list)
     finished: list[RequestRecord] = field(default_factory=list)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def request_started(self, record: RequestRecord) -> None:
         self.started.append(record)
 
     def request_finished(self, record: RequestRecord) -> None:
         self.finished.append(record)
+        self.ended.set()
 
     def server_event(self, event: ServerEvent) -> None:
         raise AssertionError(event)
@@ -186,7 +191,7 @@ class Exchange:
 
     def __init__(
         self,
-        application: ASGIApplication,
+        application: ASGI3Application,
         method: str,
         path: str,
         *,
@@ -235,15 +240,15 @@ class Exchange:
         """Read the response to its end."""
         start = await self.next()
         assert start["type"] == "http.response.start"
-        body = b""
+        pieces: list[bytes] = []
         while True:
             message = await self.next()
-            body += message.get("body", b"")
+            pieces.append(message.get("body", b""))
             if not message.get("more_body"):
                 break
         await self.end()
         headers = {k.decode().lower(): v.decode() for k, v in start["headers"]}
-        return Reply(start["status"], headers, body)
+        return Reply(start["status"], headers, b"".join(pieces))
 
     async def end(self) -> None:
         """Wait until the application is done with the request."""
@@ -276,7 +281,7 @@ def _scope(method: str, path: str, headers: dict[str, str]) -> dict[str, Any]:
 class Client:
     """Sends requests to the application."""
 
-    application: ASGIApplication
+    application: ASGI3Application
 
     def open(self, method: str, path: str, **options: Any) -> Exchange:
         return Exchange(self.application, method, path, **options)

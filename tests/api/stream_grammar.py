@@ -84,7 +84,9 @@ def _check_heads(chunks: list[dict[str, Any]]) -> None:
 def _check_choices(chunks: list[dict[str, Any]]) -> None:
     choices = [choice for chunk in chunks for choice in chunk["choices"]]
     assert len(choices) == len(chunks)
-    assert all(set(c) == {"index", "delta", "logprobs", "finish_reason"} for c in choices)
+    assert all(
+        set(c) == {"index", "delta", "logprobs", "finish_reason"} for c in choices
+    )
     first, *middle, last = choices
     assert first["delta"] == {"role": "assistant", "content": "", "refusal": None}
     assert all(set(choice["delta"]) == {"content"} for choice in middle)

@@ -71,7 +71,12 @@ async def test_it_refuses_new_requests_while_draining(
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"authorization": "Bearer wrong"}, {"x_api_key": "wrong"}, {"authorization": "sesame"}],
+    [
+        {},
+        {"authorization": "Bearer wrong"},
+        {"x_api_key": "wrong"},
+        {"authorization": "sesame"},
+    ],
     ids=["none", "bearer", "x-api-key", "no-scheme"],
 )
 async def test_it_refuses_an_unknown_key(
@@ -86,7 +91,11 @@ async def test_it_refuses_an_unknown_key(
 
 @pytest.mark.parametrize(
     "headers",
-    [{"authorization": "Bearer sesame"}, {"authorization": "bearer  sesame"}, {"x_api_key": "sesame"}],
+    [
+        {"authorization": "Bearer sesame"},
+        {"authorization": "bearer  sesame"},
+        {"x_api_key": "sesame"},
+    ],
     ids=["bearer", "lower-case", "x-api-key"],
 )
 async def test_it_lets_the_key_in_and_notes_its_name(
@@ -150,7 +159,11 @@ async def test_it_does_not_read_a_wildcard_host_as_any_origin(
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"],
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+    ],
 )
 async def test_it_refuses_a_body_that_is_not_declared_as_json(
     make_house: MakeHouse, client: Client, content_type: str

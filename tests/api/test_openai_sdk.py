@@ -63,8 +63,12 @@ async def test_it_takes_an_assistant_message_of_the_sdk_back(
     answer = await sdk.chat.completions.create(model=MODEL, messages=MESSAGES)
     said = answer.choices[0].message.model_dump()
     again = [*MESSAGES, said, {"role": "user", "content": "And?"}]
-    await sdk.chat.completions.create(model=MODEL, messages=again)  # type: ignore[arg-type]
-    assert [m.text for m in house.service.requests[1].messages] == ["Hi", "Hello", "And?"]
+    await sdk.chat.completions.create(model=MODEL, messages=again)
+    assert [m.text for m in house.service.requests[1].messages] == [
+        "Hi",
+        "Hello",
+        "And?",
+    ]
     assert "ignored" not in house.service.requests[1].params
 
 

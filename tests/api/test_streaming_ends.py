@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from inference.core.errors import (
     ShutdownInterruptError,
     WorkerDiedError,
 )
+from inference.core.limits import Limits
 from inference.core.outcomes import Outcome
 from inference.core.requests import Delta
+from inference.protocol import json_body
 from tests.api.cast import ASK, HELLO, PATIENCE_S, AfterView, Client, House
 from tests.api.stream_grammar import read_stream
 
@@ -199,6 +202,25 @@ async def test_it_cancels_when_the_client_leaves_between_tokens(
     assert_cancelled(house)
 
 
+async def test_it_cancels_when_the_client_leaves_while_its_body_is_read(
+    make_house: MakeHouse, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = make_house(limits=Limits(parse_in_thread_bytes=10))
+    loop, reading, go_on = asyncio.get_running_loop(), asyncio.Event(), Event()
+
+    def parse_slowly(_raw: bytes, *, depth: int) -> dict[str, Any]:
+        loop.call_soon_threadsafe(reading.set)
+        go_on.wait(PATIENCE_S)
+        return {"depth": depth}
+
+    monkeypatch.setattr(json_body, "parse_object", parse_slowly)
+    exchange = client.post(STREAM)
+    await asyncio.wait_for(reading.wait(), PATIENCE_S)
+    await exchange.leave()
+    go_on.set()
+    assert_cancelled(house)
+
+
 async def test_it_cancels_when_the_client_leaves_after_a_keep_alive(
     make_house: MakeHouse, client: Client
 ) -> None:
@@ -232,9 +254,7 @@ async def test_it_cancels_when_a_client_leaves_that_has_stopped_reading(
 
 async def settled(house: House) -> None:
     """Wait until the row is there: closing a lost stream is a task of its own."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not house.ledger.finished:
-            await asyncio.sleep(0)
+    await asyncio.wait_for(house.ledger.ended.wait(), PATIENCE_S)
 
 
 async def test_it_cancels_when_the_client_leaves_before_the_response_is_sent(
@@ -242,8 +262,10 @@ async def test_it_cancels_when_the_client_leaves_before_the_response_is_sent(
 ) -> None:
     house = make_house(Delta("Hel"), asyncio.Event(), *HELLO)
     viewed = asyncio.Event()
+    kept = []
 
-    async def linger(_response: Any) -> None:
+    async def linger(response: Any) -> None:
+        kept.append(response)  # So that no garbage collector can help.
         viewed.set()
         await asyncio.Event().wait()
 

@@ -31,7 +31,9 @@ def test_it_reads_the_roles_of_a_conversation(role: str) -> None:
 
 
 def test_it_reads_content_in_parts() -> None:
-    (message,) = read(said([{"type": "text", "text": "a"}, {"type": "text", "text": ""}]))
+    (message,) = read(
+        said([{"type": "text", "text": "a"}, {"type": "text", "text": ""}])
+    )
     assert message.content == (TextPart("a"), TextPart(""))
 
 
@@ -67,7 +69,11 @@ def test_it_takes_the_empty_leftovers_of_an_earlier_answer() -> None:
         ([said("x", "function")], "unsupported_parameter", "messages[0].role"),
         ([{"role": "user"}], "missing_required_parameter", "messages[0].content"),
         ([said(None)], "missing_required_parameter", "messages[0].content"),
-        ([said(None, "assistant")], "missing_required_parameter", "messages[0].content"),
+        (
+            [said(None, "assistant")],
+            "missing_required_parameter",
+            "messages[0].content",
+        ),
         ([said(5)], "invalid_type", "messages[0].content"),
         ([said({})], "invalid_type", "messages[0].content"),
         ([said([])], "empty_array", "messages[0].content"),

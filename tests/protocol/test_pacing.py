@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import pytest
 
 from inference.protocol.pacing import with_silences
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 PATIENCE_S = 5.0
 NEVER_S = 1000.0
@@ -17,7 +20,7 @@ NEVER_S = 1000.0
 class Source:
     """Yields its items; `None` among them waits for `gate`."""
 
-    def __init__(self, *items: int | None | Exception) -> None:
+    def __init__(self, *items: int | Exception | None) -> None:
         self.items = items
         self.gate = asyncio.Event()
         self.waiting = asyncio.Event()
@@ -63,11 +66,10 @@ async def test_it_tells_every_silence() -> None:
 
 async def test_it_raises_the_sources_error_after_its_items() -> None:
     source = Source(1, ValueError("broken"))
-    heard = []
+    paced = with_silences(source.read(), after_s=NEVER_S)
+    assert await anext(paced) == 1
     with pytest.raises(ValueError, match="broken"):
-        async for item in with_silences(source.read(), after_s=NEVER_S):
-            heard.append(item)
-    assert heard == [1]
+        await anext(paced)
     assert source.closed.is_set()
 
 

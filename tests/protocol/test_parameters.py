@@ -15,19 +15,48 @@ from inference.protocol.parameters import ChatParameters
 MESSAGES = [{"role": "user", "content": "Hi"}]
 
 # createChatCompletion in OpenAI's own document.
-OPENAI_PARAMETERS = """
-    audio frequency_penalty function_call functions logit_bias logprobs
-    max_completion_tokens max_tokens metadata modalities model moderation n
-    parallel_tool_calls prediction presence_penalty prompt_cache_key
-    prompt_cache_options prompt_cache_retention reasoning_effort response_format
-    safety_identifier seed service_tier stop store stream stream_options
-    temperature tool_choice tools top_logprobs top_p user verbosity
-    web_search_options
-""".split()
+OPENAI_PARAMETERS = [
+    "audio",
+    "frequency_penalty",
+    "function_call",
+    "functions",
+    "logit_bias",
+    "logprobs",
+    "max_completion_tokens",
+    "max_tokens",
+    "metadata",
+    "modalities",
+    "model",
+    "moderation",
+    "n",
+    "parallel_tool_calls",
+    "prediction",
+    "presence_penalty",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "reasoning_effort",
+    "response_format",
+    "safety_identifier",
+    "seed",
+    "service_tier",
+    "stop",
+    "store",
+    "stream",
+    "stream_options",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "user",
+    "verbosity",
+    "web_search_options",
+]
 
 
-def read(limits: Limits = DEFAULT_LIMITS, **body: Any) -> GenerationRequest:
-    return to_generation({"messages": MESSAGES, **body}, limits=limits)
+def read(**body: Any) -> GenerationRequest:
+    return to_generation({"messages": MESSAGES, **body}, limits=DEFAULT_LIMITS)
 
 
 def refusal_of(**body: Any) -> InvalidRequestError:
@@ -45,7 +74,11 @@ def test_it_knows_every_parameter_of_openai() -> None:
 def test_it_asks_nothing_of_the_sampler_when_nothing_was_sent() -> None:
     request = read()
     assert request.sampling == SamplingRequest()
-    assert (request.model, request.stream, request.include_usage) == (None, False, False)
+    assert (request.model, request.stream, request.include_usage) == (
+        None,
+        False,
+        False,
+    )
     assert request.params == {}
 
 
@@ -274,8 +307,9 @@ def test_it_records_the_parameters_but_neither_messages_nor_long_values() -> Non
 
 
 def test_it_follows_the_limits_it_is_given() -> None:
+    body = {"messages": MESSAGES, "temperature": 1.5}
     with pytest.raises(InvalidRequestError):
-        read(Limits(temperature=1.0), temperature=1.5)
+        to_generation(body, limits=Limits(temperature=1.0))
     assert read(temperature=1.5).sampling.temperature == 1.5
 
 

@@ -1,0 +1,66 @@
+"""Servers for end-to-end tests: one shared for tests that disturb nobody."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from tests.e2e.servers import REPOSITORY, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class StartServer(Protocol):
+    def __call__(self, model: Path, *options: str, **environment: str) -> Server: ...
+
+
+@pytest.fixture(scope="session")
+def rambler_dir(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real model that answers until it is stopped."""
+    target = tmp_path_factory.mktemp("models") / "rambler"
+    maker = REPOSITORY / "tests" / "models" / "make_rambler.py"
+    subprocess.run(
+        [sys.executable, str(maker), str(tiny_model_dir), str(target)], check=True
+    )
+    return target
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Start servers on one data folder; they end with the test."""
+    started: list[Server] = []
+
+    def start(model: Path, *options: str, **environment: str) -> Server:
+        server = Server(tmp_path / "data", model, *options, **environment)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.kill()
+
+
+@pytest.fixture(scope="module")
+def tiny_server(
+    tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One running server with the tiny model for a whole test module."""
+    server = Server(tmp_path_factory.mktemp("tiny") / "data", tiny_model_dir)
+    yield server.wait_ready()
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def rambler_server(
+    rambler_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One running server whose model answers until it is stopped."""
+    server = Server(tmp_path_factory.mktemp("rambler") / "data", rambler_dir)
+    yield server.wait_ready()
+    server.kill()

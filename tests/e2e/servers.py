@@ -1,0 +1,183 @@
+"""A real server in a process of its own, as a user starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import openai
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE_S = 60.0
+
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(look: Callable[[], T], what: str, within_s: float = PATIENCE_S) -> T:
+    """Look again and again until something true is seen; fail after `within_s`."""
+    ends_at = time.monotonic() + within_s
+    pause = threading.Event()
+    while time.monotonic() < ends_at:
+        if seen := look():
+            return seen
+        pause.wait(0.02)
+    raise AssertionError(f"Not within {within_s} s: {what}")
+
+
+class Server:
+    """One run of `manage.py runserver_mlx`; ends with the test that began it."""
+
+    def __init__(
+        self, data_dir: Path, model: Path, *options: str, **environment: str
+    ) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                str(REPOSITORY / "manage.py"),
+                "runserver_mlx",
+                *("--model-path", str(model), "--port", str(self.port)),
+                *options,
+            ],
+            env={**os.environ, "MLX_DATA_DIR": str(data_dir), **environment},
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_ready(self) -> Server:
+        """Return once the server said that its model answers."""
+        wait_until(lambda: self._is_up("Ready: "), "the server's Ready line")
+        return self
+
+    def wait_listening(self) -> Server:
+        """Return once the port is open; the model may still load."""
+        wait_until(lambda: self._answers("/health"), "an open port")
+        return self
+
+    def client(self, **options: Any) -> openai.OpenAI:
+        """Return an SDK client that hides no failure behind retries."""
+        settings = {"api_key": "none", "max_retries": 0, "timeout": PATIENCE_S}
+        return openai.OpenAI(base_url=f"{self.base_url}/v1", **settings | options)
+
+    def async_client(self, **options: Any) -> openai.AsyncOpenAI:
+        """Return an asynchronous SDK client that hides no failure."""
+        settings = {"api_key": "none", "max_retries": 0, "timeout": PATIENCE_S}
+        return openai.AsyncOpenAI(base_url=f"{self.base_url}/v1", **settings | options)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the JSON that a GET answers with."""
+        with urllib.request.urlopen(self.base_url + path, timeout=10) as answer:
+            parsed: dict[str, Any] = json.load(answer)
+            return parsed
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Return the request log by request id, straight from the database."""
+        rows = self._select("metrics_requestlog", "started_at")
+        return {row["request_id"]: row for row in rows}
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the server events, oldest first."""
+        return self._select("metrics_servereventlog", "at")
+
+    def wait_rows(self, count: int) -> dict[str, dict[str, Any]]:
+        """Return the rows once `count` requests have ended and are written."""
+
+        def ended() -> dict[str, dict[str, Any]] | None:
+            rows = self.rows()
+            over = [r for r in rows.values() if r["outcome"] != "running"]
+            return rows if len(over) >= count else None
+
+        found: dict[str, dict[str, Any]] = wait_until(ended, f"{count} ended rows")  # type: ignore[assignment]
+        return found
+
+    def wait_idle(self, within_s: float = PATIENCE_S) -> None:
+        """Return once no seat is taken and nobody waits."""
+
+        def is_idle() -> bool:
+            stats = self.get("/v1/queue/stats")["queue_stats"]
+            return stats["active_requests"] == 0 and stats["queue_size"] == 0
+
+        wait_until(is_idle, "an idle queue", within_s)
+
+    def worker_pids(self) -> list[int]:
+        """Return the processes that this server started."""
+        found = subprocess.run(
+            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True
+        )
+        return [int(line) for line in found.stdout.split()]
+
+    def kill(self) -> None:
+        """End the web process as a crash would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask the server to end, as Ctrl-C does, and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(PATIENCE_S)
+        self._reader.join(5)
+        return code
+
+    def output(self) -> str:
+        """Return everything printed so far."""
+        return "".join(self.lines)
+
+    def password(self) -> str:
+        """Return the admin password from the first start."""
+        found = re.search(r"password: (\S+)", self.output())
+        assert found, self.output()
+        return found[1]
+
+    def _select(self, table: str, order: str) -> list[dict[str, Any]]:
+        path = self.data_dir / "db.sqlite3"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            return [
+                dict(row)
+                for row in database.execute(f"SELECT * FROM {table} ORDER BY {order}")
+            ]
+
+    def _is_up(self, sign: str) -> bool:
+        assert self.process.poll() is None, self.output()
+        return sign in self.output()
+
+    def _answers(self, path: str) -> bool:
+        assert self.process.poll() is None, self.output()
+        try:
+            return bool(self.get(path))
+        except OSError:
+            return False
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)

@@ -1,0 +1,286 @@
+"""Every way a request can end: the client's view, the seat, and the row agree."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import openai
+import pytest
+
+from tests.e2e.servers import PATIENCE_S, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.e2e.conftest import StartServer
+    from tests.e2e.servers import Server
+
+HELLO = [{"role": "user", "content": "Hello"}]
+ENDLESS = {"messages": HELLO, "temperature": 0, "max_tokens": 100_000}
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as status:
+            return status.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return False
+
+
+async def first_chunk(stream: Any) -> Any:
+    return await anext(aiter(stream))
+
+
+async def open_streams(client: openai.AsyncOpenAI, count: int) -> list[Any]:
+    """Start endless streams and return them once each has begun to answer."""
+    streams = await asyncio.gather(
+        *(
+            client.chat.completions.create(model="rambler", stream=True, **ENDLESS)
+            for _ in range(count)
+        )
+    )
+    await asyncio.gather(*(first_chunk(stream) for stream in streams))
+    return list(streams)
+
+
+async def how_it_ends(stream: Any) -> str:
+    try:
+        async for _ in stream:
+            pass
+    except openai.APIError as error:
+        return str(error.code or error.message)
+    except httpx.HTTPError as error:
+        return type(error).__name__
+    return "ended"
+
+
+async def test_it_frees_the_seat_of_a_client_that_hangs_up_while_streaming(
+    rambler_server: Server,
+) -> None:
+    before = len(rambler_server.rows())
+    for stream in await open_streams(rambler_server.async_client(), 3):
+        await stream.close()
+    rambler_server.wait_idle()
+    rows = list(rambler_server.wait_rows(before + 3).values())[before:]
+    assert {(r["outcome"], r["phase"], r["http_status"]) for r in rows} == {
+        ("cancelled", "decode", 499)
+    }
+    assert all(row["completion_tokens"] > 0 for row in rows)
+
+
+async def test_it_frees_the_seat_of_a_client_that_hangs_up_while_waiting_for_all(
+    rambler_server: Server,
+) -> None:
+    before = len(rambler_server.rows())
+    client = rambler_server.async_client()
+    asking = asyncio.create_task(
+        client.chat.completions.create(model="rambler", **ENDLESS)
+    )
+
+    def is_active() -> bool:
+        stats = rambler_server.get("/v1/queue/stats")["queue_stats"]
+        return bool(stats["active_requests"] == 1)
+
+    await asyncio.to_thread(wait_until, is_active, "the request to run")
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await asyncio.to_thread(rambler_server.wait_idle)
+    row = list(rambler_server.wait_rows(before + 1).values())[-1]
+    assert (row["outcome"], row["reason"]) == ("cancelled", "client_disconnected")
+
+
+async def test_it_answers_429_in_both_shapes_when_the_queue_is_full(
+    start_server: StartServer, rambler_dir: Path
+) -> None:
+    server = start_server(
+        rambler_dir, "--max-concurrency", "1", "--queue-size", "1"
+    ).wait_ready()
+    client = server.async_client()
+    (running,) = await open_streams(client, 1)
+    waiting = asyncio.create_task(
+        client.chat.completions.create(model="rambler", stream=True, **ENDLESS)
+    )
+
+    def is_waiting() -> bool:
+        return bool(server.get("/v1/queue/stats")["queue_stats"]["queue_size"] == 1)
+
+    await asyncio.to_thread(wait_until, is_waiting, "a waiting request")
+    with pytest.raises(openai.RateLimitError) as refusal:
+        await client.chat.completions.create(model="rambler", **ENDLESS)
+    assert refusal.value.code == "queue_full"
+    answer = refusal.value.response.json()
+    assert answer["detail"] == "Too many requests. Service is at capacity."
+    assert int(refusal.value.response.headers["retry-after"]) >= 1
+    # The one that waited is served as soon as the first one leaves.
+    await running.close()
+    second = await waiting
+    assert await first_chunk(second)
+    await second.close()
+    rows = server.wait_rows(3).values()
+    assert sorted(row["outcome"] for row in rows) == [
+        "cancelled",
+        "cancelled",
+        "rejected",
+    ]
+
+
+async def test_it_says_503_when_the_queue_timeout_passes_and_504_for_the_whole(
+    start_server: StartServer, rambler_dir: Path
+) -> None:
+    server = start_server(
+        rambler_dir,
+        *("--max-concurrency", "1", "--queue-timeout", "0.3"),
+        *("--request-timeout", "3"),
+    ).wait_ready()
+    client = server.async_client()
+    (running,) = await open_streams(client, 1)
+    with pytest.raises(openai.APIStatusError) as refusal:
+        await client.chat.completions.create(model="rambler", **ENDLESS)
+    assert (refusal.value.status_code, refusal.value.code) == (503, "queue_timeout")
+    assert await how_it_ends(running) == "request_timeout"
+    with pytest.raises(openai.APIStatusError) as timeout:
+        await client.chat.completions.create(model="rambler", **ENDLESS)
+    assert (timeout.value.status_code, timeout.value.code) == (504, "request_timeout")
+    rows = server.wait_rows(3).values()
+    assert [(r["outcome"], r["phase"], r["http_status"]) for r in rows] == [
+        ("timed_out", "decode", 504),
+        ("timed_out", "queued", 503),
+        ("timed_out", "decode", 504),
+    ]
+
+
+async def test_it_tells_every_stream_when_its_worker_is_killed_and_answers_the_next(
+    start_server: StartServer, rambler_dir: Path
+) -> None:
+    server = start_server(rambler_dir).wait_ready()
+    client = server.async_client()
+    streams = await open_streams(client, 8)
+    (worker,) = server.worker_pids()
+    os.kill(worker, signal.SIGKILL)
+    ends = await asyncio.gather(*(how_it_ends(stream) for stream in streams))
+    assert ends == ["worker_died"] * 8
+    answer = await client.chat.completions.create(
+        model="rambler", messages=HELLO, max_tokens=5
+    )
+    assert answer.choices[0].finish_reason in {"stop", "length"}
+    rows = list(server.wait_rows(9).values())
+    assert [(r["outcome"], r["reason"]) for r in rows[:8]] == [
+        ("failed", "worker_died")
+    ] * 8
+    assert rows[8]["outcome"] == "finished"
+    kinds = [event["kind"] for event in server.events()]
+    assert kinds == ["server_start", "model_load", "worker_died", "worker_restart"]
+
+
+async def test_it_leaves_no_process_behind_when_the_server_is_killed(
+    start_server: StartServer, rambler_dir: Path
+) -> None:
+    server = start_server(rambler_dir).wait_ready()
+    await open_streams(server.async_client(), 8)
+    workers = server.worker_pids()
+    assert workers
+    server.kill()
+    wait_until(
+        lambda: not any(is_running(pid) for pid in workers), "the end of the worker"
+    )
+    # What was running is accounted for by the next start.
+    again = start_server(rambler_dir).wait_ready()
+    rows = list(again.wait_rows(8).values())
+    assert {(r["outcome"], r["reason"]) for r in rows} == {("interrupted", "crash")}
+
+
+async def test_it_lets_streams_end_when_it_is_told_to_stop(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir).wait_ready()
+    stream = await server.async_client().chat.completions.create(
+        model="tiny-qwen2-vl",
+        messages=[{"role": "user", "content": "Count to twenty."}],
+        stream=True,
+    )
+    server.process.send_signal(signal.SIGTERM)
+    assert await how_it_ends(stream) == "ended"
+    assert server.process.wait(PATIENCE_S) == 0
+    assert [row["outcome"] for row in server.rows().values()] == ["finished"]
+    assert server.events()[-1]["kind"] == "server_stop"
+
+
+async def test_it_interrupts_streams_that_outlast_the_drain_timeout(
+    start_server: StartServer, rambler_dir: Path
+) -> None:
+    server = start_server(rambler_dir, "--drain-timeout", "0.2").wait_ready()
+    streams = await open_streams(server.async_client(), 2)
+    server.process.send_signal(signal.SIGTERM)
+    ends = await asyncio.gather(*(how_it_ends(stream) for stream in streams))
+    assert ends == ["shutdown"] * 2
+    assert server.process.wait(PATIENCE_S) == 0
+    rows = server.rows().values()
+    assert {(r["outcome"], r["reason"]) for r in rows} == {("interrupted", "shutdown")}
+    assert not server.worker_pids()
+
+
+def test_it_is_not_ready_before_the_model_is(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir).wait_listening()
+    assert httpx.get(server.base_url + "/health/ready").status_code in {200, 503}
+    # A request that comes early waits for the model instead of failing.
+    answer = server.client().chat.completions.create(
+        model="tiny-qwen2-vl", messages=HELLO
+    )
+    assert answer.choices[0].message.content
+    assert httpx.get(server.base_url + "/health/ready").status_code == 200
+
+
+def test_it_ends_with_one_line_and_code_2_when_the_only_model_is_broken(
+    start_server: StartServer, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in tiny_model_dir.iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100_000])
+    server = start_server(broken)
+    assert server.process.wait(PATIENCE_S) == 2
+    server.stop()
+    assert "cannot be loaded" in server.output()
+    assert "Traceback" not in server.output()
+
+
+def test_it_keeps_its_totals_over_a_restart(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir).wait_ready()
+    client = server.client()
+    client.chat.completions.create(model="tiny-qwen2-vl", messages=HELLO)
+    list(
+        client.chat.completions.create(
+            model="tiny-qwen2-vl", messages=HELLO, stream=True
+        )
+    )
+    before = server.get("/v1/queue/stats")["metrics"]
+    assert server.stop() == 0
+    again = start_server(tiny_model_dir).wait_ready()
+    after = again.get("/v1/queue/stats")["metrics"]
+    assert after.pop("performance") == pytest.approx(before.pop("performance"))
+    assert after.pop("total_time") == pytest.approx(before.pop("total_time"))
+    assert after == before
+    assert before["request_types"] == {
+        "text": 1,
+        "text_stream": 1,
+        "vision": 0,
+        "vision_stream": 0,
+    }

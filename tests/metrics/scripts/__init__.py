@@ -1,0 +1,3 @@
+"""Programs that the tests start, fill up and kill."""
+
+from __future__ import annotations

@@ -1,0 +1,195 @@
+"""The admin shows every request, and lets nobody change one."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from inference.core.outcomes import FinishReason, Outcome, RequestKind
+from metrics import pagination
+from metrics.models import RequestLog, ServerEventLog
+from tests.metrics.cast import ended, event, started
+
+LIST = reverse("admin:metrics_requestlog_changelist")
+EVENTS = reverse("admin:metrics_servereventlog_changelist")
+
+pytestmark = pytest.mark.django_db
+
+
+def kept(**changes) -> RequestLog:
+    row = RequestLog.from_record(ended(started(), **changes))
+    row.save()
+    return row
+
+
+def detail_url(row: RequestLog) -> str:
+    return reverse("admin:metrics_requestlog_change", args=[row.pk])
+
+
+def page(admin_client, url: str, **parameters) -> str:
+    response = admin_client.get(url, parameters)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def listed(admin_client, **parameters) -> set[str]:
+    """Return the request ids on the list that these parameters lead to."""
+    response = admin_client.get(LIST, parameters)
+    assert response.status_code == 200, response.headers
+    return {row.request_id for row in response.context["cl"].result_list}
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_it_shows_each_outcome_as_a_chip(admin_client, outcome):
+    row = kept(outcome=outcome, error="<script>alert(1)</script>")
+    word = outcome.replace("_", " ")
+    chip = f'<span class="chip" data-o="{outcome}">{word}</span>'
+    for text in (page(admin_client, LIST), page(admin_client, detail_url(row))):
+        assert chip in text
+        assert "<script>alert" not in text
+
+
+def test_it_shows_figures_phases_and_the_reason(admin_client):
+    kept()
+    kept(outcome=Outcome.FAILED, reason="worker_died", error="out of memory")
+    text = page(admin_client, LIST)
+    assert "20 → 150" in text
+    assert "1.00 s" in text
+    assert '<rect class="ph-decode"' in text
+    assert "worker_died: out of memory" in text
+
+
+def test_a_request_tells_its_story(admin_client):
+    row = kept(
+        outcome=Outcome.FAILED,
+        reason="worker_died",
+        error="out of memory",
+    )
+    RequestLog.objects.update(params={"temperature": 0.2, "stop": ["\n"]})
+    text = page(admin_client, detail_url(row))
+    assert row.request_id in text
+    assert "first token, 1.00 s" in text
+    assert "<code>worker_died</code>" in text
+    assert "<pre>out of memory</pre>" in text
+    assert "<code>[&quot;\\n&quot;]</code>" in text
+    assert "5 from the cache, 25 %" in text
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_request_without_any_figure_has_a_page_too(admin_client, outcome):
+    row = RequestLog.from_record(started(outcome=outcome))
+    row.save()
+    assert row.request_id in page(admin_client, detail_url(row))
+    assert listed(admin_client) == {row.request_id}
+
+
+def test_nobody_can_change_or_delete_or_add_a_row(admin_client):
+    row = kept()
+    app = "admin:metrics_requestlog"
+    assert admin_client.get(reverse(f"{app}_add")).status_code == 403
+    assert admin_client.post(detail_url(row), {"model": "x"}).status_code == 403
+    delete = reverse(f"{app}_delete", args=[row.pk])
+    assert admin_client.post(delete, {"post": "yes"}).status_code == 403
+    action = {"action": "delete_selected", "_selected_action": [row.pk]}
+    admin_client.post(LIST, action)
+    assert RequestLog.objects.get().model == "tiny"
+
+
+def test_the_record_is_for_staff_only(client):
+    assert client.get(LIST).status_code == 302
+    assert client.get(detail_url(kept())).status_code == 302
+
+
+def test_it_filters(admin_client):
+    now = timezone.now().timestamp()
+    old = kept(started_at=now - timedelta(days=2).total_seconds())
+    new = kept(
+        started_at=now - 60,
+        outcome=Outcome.FAILED,
+        reason="worker_died",
+        finish_reason="",
+        model="other",
+        kind=RequestKind.VISION,
+    )
+    plain = kept(started_at=now - 7200, kind=RequestKind.OTHER, finish_reason="")
+    everything = {old.request_id, new.request_id, plain.request_id}
+    assert listed(admin_client) == everything
+    assert listed(admin_client, hours="1") == {new.request_id}
+    assert listed(admin_client, hours="24") == {new.request_id, plain.request_id}
+    assert listed(admin_client, hours="nonsense") == everything
+    assert listed(admin_client, outcome__exact="failed") == {new.request_id}
+    assert listed(admin_client, model="other") == {new.request_id}
+    assert listed(admin_client, kind="vision") == {new.request_id}
+    assert listed(admin_client, kind="none") == {plain.request_id}
+    assert listed(admin_client, finish_reason=FinishReason.STOP) == {old.request_id}
+    assert listed(admin_client, reason="worker_died") == {new.request_id}
+    assert listed(admin_client, reason="none") == everything - {new.request_id}
+    assert listed(admin_client, model="never seen") == set()
+
+
+def test_it_finds_a_request_by_id_and_by_error_text(admin_client):
+    kept()
+    row = kept(outcome=Outcome.FAILED, error="Out of memory on the GPU")
+    assert listed(admin_client, q=row.request_id) == {row.request_id}
+    assert listed(admin_client, q=row.request_id[:20]) == {row.request_id}
+    assert listed(admin_client, q="out of memory") == {row.request_id}
+    assert listed(admin_client, q="nothing like it") == set()
+    text = page(admin_client, LIST, q="nothing like it")
+    assert "Nothing matches." in text
+
+
+def test_it_says_what_will_appear_where_nothing_is_yet(admin_client):
+    assert "requests appear here as they happen" in page(admin_client, LIST)
+
+
+def test_a_longer_list_takes_no_more_queries(
+    admin_client, django_assert_max_num_queries
+):
+    for _ in range(3):
+        kept()
+    with django_assert_max_num_queries(10) as few:
+        page(admin_client, LIST)
+    for _ in range(45):
+        kept()
+    with django_assert_max_num_queries(len(few)):
+        page(admin_client, LIST)
+
+
+def test_it_never_counts_the_whole_table(
+    admin_client, django_assert_max_num_queries, monkeypatch
+):
+    monkeypatch.setattr(pagination, "COUNT_LIMIT", 60)
+    for _ in range(70):
+        kept()
+    with django_assert_max_num_queries(10) as queries:
+        text = page(admin_client, LIST, q="")
+    counts = [one["sql"] for one in queries if "COUNT(" in one["sql"]]
+    assert counts
+    assert all("LIMIT 61" in sql for sql in counts)
+    assert "the newest 60 requests" in text
+
+
+def test_no_page_needs_inline_styles_or_scripts(admin_client):
+    row = kept()
+    happened = ServerEventLog.from_event(event())
+    happened.save()
+    event_url = reverse("admin:metrics_servereventlog_change", args=[happened.pk])
+    home, login = reverse("admin:index"), reverse("admin:login")
+    for url in (LIST, detail_url(row), EVENTS, event_url, home, login):
+        text = admin_client.get(url, follow=True).content.decode()
+        assert not re.search(r"\sstyle=", text), url
+        assert "<style" not in text, url
+        assert not re.search(r"<script(?![^>]*\bsrc=)", text), url
+        assert not re.search(r"\son\w+=", text), url
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', text), url
+
+
+def test_it_lists_server_events(admin_client):
+    ServerEventLog.from_event(event(detail="loaded in 7 s")).save()
+    text = page(admin_client, EVENTS)
+    assert "model load" in text
+    assert "loaded in 7 s" in text

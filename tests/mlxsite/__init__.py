@@ -1,0 +1,3 @@
+"""Tests of settings and start-up."""
+
+from __future__ import annotations
