@@ -11,6 +11,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -98,7 +99,7 @@ def _to_timing(
     return StreamTiming(
         ttft_s=(stamps[0] if stamps else ended) - began,
         total_s=ended - began,
-        gaps_s=tuple(b - a for a, b in zip(stamps, stamps[1:], strict=False)),
+        gaps_s=tuple(b - a for a, b in pairwise(stamps)),
         completion_tokens=usage["completion_tokens"],
         finish_reason=choices[0]["finish_reason"],
     )

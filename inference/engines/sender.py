@@ -152,10 +152,6 @@ def _apply(text: SequenceText, emission: Emission) -> tuple[str, str]:
             text.count_invisible()
         else:
             shown = text.add(emission.token)
-    if text.stopped:
-        return shown, str(FinishReason.STOP)
-    if emission.finish:
+    if emission.finish and not text.stopped:
         shown += text.finish()
-        if text.stopped:
-            return shown, str(FinishReason.STOP)
-    return shown, emission.finish
+    return shown, str(FinishReason.STOP) if text.stopped else emission.finish

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from inference.core.limits import DEFAULT_LIMITS
 
@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A model to serve: the name clients use and the directory it lies in."""
+    """A model to serve: the name clients use and the directory it lies in.
+
+    `defaults` are the sampling defaults of its entry: they stand between the
+    request's own and those of the model's `generation_config.json`.
+    """
 
     key: str
     path: Path
     kind: str = "lm"
+    defaults: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,9 @@ def to_sampling_spec(
         name: _first_given(getattr(asked, name), model_defaults.get(name), default)
         for name, default in _SERVER_DEFAULTS.items()
     }
-    wanted = asked.max_tokens if asked.max_tokens is not None else default_max_tokens
+    wanted = _first_given(
+        asked.max_tokens, model_defaults.get("max_tokens"), default_max_tokens
+    )
     return SamplingSpec(
         temperature=float(chosen["temperature"]),
         top_p=float(chosen["top_p"]),

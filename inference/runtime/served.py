@@ -70,8 +70,9 @@ class ServedModel:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The model's own sampling defaults."""
-        return self._loaded.defaults if self._loaded is not None else {}
+        """Sampling defaults: the entry's, then the model's own."""
+        own = self._loaded.defaults if self._loaded is not None else {}
+        return own | self.source.defaults
 
     def start(self) -> None:
         """Begin loading, and keep a worker up from then on."""

@@ -65,7 +65,7 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The event loop that the reactor runs on."""
-        return reactor._asyncioEventloop  # type: ignore[attr-defined, no-any-return] # noqa: SLF001
+        return reactor._asyncioEventloop  # type: ignore[no-any-return] # noqa: SLF001
 
     def run(self) -> None:
         """Serve until `end` is called and everything has drained."""
@@ -82,7 +82,7 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
             return
         self._is_ending = True
         self.exit_code = exit_code
-        reactor.stop()  # type: ignore[attr-defined]
+        reactor.stop()
 
     def hurry(self) -> None:
         """Cut the drain short; the composition overrides what that means."""

@@ -146,5 +146,5 @@ class SafeHTTPFactory(HTTPFactory):  # type: ignore[misc]
         channel.factory = self
         channel.site = self
         channel.timeOut = self.timeOut
-        channel.callLater = reactor.callLater  # type: ignore[attr-defined]
+        channel.callLater = reactor.callLater
         return channel

@@ -6,12 +6,14 @@ import asyncio
 import logging
 import sys
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference.auth import SharedKey
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState
 from inference.core.trace import ServerIdentity
+from inference.models import ModelEntry
 from inference.runtime.app import App, install_app
 from inference.runtime.config import ModelSource, RuntimeConfig
 from inference.runtime.service import ModelService
@@ -63,6 +65,7 @@ class ServerRun:
         """Serve until the end; return the exit code."""
         self._totals.load()
         self._recorder.start()
+        self._source = _with_entry(self._source)
         server = StreamServer(
             application,
             endpoints=[_endpoint(self._config.host, self._config.port)],
@@ -124,6 +127,14 @@ class ServerRun:
         self._service.publish("server_stop")
         await self._service.drain(self._config.drain_timeout_s)
         await self._service.stop()
+
+
+def _with_entry(source: ModelSource) -> ModelSource:
+    """Return the source with the sampling defaults of its entry in the admin."""
+    entry = ModelEntry.objects.entry_for(
+        source.key, source=str(source.path), kind=source.kind
+    )
+    return replace(source, defaults=entry.sampling_defaults())
 
 
 def _endpoint(host: str, port: int) -> str:

@@ -127,7 +127,8 @@ def test_it_ends_before_a_stop_string_that_spans_tokens(
         answer = client.chat.completions.create(
             model="tiny-qwen2-vl", messages=COUNT, stop=stop
         )
-        text, end = answer.choices[0].message.content, answer.choices[0].finish_reason
+        text = answer.choices[0].message.content or ""
+        end = answer.choices[0].finish_reason
     assert text == "one two three four f"
     assert end == "stop"
 
@@ -220,7 +221,8 @@ def test_it_refuses_an_image_for_a_text_model_by_name(tiny_server: Server) -> No
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     with pytest.raises(openai.BadRequestError, match="not supported with text-only"):
         tiny_server.client().chat.completions.create(
-            model="tiny-qwen2-vl", messages=[{"role": "user", "content": [picture]}]
+            model="tiny-qwen2-vl",
+            messages=[{"role": "user", "content": [picture]}],  # type: ignore[list-item]
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -24,19 +25,11 @@ ENDLESS = {"messages": HELLO, "temperature": 0, "max_tokens": 100_000}
 
 
 def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return not _is_zombie(pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as status:
-            return status.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return False
+    """Whether the process exists and is not merely waiting to be reaped."""
+    found = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
+    )
+    return bool(found.stdout.strip()) and not found.stdout.startswith("Z")
 
 
 async def first_chunk(stream: Any) -> Any:

@@ -9,6 +9,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from mlx_lm import generate, load
+from safetensors.numpy import load_file
 
 from inference.engines.gguf import convert, main
 from inference.engines.gguf_header import GGUFError
@@ -29,7 +30,7 @@ def refusal_of(file: GGUFFile, folder: Path) -> str:
 
 @pytest.mark.slow
 def test_the_default_model_knows_the_capital_of_france(smollm2_dir: Path) -> None:
-    model, tokenizer = load(str(smollm2_dir))
+    model, tokenizer, *_ = load(str(smollm2_dir))
     prompt = tokenizer.apply_chat_template(
         [{"role": "user", "content": "What is the capital of France?"}],
         add_generation_prompt=True,
@@ -42,7 +43,7 @@ def test_the_default_model_knows_the_capital_of_france(smollm2_dir: Path) -> Non
 
 @pytest.mark.slow
 def test_the_default_tokenizer_gives_back_every_text(smollm2_dir: Path) -> None:
-    _, tokenizer = load(str(smollm2_dir))
+    _, tokenizer, *_ = load(str(smollm2_dir))
     text = "In 1984 I'd  12 spaces\n\tcafé 漢字 🙂"
 
     tokens = tokenizer.encode(text)
@@ -57,7 +58,7 @@ def test_a_converted_model_loads_and_computes(tmp_path: Path) -> None:
 
     convert(source, tmp_path / "model", dtype="float32")
 
-    model, tokenizer = load(str(tmp_path / "model"))
+    model, tokenizer, *_ = load(str(tmp_path / "model"))
     logits = model(mx.array([tokenizer.encode("ab")]))
     assert logits.shape == (1, 1, 11)
     assert bool(mx.isfinite(logits).all())
@@ -70,12 +71,12 @@ def test_it_puts_the_rows_of_queries_back_in_order(tmp_path: Path) -> None:
 
     convert(source, tmp_path / "model", dtype="float32")
 
-    made = mx.load(str(tmp_path / "model" / "model.safetensors"))
+    made = load_file(tmp_path / "model" / "model.safetensors")
     written = llama_tensors()["blk.0.attn_q.weight"]
     order = [head * 4 + row for head in range(HEADS) for row in (0, 2, 1, 3)]
-    found = np.array(made["model.layers.0.self_attn.q_proj.weight"])
+    found = made["model.layers.0.self_attn.q_proj.weight"]
     np.testing.assert_array_equal(found, written[order])
-    value = np.array(made["model.layers.0.self_attn.v_proj.weight"])
+    value = made["model.layers.0.self_attn.v_proj.weight"]
     np.testing.assert_array_equal(value, llama_tensors()["blk.0.attn_v.weight"])
 
 
@@ -138,7 +139,7 @@ def test_it_refuses_a_tensor_without_a_place(tmp_path: Path) -> None:
         (GGUFFile(version=1), "GGUF version 1 is not one of"),
         (GGUFFile(entry_count=2**60), "the header announces"),
         (GGUFFile(entry_count=40), ""),
-        (GGUFFile(missing_bytes=64), "tensor output_norm.weight reaches past"),
+        (GGUFFile(missing_bytes=32), "tensor output_norm.weight reaches past"),
         (GGUFFile(missing_bytes=3000), ""),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.urls import reverse
@@ -14,13 +15,16 @@ from metrics import pagination
 from metrics.models import RequestLog, ServerEventLog
 from tests.metrics.cast import ended, event, started
 
+if TYPE_CHECKING:
+    from django.test import Client
+
 LIST = reverse("admin:metrics_requestlog_changelist")
 EVENTS = reverse("admin:metrics_servereventlog_changelist")
 
 pytestmark = pytest.mark.django_db
 
 
-def kept(**changes) -> RequestLog:
+def kept(**changes: Any) -> RequestLog:
     row = RequestLog.from_record(ended(started(), **changes))
     row.save()
     return row
@@ -30,13 +34,13 @@ def detail_url(row: RequestLog) -> str:
     return reverse("admin:metrics_requestlog_change", args=[row.pk])
 
 
-def page(admin_client, url: str, **parameters) -> str:
+def page(admin_client: Client, url: str, **parameters: str) -> str:
     response = admin_client.get(url, parameters)
     assert response.status_code == 200
     return response.content.decode()
 
 
-def listed(admin_client, **parameters) -> set[str]:
+def listed(admin_client: Client, **parameters: str) -> set[str]:
     """Return the request ids on the list that these parameters lead to."""
     response = admin_client.get(LIST, parameters)
     assert response.status_code == 200, response.headers

@@ -23,8 +23,8 @@ class Deaf:
 class Attentive:
     """An observer that remembers what it heard."""
 
-    def __init__(self):
-        self.heard = []
+    def __init__(self) -> None:
+        self.heard: list[object] = []
 
     def request_started(self, record):
         self.heard.append(record)

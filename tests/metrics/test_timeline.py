@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from metrics.figures import rate_text, seconds_text
@@ -10,7 +12,7 @@ from metrics.timeline import Timeline, common_scale
 from tests.metrics.cast import ended, started
 
 
-def row(**changes) -> RequestLog:
+def row(**changes: Any) -> RequestLog:
     return RequestLog.from_record(ended(started(), **changes))
 
 

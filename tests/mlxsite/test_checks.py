@@ -12,7 +12,7 @@ from mlxsite import checks
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django.fixtures import Settings
 
 
 def found_ids() -> set[str]:
@@ -27,16 +27,14 @@ def test_the_defaults_are_sound() -> None:
 
 
 def test_it_finds_a_data_folder_that_cannot_be_written(
-    settings: SettingsWrapper, tmp_path: Path
+    settings: Settings, tmp_path: Path
 ) -> None:
     settings.MLX_DATA_DIR = tmp_path / "missing"
 
     assert found_ids() == {"mlxsite.E001"}
 
 
-def test_it_finds_a_spool_that_is_no_folder(
-    settings: SettingsWrapper, tmp_path: Path
-) -> None:
+def test_it_finds_a_spool_that_is_no_folder(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "spool").touch()
     settings.MLX_DATA_DIR = tmp_path
 
@@ -53,7 +51,7 @@ def test_it_finds_a_spool_that_is_no_folder(
     ],
 )
 def test_it_judges_a_server_that_others_can_reach(
-    settings: SettingsWrapper, changes: dict[str, Any], expected: set[str]
+    settings: Settings, changes: dict[str, Any], expected: set[str]
 ) -> None:
     settings.MLX_HOST = "0.0.0.0"
     for name, value in changes.items():
@@ -62,7 +60,7 @@ def test_it_judges_a_server_that_others_can_reach(
     assert found_ids() == expected
 
 
-def test_it_finds_a_number_out_of_bounds(settings: SettingsWrapper) -> None:
+def test_it_finds_a_number_out_of_bounds(settings: Settings) -> None:
     settings.MLX_QUEUE_SIZE = -1
 
     assert found_ids() == {"mlxsite.E005"}
@@ -75,14 +73,14 @@ def test_it_finds_an_old_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_finds_a_channel_layer_that_is_not_installed(
-    settings: SettingsWrapper,
+    settings: Settings,
 ) -> None:
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "not_installed.core.Layer"}}
 
     assert found_ids() == {"mlxsite.E007"}
 
 
-def test_it_finds_missing_templates(settings: SettingsWrapper, tmp_path: Path) -> None:
+def test_it_finds_missing_templates(settings: Settings, tmp_path: Path) -> None:
     template = settings.TEMPLATES[0] | {"DIRS": [tmp_path / "missing"]}
     settings.TEMPLATES = [template]
 
@@ -90,7 +88,7 @@ def test_it_finds_missing_templates(settings: SettingsWrapper, tmp_path: Path) -
 
 
 def test_it_warns_of_a_host_header_that_may_say_anything(
-    settings: SettingsWrapper,
+    settings: Settings,
 ) -> None:
     settings.ALLOWED_HOSTS = ["*"]
 

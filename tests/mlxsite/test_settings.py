@@ -87,7 +87,7 @@ def test_it_takes_a_key_as_it_is_written(
 
 
 @pytest.mark.parametrize(
-    "url", ["foo", "://", "postgres//h/db", "nosuch://h/db", "postgres://h"]
+    "url", ["foo", "nosuch://", "postgres//h/db", "nosuch://h/db", "postgres://h"]
 )
 def test_it_refuses_a_database_url_without_repeating_it(
     environment: Environment, monkeypatch: pytest.MonkeyPatch, url: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -14,7 +15,7 @@ TEXT = "one two three STOP four"
 def shown_when_cut(text: str, stops: tuple[str, ...], cuts: list[int]) -> str:
     matcher = StopMatcher(stops)
     edges = [0, *sorted(cuts), len(text)]
-    pieces = [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [text[a:b] for a, b in pairwise(edges)]
     shown = "".join(matcher.feed(piece) for piece in pieces)
     return shown if matcher.stopped else shown + matcher.flush()
 

@@ -12,18 +12,18 @@ from inference.core.errors import (
     QueueTimeoutError,
     ServerDrainingError,
 )
-from inference.runtime.admission import AdmissionQueue, WaitingRoom
+from inference.runtime.admission import AdmissionQueue, Seats, WaitingRoom
 
 
 def queue_of(*, seats: int, places: int) -> AdmissionQueue:
     return AdmissionQueue(seats=seats, room=WaitingRoom(places=places))
 
 
-async def in_line(queue: AdmissionQueue, count: int = 1) -> asyncio.Task[object]:
+async def in_line(queue: AdmissionQueue, count: int = 1) -> asyncio.Task[Seats]:
     """Start a `take` and return once it stands in line."""
     before = queue.waiting
     task = asyncio.create_task(queue.take(timeout_s=30, count=count))
-    while queue.waiting == before:
+    while queue.waiting == before:  # noqa: ASYNC110 -- one turn of the loop is due
         await asyncio.sleep(0)
     return task
 
