@@ -37,7 +37,7 @@ check: $(VENV)/.installed-dev
 	MLX_DATA_DIR=.cache/check $(RUN)/python manage.py makemigrations --check --dry-run
 
 bench: $(VENV)/.installed
-	@exec $(RUN)/python manage.py bench $(BENCH)
+	@exec $(RUN)/python manage.py bench_engine $(BENCH)
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

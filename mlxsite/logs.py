@@ -1,7 +1,8 @@
-"""One line per record, whatever a client put into it."""
+"""How records are written: what a client sends can never forge a line."""
 
 from __future__ import annotations
 
+import copy
 import logging
 from typing import Any
 
@@ -11,13 +12,28 @@ OURS = ("mlxsite", "mlxsite.requests", "inference", "metrics")
 BREAKS = str.maketrans({"\n": "\\n", "\r": "\\r", "\x1b": "\\x1b", "\x00": "\\0"})
 
 
-class OneLineFormatter(logging.Formatter):
-    """Escapes line breaks in the message; only a traceback has several lines."""
+class SafeFormatter(logging.Formatter):
+    """Escapes line breaks in a message's arguments; its own words keep theirs."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        """Format the message, without what could forge another line."""
-        record.message = record.message.translate(BREAKS)
-        return super().formatMessage(record)
+    def format(self, record: logging.LogRecord) -> str:
+        """Format `record`, which stays as it is."""
+        safe = copy.copy(record)
+        if isinstance(record.args, tuple):
+            safe.args = tuple(map(_escaped, record.args))
+        elif record.args:
+            safe.args = {key: _escaped(value) for key, value in record.args.items()}
+        return super().format(safe)
+
+
+def _escaped(value: object) -> object:
+    if isinstance(value, int | float):
+        return value
+    return str(value).translate(BREAKS)
+
+
+def tells_more_than_the_request_log(record: logging.LogRecord) -> bool:
+    """Whether Django reports an exception; a bare 4xx or 503 is logged already."""
+    return record.exc_info is not None
 
 
 def logging_config(level: str) -> dict[str, Any]:
@@ -25,7 +41,13 @@ def logging_config(level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": OneLineFormatter, "format": FORMAT}},
+        "formatters": {"line": {"()": SafeFormatter, "format": FORMAT}},
+        "filters": {
+            "exceptions": {
+                "()": "django.utils.log.CallbackFilter",
+                "callback": tells_more_than_the_request_log,
+            }
+        },
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
         },
@@ -34,5 +56,6 @@ def logging_config(level: str) -> dict[str, Any]:
             **{name: {"level": level} for name in OURS},
             # Django's own handlers would mail, or print a record twice.
             "django": {"handlers": [], "level": "WARNING", "propagate": True},
+            "django.request": {"filters": ["exceptions"]},
         },
     }

@@ -92,8 +92,7 @@ INSTALLED_APPS = [
     "metrics.apps.MetricsConfig",
     "mlxsite.apps.SiteConfig",
 ]
-# Each of these runs on the event loop: one that is sync only would move every
-# request, streams included, into a thread.
+# For the site. The API is answered without any of these: `mlxsite.handlers`.
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -13,7 +13,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast
 
 import mlx.core as mx
 
@@ -106,10 +106,6 @@ def _weights(
         )
 
 
-@overload
-def _in_order(rows: mx.array, heads: int | None) -> mx.array: ...
-@overload
-def _in_order(rows: mx.array | None, heads: int | None) -> mx.array | None: ...
 def _in_order(rows: mx.array | None, heads: int | None) -> mx.array | None:
     """Undo GGUF's order of rows: per head (half, 2) becomes (2, half).
 

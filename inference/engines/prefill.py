@@ -21,6 +21,8 @@ ROWS_PER_GROUP = 8
 # Rows may be padded to at most this many times their length, plus a little.
 PADDING_RATIO = 2
 PADDING_SLACK = 32
+# A chunk below this part of the budget is not waited for.
+LAZY_SHARE = 4
 
 
 class ChunkBudget:
@@ -69,19 +71,25 @@ class PrefillGroup:
         return all(s.has_left for s in self.sequences)
 
     def advance(self, budget: ChunkBudget) -> None:
-        """Run the next chunk through the model and wait for it."""
+        """Run the next chunk through the model, and wait for it if it is long.
+
+        A short last chunk stays lazy: the batch's next step computes it along,
+        and the rows that are decoding lose no time to it.
+        """
         if not self.is_done:
             began = time.monotonic()
             width = max(1, budget.tokens // len(self.sequences))
             end = min(self._done + width, self._columns)
+            size = (end - self._done) * len(self.sequences)
             self._model(self._tokens[:, self._done : end], cache=self.cache)
-            mx.eval([c.state for c in self.cache])
-            budget.learn(
-                (end - self._done) * len(self.sequences), time.monotonic() - began
-            )
             self._done = end
-        if self.is_done:
-            self._unpad()
+            if size >= budget.tokens // LAZY_SHARE:
+                mx.eval([c.state for c in self.cache])
+                budget.learn(size, time.monotonic() - began)
+                mx.clear_cache()
+        if self.is_done and self._is_padded:
+            for cache in self.cache:
+                cache.finalize()
 
     def _pad_right(self) -> None:
         rows = [s.prompt[:-1] for s in self.sequences]
@@ -92,13 +100,6 @@ class PrefillGroup:
             for cache in self.cache:
                 cache.prepare(lengths=self._lengths, right_padding=padding)
         self._tokens = mx.array(rows, dtype=mx.int32)
-
-    def _unpad(self) -> None:
-        if self._is_padded:
-            for cache in self.cache:
-                cache.finalize()
-            mx.eval([c.state for c in self.cache])
-        mx.clear_cache()
 
 
 class PrefillQueue:

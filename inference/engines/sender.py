@@ -1,7 +1,7 @@
 """The sender thread: tokens to text, text past stop strings, frames to the socket.
 
 It owns each sequence's text state. The MLX thread hands over one list of
-emissions per step; what piled up meanwhile goes out as one frame. The outbox is
+emissions per step; steps in quick succession go out as one frame. The outbox is
 bounded: when the web process does not read, decoding pauses.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from inference.core.frames import Report, SequenceDelta, StepReport, to_bytes
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from inference.engines.sequences import Emission
 
 OUTBOX_STEPS = 64
+# Steps that follow each other faster than this share a frame: nobody reads more
+# than a hundred updates a second, and each costs the web process a chunk a row.
+MERGE_WITHIN_S = 0.010
 _REPLACEMENT = "\ufffd"
 
 
@@ -72,6 +76,8 @@ class Sender:
         )
         self._texts: dict[int, SequenceText] = {}
         self._texts_lock = threading.Lock()
+        self._gained: dict[int, SequenceDelta] = {}
+        self._due = 0.0
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
 
     def start(self) -> None:
@@ -93,32 +99,46 @@ class Sender:
         self._thread.join()
 
     def _run(self) -> None:
-        while (item := self._outbox.get()) is not None:
-            if isinstance(item, list):
-                item = self._to_report(self._with_later_steps(item))
-                if item is None:
-                    continue
-            self._connection.sendall(to_bytes(item))
+        while (item := self._next_item()) is not None:
+            if item == []:
+                self._flush()
+            elif isinstance(item, list):
+                self._gather(item)
+            else:
+                self._flush()
+                self._connection.sendall(to_bytes(item))
+        self._flush()
 
-    def _with_later_steps(self, emissions: list[Emission]) -> list[Emission]:
-        """Add the steps queued right behind, up to the next plain report."""
-        with self._outbox.mutex:
-            queued = self._outbox.queue
-            while queued and isinstance(queued[0], list):
-                emissions = emissions + queued.popleft()
-                self._outbox.not_full.notify()
-        return emissions
+    def _next_item(self) -> Report | list[Emission] | None:
+        """Return the next item, or an empty list when the gathered must go out."""
+        if not self._gained:
+            return self._outbox.get()
+        try:
+            return self._outbox.get(timeout=max(0.0, self._due - time.monotonic()))
+        except queue.Empty:
+            return []
 
-    def _to_report(self, emissions: list[Emission]) -> StepReport | None:
-        gained: dict[int, SequenceDelta] = {}
+    def _gather(self, emissions: list[Emission]) -> None:
+        """Add one step; beginnings and ends do not wait for company."""
+        is_urgent = False
         for emission in emissions:
             delta = self._to_delta(emission)
-            if delta is not None:
-                earlier = gained.get(emission.sequence_id)
-                if earlier is not None:
-                    delta = earlier.followed_by(delta)
-                gained[emission.sequence_id] = delta
-        return StepReport(deltas=tuple(gained.values())) if gained else None
+            if delta is None:
+                continue
+            is_urgent |= bool(delta.finish) or delta.completion_tokens <= delta.tokens
+            earlier = self._gained.get(emission.sequence_id)
+            self._gained[emission.sequence_id] = (
+                delta if earlier is None else earlier.followed_by(delta)
+            )
+        if is_urgent or time.monotonic() >= self._due:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._gained:
+            report = StepReport(deltas=tuple(self._gained.values()))
+            self._gained.clear()
+            self._connection.sendall(to_bytes(report))
+            self._due = time.monotonic() + MERGE_WITHIN_S
 
     def _to_delta(self, emission: Emission) -> SequenceDelta | None:
         sequence_id = emission.sequence_id

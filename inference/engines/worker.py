@@ -148,6 +148,8 @@ def main() -> int:
     # Ctrl-C is for the web process: it drains first and ends its workers last.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    # The reader and the prepare pool must not wait for long stretches of Python.
+    sys.setswitchinterval(0.001)
     connection = socket.socket(fileno=options.fd)
     Worker(connection).serve()
     mx.clear_streams()

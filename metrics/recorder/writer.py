@@ -31,7 +31,8 @@ logger = logging.getLogger("metrics.recorder")
 FLUSH_INTERVAL_S = 0.25
 SYNC_INTERVAL_S = 1.0
 _FIRST_RETRY_S = 0.1
-_LAST_RETRY_S = 5.0
+# As often as the spool wants to be synced, database or not.
+_LAST_RETRY_S = SYNC_INTERVAL_S
 
 
 class SpoolWriter:
@@ -154,9 +155,13 @@ class SpoolWriter:
     def _sync(self) -> None:
         now = self._clock.monotonic()
         written = self._spool.written_bytes
-        if written > self._synced_bytes and now >= self._synced_at + SYNC_INTERVAL_S:
+        if written <= self._synced_bytes or now < self._synced_at + SYNC_INTERVAL_S:
+            return
+        self._synced_bytes, self._synced_at = written, now
+        try:
             self._spool.sync()
-            self._synced_bytes, self._synced_at = written, now
+        except OSError as error:
+            logger.warning("The spool may not outlive a power cut: %s", error)
 
     def _recover_from(self, error: Exception) -> None:
         if not self.last_error:

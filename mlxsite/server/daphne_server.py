@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import daphne.server
+from autobahn.exception import Disconnected
 from twisted.internet import defer, reactor
 
 from mlxsite.server.http import SafeHTTPFactory
@@ -99,8 +101,13 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
         self.stop()
 
     async def handle_reply(self, protocol: Any, message: Any) -> None:
-        """Write, then wait while the client does not read."""
-        await super().handle_reply(protocol, message)
+        """Write, then wait while the client does not read.
+
+        What is sent to a WebSocket that is closing is dropped, as Daphne does for
+        HTTP; the application hears of the disconnect next.
+        """
+        with suppress(Disconnected):
+            await super().handle_reply(protocol, message)
         can_write = getattr(protocol, "can_write", None)
         if can_write is None or can_write.is_set():
             return

@@ -63,8 +63,9 @@ class ServerRun:
 
     def run(self) -> int:
         """Serve until the end; return the exit code."""
-        self._totals.load()
+        # Replays what dead runs left, so that the totals know it too.
         self._recorder.start()
+        self._totals.load()
         self._source = _with_entry(self._source)
         server = StreamServer(
             application,

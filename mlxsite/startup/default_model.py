@@ -5,6 +5,7 @@ It comes as a GGUF file inside a wheel, so that a package index is all it takes.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -67,6 +68,7 @@ def _make(target: Path, variant: str) -> None:
         if missing_from_model(made) is not None:
             raise StartupError("the default model came out of its conversion in parts")
         shutil.rmtree(target, ignore_errors=True)
+        _choose_greedy(made)
         made.rename(target)
     _say(f"The default model is ready in {target}")
 
@@ -87,6 +89,13 @@ def _convert(gguf: Path, made: Path, variant: str) -> None:
     if result.returncode != 0:
         last = (result.stderr.strip() or "no message").splitlines()[-1]
         raise StartupError(f"the default model could not be converted: {last}")
+
+
+def _choose_greedy(made: Path) -> None:
+    """Make its best answer the usual one: so small a model errs when it samples."""
+    path = made / "generation_config.json"
+    content = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(content | {"do_sample": False}, indent=1))
 
 
 def _is_installed(distribution: str) -> bool:

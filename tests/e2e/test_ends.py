@@ -94,6 +94,30 @@ async def test_it_frees_the_seat_of_a_client_that_hangs_up_while_waiting_for_all
     assert (row["outcome"], row["reason"]) == ("cancelled", "client_disconnected")
 
 
+async def test_it_frees_the_seat_of_a_client_that_hangs_up_during_prefill(
+    rambler_server: Server,
+) -> None:
+    before = len(rambler_server.rows())
+    long = [{"role": "user", "content": "one two three four five " * 8000}]
+    asking = asyncio.create_task(
+        rambler_server.async_client().chat.completions.create(
+            model="rambler", messages=long, stream=True, max_tokens=5
+        )
+    )
+
+    def is_active() -> bool:
+        stats = rambler_server.get("/v1/queue/stats")["queue_stats"]
+        return bool(stats["active_requests"] == 1)
+
+    await asyncio.to_thread(wait_until, is_active, "the request to run")
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await asyncio.to_thread(rambler_server.wait_idle, 5)
+    row = list(rambler_server.wait_rows(before + 1).values())[-1]
+    assert (row["outcome"], row["phase"]) == ("cancelled", "prefill")
+    assert row["prompt_tokens"] > 30_000
+
+
 async def test_it_answers_429_in_both_shapes_when_the_queue_is_full(
     start_server: StartServer, rambler_dir: Path
 ) -> None:

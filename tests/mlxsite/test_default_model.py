@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import threading
 import zipfile
 from typing import TYPE_CHECKING
@@ -131,6 +132,8 @@ def test_a_second_start_finds_the_model_ready(
     assert ensure_default_model(tmp_path) == first
     assert workshop.made == 1
     assert missing_from_model(first) is None
+    defaults = json.loads((first / "generation_config.json").read_text())
+    assert defaults["do_sample"] is False
 
 
 def test_a_half_made_folder_does_not_count(workshop: Workshop, tmp_path: Path) -> None:
