@@ -67,4 +67,4 @@ $(RUN)/python:
 	  exit 2; }; \
 	echo "Creating $(VENV) with $$($$found --version)"; \
 	$$found -m venv $(VENV) || { rm -rf $(VENV); exit 2; }; \
-	echo "Installing the requirements (once, about 400 MB)"
+	echo "Installing the requirements (once, a few minutes, 1.4 GB)"

@@ -13,7 +13,7 @@ from inference.models import SAMPLING_FIELDS, ModelEntry
 from inference.runtime.app import NotInstalledError, current_app
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
     from inference.core.catalog import ModelCard
 
@@ -71,9 +71,14 @@ class ModelEntryAdmin(_EntryAdmin):
             "Now",
             {
                 "fields": (
-                    ("state", "error"),
-                    ("seats", "waiting", "restarts"),
-                    ("memory", "context", "loaded"),
+                    "state",
+                    "error",
+                    "seats",
+                    "waiting",
+                    "memory",
+                    "context",
+                    "loaded",
+                    "restarts",
                 )
             },
         ),
@@ -90,6 +95,20 @@ class ModelEntryAdmin(_EntryAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Entries come from serving a model, not from a form."""
         return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: ModelEntry | None = None
+    ) -> bool:
+        """The next start with the model would make the entry again."""
+        return False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Call the page by what it shows."""
+        return super().changelist_view(
+            request, {"title": "Models", **(extra_context or {})}
+        )
 
     @admin.display(description="State")
     def state(self, entry: ModelEntry) -> str:

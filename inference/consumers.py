@@ -182,6 +182,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _stream(self, body: dict[str, Any], trace: RequestTrace) -> None:
         app = self.app
+        trace.asked_for(body.get("model"), stream=True)
         request = to_generation({**body, "stream": True}, limits=app.limits)
         trace.describe(request)
         writer = ChunkWriter(

@@ -32,7 +32,7 @@ class Environment:
     def __init__(self, env_file: Path | None = None) -> None:
         self._env = environ.Env()
         if env_file is not None and env_file.exists():
-            self._env.read_env(env_file, parse_comments=True)
+            self._env.read_env(env_file)
 
     def text(self, name: str, default: str = "") -> str:
         """Return a line of text without the space around it."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @endpoint("/v1/chat/completions", "POST")
 async def chat_completions(call: Call) -> HttpResponseBase:
     """Continue a conversation, in one answer or as a stream."""
+    call.trace.asked_for(call.body.get("model"), stream=call.body.get("stream"))
     request = to_generation(call.body, limits=call.app.limits)
     call.trace.describe(request)
     return await (

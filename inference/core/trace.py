@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # What nginx answers when the client has gone; no response carries it.
 CLIENT_CLOSED_REQUEST = 499
+# A name longer than this is no model's; the row keeps its beginning.
+NAME_CHARS = 200
 
 _DURATION_OF = {
     Phase.LOADING: "load_s",
@@ -98,6 +100,12 @@ class RequestTrace:
         if not self._opened:
             self._opened = True
             self.observer.request_started(self.record)
+
+    def asked_for(self, model: object, *, stream: object) -> None:
+        """Note what a body names before it is known to be valid."""
+        if isinstance(model, str):
+            self._note(model_requested=model[:NAME_CHARS])
+        self._note(stream=stream is True)
 
     def describe(self, request: GenerationRequest) -> None:
         """Note what was asked."""

@@ -14,7 +14,7 @@ from inference.core.frames import CancelSequence, Generate, Heartbeat
 from inference.core.outcomes import FinishReason
 from inference.engines.batch import DecodeBatch
 from inference.engines.device import is_cpu
-from inference.engines.prefill import ChunkBudget, PrefillError, PrefillQueue
+from inference.engines.prefill import PrefillError, PrefillPace, PrefillQueue
 from inference.engines.sender import SequenceText
 from inference.engines.sequences import Emission, Sequence
 
@@ -27,6 +27,13 @@ logger = logging.getLogger(__name__)
 
 BEAT_WHILE_WORKING_S = 0.5
 BEAT_WHILE_IDLE_S = 1.0
+# Between two prefill chunks others decode a step and cancels are read. Where a
+# step alone takes long (a CPU), a chunk as short as a step would be mostly loss.
+CHUNK_S = 0.25
+STEPS_PER_CHUNK = 3
+CHUNK_ALONE_S = 0.8
+GATHER_SHARE = 0.05
+GATHER_MAX_S = 0.03
 CANCELLED = "cancelled"
 FAILED = "failed"
 
@@ -57,8 +64,9 @@ class EngineLoop:
         self._prefill = PrefillQueue(
             text.model,
             is_batchable=text.is_batchable,
-            budget=ChunkBudget(first=256 if is_cpu() else 1024),
+            pace=PrefillPace(tokens_per_s=200.0 if is_cpu() else 4000.0),
         )
+        self._step_s = 0.0
         self._last_beat = 0.0
 
     def post(self, message: Message) -> None:
@@ -69,6 +77,7 @@ class EngineLoop:
         """Serve until the process ends."""
         while True:
             self._read_inbox()
+            self._await_company()
             self._begin_prefill()
             self._advance_prefill()
             self._advance_batch()
@@ -120,6 +129,24 @@ class EngineLoop:
 
     # --- work
 
+    def _await_company(self) -> None:
+        """Let requests that arrive together be prefilled together.
+
+        Only while nobody decodes, and for a twentieth of what the prefill takes;
+        a little longer while the desk still prepares prompts.
+        """
+        if self._batch or not self._prefill.waiting_s:
+            return
+        began = time.monotonic()
+        while (waited_s := time.monotonic() - began) < GATHER_MAX_S:
+            patience_s = min(GATHER_SHARE * self._prefill.waiting_s, GATHER_MAX_S)
+            if waited_s >= patience_s and not self._desk.in_flight:
+                return
+            try:
+                self._handle(self._inbox.get(timeout=patience_s / 4))
+            except queue.Empty:
+                continue
+
     def _begin_prefill(self) -> None:
         self._prefill.form_groups(
             self._max_rows - len(self._batch) - self._prefill.rows
@@ -127,14 +154,21 @@ class EngineLoop:
 
     def _advance_prefill(self) -> None:
         try:
-            group = self._prefill.advance()
+            group = self._prefill.advance(target_s=self._chunk_s())
             if group is not None:
                 self._batch.join(group)
         except PrefillError as error:
             logger.exception("Prefill failed")
             self._fail(error.group.sequences, error)
 
+    def _chunk_s(self) -> float:
+        """Return how long the next chunk may take: rows that decode wait for it."""
+        if not self._batch:
+            return CHUNK_ALONE_S
+        return max(CHUNK_S, STEPS_PER_CHUNK * self._step_s)
+
     def _advance_batch(self) -> None:
+        began = time.monotonic()
         try:
             emitted = self._batch.step()
         except Exception as error:
@@ -142,6 +176,7 @@ class EngineLoop:
             self._fail(self._batch.clear(), error)
             return
         if emitted:
+            self._step_s += 0.2 * (time.monotonic() - began - self._step_s)
             self._emit(emitted)
 
     def _emit(self, emitted: list[tuple[Sequence, int]]) -> None:

@@ -21,30 +21,31 @@ ROWS_PER_GROUP = 8
 # Rows may be padded to at most this many times their length, plus a little.
 PADDING_RATIO = 2
 PADDING_SLACK = 32
-# A chunk below this part of the budget is not waited for.
-LAZY_SHARE = 4
+CHUNK_TOKENS_MIN = 16
+CHUNK_TOKENS_MAX = 4096
+# A last chunk quicker than this is not waited for.
+LAZY_S = 0.05
 
 
-class ChunkBudget:
-    """How many prompt tokens fit into one chunk, learned from past chunks."""
+class PrefillPace:
+    """How fast this machine prefills, learned from past chunks."""
 
-    def __init__(
-        self, *, target_s: float = 0.25, first: int = 256, most: int = 2048
-    ) -> None:
-        self._target_s = target_s
-        self._most = most
-        self._tokens_per_s: float | None = None
-        self.tokens = first
+    def __init__(self, *, tokens_per_s: float) -> None:
+        self._tokens_per_s = tokens_per_s
 
     def learn(self, tokens: int, seconds: float) -> None:
         """Take the time that a chunk of `tokens` tokens took."""
-        if seconds <= 0 or tokens < 8:
-            return
-        rate = tokens / seconds
-        known = self._tokens_per_s
-        self._tokens_per_s = rate if known is None else 0.5 * known + 0.5 * rate
-        fitting = int(self._tokens_per_s * self._target_s)
-        self.tokens = max(32, min(self._most, fitting))
+        if seconds > 0 and tokens >= CHUNK_TOKENS_MIN:
+            self._tokens_per_s += 0.5 * (tokens / seconds - self._tokens_per_s)
+
+    def tokens_in(self, seconds: float) -> int:
+        """Return how many tokens one chunk may have to take about `seconds`."""
+        fitting = int(self._tokens_per_s * seconds)
+        return max(CHUNK_TOKENS_MIN, min(CHUNK_TOKENS_MAX, fitting))
+
+    def seconds_for(self, tokens: int) -> float:
+        """Return about how long `tokens` tokens take."""
+        return tokens / self._tokens_per_s
 
 
 class PrefillGroup:
@@ -70,7 +71,7 @@ class PrefillGroup:
         """Whether every sequence has left meanwhile."""
         return all(s.has_left for s in self.sequences)
 
-    def advance(self, budget: ChunkBudget) -> None:
+    def advance(self, pace: PrefillPace, *, target_s: float) -> None:
         """Run the next chunk through the model, and wait for it if it is long.
 
         A short last chunk stays lazy: the batch's next step computes it along,
@@ -78,18 +79,23 @@ class PrefillGroup:
         """
         if not self.is_done:
             began = time.monotonic()
-            width = max(1, budget.tokens // len(self.sequences))
-            end = min(self._done + width, self._columns)
+            end = self._end_of_chunk(pace.tokens_in(target_s))
             size = (end - self._done) * len(self.sequences)
             self._model(self._tokens[:, self._done : end], cache=self.cache)
             self._done = end
-            if size >= budget.tokens // LAZY_SHARE:
+            if pace.seconds_for(size) > LAZY_S:
                 mx.eval([c.state for c in self.cache])
-                budget.learn(size, time.monotonic() - began)
+                pace.learn(size, time.monotonic() - began)
                 mx.clear_cache()
         if self.is_done and self._is_padded:
             for cache in self.cache:
                 cache.finalize()
+
+    def _end_of_chunk(self, tokens: int) -> int:
+        """Return the column to stop at; no chunk is left that is hardly worth it."""
+        width = max(1, tokens // len(self.sequences))
+        end = self._done + width
+        return self._columns if end + width // 2 >= self._columns else end
 
     def _pad_right(self) -> None:
         rows = [s.prompt[:-1] for s in self.sequences]
@@ -105,10 +111,10 @@ class PrefillGroup:
 class PrefillQueue:
     """Sequences waiting for, or in, prefill; groups take turns chunk by chunk."""
 
-    def __init__(self, model: Any, *, is_batchable: bool, budget: ChunkBudget) -> None:
+    def __init__(self, model: Any, *, is_batchable: bool, pace: PrefillPace) -> None:
         self._model = model
         self._rows_per_group = ROWS_PER_GROUP if is_batchable else 1
-        self._budget = budget
+        self._pace = pace
         self._waiting: deque[Sequence] = deque()
         self._groups: deque[PrefillGroup] = deque()
 
@@ -143,14 +149,22 @@ class PrefillQueue:
             free_rows -= len(members)
             self._groups.append(PrefillGroup(self._model, members))
 
-    def advance(self) -> PrefillGroup | None:
-        """Run one chunk of the group whose turn it is; return it once it is done."""
+    @property
+    def waiting_s(self) -> float:
+        """About how long the prompts take whose prefill has not begun."""
+        return self._pace.seconds_for(sum(len(s.prompt) for s in self._waiting))
+
+    def advance(self, *, target_s: float) -> PrefillGroup | None:
+        """Run one chunk of the group whose turn it is; return it once it is done.
+
+        A chunk takes about `target_s` seconds.
+        """
         self._groups = deque(g for g in self._groups if not g.is_abandoned)
         if not self._groups:
             return None
         group = self._groups.popleft()
         try:
-            group.advance(self._budget)
+            group.advance(self._pace, target_s=target_s)
         except Exception as error:
             raise PrefillError(group, error) from error
         if group.is_done:

@@ -35,12 +35,21 @@ class PromptDesk:
         self._sender = sender
         self._prompts: dict[int, list[int]] = {}
         self._dropped: set[int] = set()
+        self._preparing = 0
         self._prompts_lock = threading.Lock()
         self._tokenizer_lock = threading.Lock()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="prepare")
 
+    @property
+    def in_flight(self) -> int:
+        """Prompts being prepared, or prepared and not yet generated from."""
+        with self._prompts_lock:
+            return self._preparing + len(self._prompts)
+
     def submit(self, command: PreparePrompt) -> None:
         """Prepare a prompt in the pool and report the result."""
+        with self._prompts_lock:
+            self._preparing += 1
         self._pool.submit(self._prepare, command)
 
     def take(self, prompt_id: int) -> list[int] | None:
@@ -87,6 +96,7 @@ class PromptDesk:
 
     def _keep(self, prompt_id: int, tokens: list[int]) -> None:
         with self._prompts_lock:
+            self._preparing -= 1
             if prompt_id in self._dropped:
                 self._dropped.discard(prompt_id)
             else:
@@ -96,6 +106,7 @@ class PromptDesk:
         self, command: PreparePrompt, code: str, message: str, param: str | None
     ) -> None:
         with self._prompts_lock:
+            self._preparing -= 1
             self._dropped.discard(command.prompt_id)
         self._sender.send(
             PrepareRefused(

@@ -104,18 +104,18 @@ def test_it_refuses_a_database_url_without_repeating_it(
 def test_it_reads_a_dot_env_file_for_what_is_not_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("QUEUE_SIZE", "7")
-    monkeypatch.setenv("MAX_CONCURRENCY", "1")
+    for name in ("QUEUE_SIZE", "MAX_CONCURRENCY", "MLX_API_KEY"):
+        monkeypatch.setenv(name, "7")  # monkeypatch takes away what the file sets
     monkeypatch.delenv("MAX_CONCURRENCY")
+    monkeypatch.delenv("MLX_API_KEY")
     file = tmp_path / ".env"
-    file.write_text("QUEUE_SIZE=5\nMAX_CONCURRENCY=9  # nine\n")
+    file.write_text("# ours\nQUEUE_SIZE=5\nMAX_CONCURRENCY=9\nMLX_API_KEY=a#b\n")
 
     environment = Environment(file)
 
     assert environment.whole("QUEUE_SIZE") == 7
     assert environment.whole("MAX_CONCURRENCY") == 9
-    # What the file set stays in this process's environment otherwise.
-    monkeypatch.delenv("MAX_CONCURRENCY")
+    assert environment.secret("MLX_API_KEY") == "a#b"
 
 
 @pytest.mark.parametrize(

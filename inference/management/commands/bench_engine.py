@@ -59,7 +59,7 @@ class Bare:
     """The bare engine in a process with a worker's environment."""
 
     def __init__(self, model: Path) -> None:
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter
             [sys.executable, "-m", "inference.engines.baseline", str(model)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -183,7 +183,7 @@ def serving(model: Path) -> Iterator[str]:
     """Run a server on a free port with a data folder of its own; yield its /v1."""
     with tempfile.TemporaryDirectory(prefix="mlxsite-bench-") as data_dir:
         port = _free_port()
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 -- our own interpreter
             [
                 *(sys.executable, "-m", "django", "runserver_mlx"),
                 *("--model-path", str(model), "--port", str(port)),
