@@ -1,0 +1,48 @@
+"""What waits for a slow reader is merged, bounded, and never lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from inference.core.errors import ClientTooSlowError, WorkerDiedError
+from inference.core.frames import SequenceDelta
+from inference.runtime.streams import TokenStream
+
+
+def stream_of(limit_bytes: int = 1000) -> TokenStream:
+    return TokenStream(1, limit_bytes=limit_bytes)
+
+
+async def test_it_merges_what_waits_into_one_delta() -> None:
+    stream = stream_of()
+    stream.push(SequenceDelta(1, "one ", 1, completion_tokens=1))
+    stream.push(SequenceDelta(1, "two", 1, completion_tokens=2))
+    assert await stream.take() == SequenceDelta(1, "one two", 2, completion_tokens=2)
+
+
+async def test_it_says_once_that_the_sequence_has_left() -> None:
+    stream, calls = stream_of(), []
+    stream.when_left(lambda: calls.append("left"))
+    stream.push(SequenceDelta(1, "", 0, finish="stop"))
+    stream.leave()
+    assert calls == ["left"]
+    stream.when_left(lambda: calls.append("late"))
+    assert calls == ["left", "late"]
+
+
+async def test_it_hands_out_what_came_before_an_error() -> None:
+    stream = stream_of()
+    stream.push(SequenceDelta(1, "last words", 2))
+    stream.fail(WorkerDiedError("gone"))
+    assert (await stream.take()).text == "last words"
+    with pytest.raises(WorkerDiedError):
+        await stream.take()
+
+
+async def test_it_gives_up_a_reader_that_lets_too_much_pile_up() -> None:
+    stream = stream_of(limit_bytes=10)
+    assert stream.push(SequenceDelta(1, "x" * 10, 1))
+    assert not stream.push(SequenceDelta(1, "y", 1))
+    await stream.take()
+    with pytest.raises(ClientTooSlowError):
+        await stream.take()
