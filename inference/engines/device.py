@@ -26,7 +26,12 @@ def device_name() -> str:
 
 
 def blas_name() -> str:
-    """Return which BLAS serves CPU matmul: `openblas`, `accelerate` or `reference`."""
+    """Return which BLAS serves CPU matmul; empty where a GPU computes.
+
+    One of `openblas`, `accelerate` (macOS) or `reference` (bundled, slow).
+    """
+    if not is_cpu():
+        return ""
     if platform.system() == "Darwin":
         return "accelerate"
     maps = Path("/proc/self/maps")

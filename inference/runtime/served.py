@@ -192,6 +192,11 @@ class ServedModel:
             loaded.context_length,
             f"{hello.device} ({hello.blas})" if hello.device == "cpu" else hello.device,
         )
+        if hello.blas == "reference":
+            logger.warning(
+                "No OpenBLAS was found: this CPU answers many times slower than it "
+                "could (Debian, Ubuntu: apt-get install libopenblas0-pthread)"
+            )
         await self._become(ModelState.READY, "")
 
     async def _after_death(self, reason: str, deaths: int) -> None:

@@ -26,8 +26,6 @@ from mlxsite.server.daphne_server import ServerBounds, StreamServer
 from mlxsite.startup.network import base_url
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from inference.conf import ServerConfig
     from inference.runtime.served import ServedModel
 
@@ -37,19 +35,17 @@ FAILED_START = 2
 RECORD_FLUSH_S = 5.0
 
 
-def serve(config: ServerConfig, *, model_key: str, model_path: Path) -> int:
+def serve(config: ServerConfig, source: ModelSource) -> int:
     """Serve one model until a signal ends the process; return the exit code."""
     # Long pure-Python stretches must give way to the loop.
     sys.setswitchinterval(0.001)
-    run = ServerRun(config, ModelSource(key=model_key, path=model_path))
-    return run.run()
+    return ServerRun(config, source).run()
 
 
 class ServerRun:
     """Owns everything that lives as long as the server: service, record, Daphne."""
 
     def __init__(self, config: ServerConfig, source: ModelSource) -> None:
-
         self._config = config
         self._source = source
         identity = ServerIdentity(node=config.node_name, boot_id=uuid.uuid4().hex)

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from inference.runtime.config import ModelSource
 from mlxsite.startup.default_model import DEFAULT_KEY, ensure_default_model
 from mlxsite.startup.errors import StartupError
 from mlxsite.startup.hub import fetch_from_hub
 from mlxsite.startup.model_files import missing_from_model
 
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSource:
-    """A model that is ready to load: the name clients use, and its folder."""
-
-    key: str
-    path: Path
 
 
 def resolve_model(model: str, *, data_dir: Path) -> ModelSource:

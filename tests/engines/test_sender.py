@@ -37,7 +37,8 @@ class Wire:
         """Return all deltas of each sequence as one, once the sender has ended."""
         self.sender.finish()
         self._theirs.close()
-        reader, found = FrameReader.for_reports(), {}
+        reader = FrameReader.for_reports()
+        found: dict[int, SequenceDelta] = {}
         while data := self.ours.recv(65536):
             for report in reader.feed(data):
                 assert isinstance(report, StepReport)

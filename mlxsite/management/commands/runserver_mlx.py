@@ -18,12 +18,14 @@ from mlxsite.options import MODEL_TYPES, SECONDS, WHOLE
 from mlxsite.startup.admin_user import ADMIN_NAME, ensure_admin
 from mlxsite.startup.database import ensure_database
 from mlxsite.startup.errors import StartupError
-from mlxsite.startup.model_source import ModelSource, resolve_model
+from mlxsite.startup.model_kind import found_kind, served_kind
+from mlxsite.startup.model_source import resolve_model
 from mlxsite.startup.network import base_url, ensure_port_is_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from inference.runtime.config import ModelSource
 
 EXAMPLES = """\
 examples:
@@ -140,6 +142,7 @@ class Command(BaseCommand):
         self.prepare_database(config)
         self.prepare_admin(config)
         model = resolve_model(config.model, data_dir=config.data_dir)
+        self.say_kind(config, model)
         self.allow_own_host(config)
         return self.serve(config, model)
 
@@ -186,6 +189,14 @@ class Command(BaseCommand):
                 "(shown once; mlx-server admin --reset makes a new one)"
             )
 
+    def say_kind(self, config: ServerConfig, model: ModelSource) -> None:
+        """Refuse a kind that is not served; say where a model can do more."""
+        served = served_kind(config.model_type, model.path)
+        if found_kind(model.path) != served:
+            self.stdout.write(
+                f"note: {model.key} reads images too; this version serves its text part"
+            )
+
     def allow_own_host(self, config: ServerConfig) -> None:
         """Accept the address that is listened on as a Host header."""
         if config.host not in settings.ALLOWED_HOSTS:
@@ -196,8 +207,7 @@ class Command(BaseCommand):
         from mlxsite.server.lifecycle import serve
 
         self.stdout.flush()
-        model_path: Path = model.path
-        return serve(config, model_key=model.key, model_path=model_path)
+        return serve(config, model)
 
     def _add_number(
         self, parser: CommandParser, flag: str, variable: str, default: float, text: str
