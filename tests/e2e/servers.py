@@ -109,6 +109,18 @@ class Server:
         """Return the server events, oldest first."""
         return self._select("metrics_servereventlog", "at")
 
+    def count_rows(self) -> int:
+        """Return how many requests have ended, once all of them are written."""
+
+        def written() -> list[str] | None:
+            told = self.get("/v1/queue/stats")["metrics"]["outcomes"]
+            ended = [r["outcome"] for r in self.rows().values()]
+            ended = [outcome for outcome in ended if outcome != "running"]
+            return [*ended, "."] if len(ended) == sum(told.values()) else None
+
+        found = wait_until(written, "a row for every request that ended")
+        return len(found or []) - 1
+
     def wait_rows(self, count: int) -> dict[str, dict[str, Any]]:
         """Return the rows once `count` requests have ended and are written."""
 

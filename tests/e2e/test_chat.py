@@ -65,7 +65,7 @@ async def test_it_serves_twenty_mixed_clients_at_once_and_keeps_a_row_of_each(
     tiny_server: Server,
 ) -> None:
     client = tiny_server.async_client()
-    before = len(tiny_server.rows())
+    before = tiny_server.count_rows()
 
     async def one(number: int) -> str:
         create = client.chat.completions.create

@@ -62,7 +62,7 @@ async def how_it_ends(stream: Any) -> str:
 async def test_it_frees_the_seat_of_a_client_that_hangs_up_while_streaming(
     rambler_server: Server,
 ) -> None:
-    before = len(rambler_server.rows())
+    before = rambler_server.count_rows()
     for stream in await open_streams(rambler_server.async_client(), 3):
         await stream.close()
     rambler_server.wait_idle()
@@ -76,7 +76,7 @@ async def test_it_frees_the_seat_of_a_client_that_hangs_up_while_streaming(
 async def test_it_frees_the_seat_of_a_client_that_hangs_up_while_waiting_for_all(
     rambler_server: Server,
 ) -> None:
-    before = len(rambler_server.rows())
+    before = rambler_server.count_rows()
     client = rambler_server.async_client()
     asking = asyncio.create_task(
         client.chat.completions.create(model="rambler", **ENDLESS)
@@ -97,7 +97,7 @@ async def test_it_frees_the_seat_of_a_client_that_hangs_up_while_waiting_for_all
 async def test_it_frees_the_seat_of_a_client_that_hangs_up_during_prefill(
     rambler_server: Server,
 ) -> None:
-    before = len(rambler_server.rows())
+    before = rambler_server.count_rows()
     long = [{"role": "user", "content": "one two three four five " * 8000}]
     asking = asyncio.create_task(
         rambler_server.async_client().chat.completions.create(

@@ -28,7 +28,7 @@ async def messages_until(socket: Any, last_type: str) -> list[dict[str, Any]]:
 async def test_it_streams_the_same_answer_over_a_websocket(
     tiny_server: Server,
 ) -> None:
-    before = len(tiny_server.rows())
+    before = tiny_server.count_rows()
     async with websockets.connect(address(tiny_server)) as socket:
         await socket.send(json.dumps({"messages": COUNT}))
         *chunks, done = await messages_until(socket, "done")
@@ -43,7 +43,7 @@ async def test_it_streams_the_same_answer_over_a_websocket(
 async def test_it_stops_at_once_when_the_client_cancels(
     rambler_server: Server,
 ) -> None:
-    before = len(rambler_server.rows())
+    before = rambler_server.count_rows()
     endless = {"messages": COUNT, "temperature": 0, "max_tokens": 100_000}
     async with websockets.connect(address(rambler_server)) as socket:
         await socket.send(json.dumps(endless))
@@ -64,7 +64,7 @@ async def test_it_stops_at_once_when_the_client_cancels(
 async def test_it_frees_the_seat_when_the_socket_is_closed_in_mid_answer(
     rambler_server: Server,
 ) -> None:
-    before = len(rambler_server.rows())
+    before = rambler_server.count_rows()
     endless = {"messages": COUNT, "temperature": 0, "max_tokens": 100_000}
     async with websockets.connect(address(rambler_server)) as socket:
         await socket.send(json.dumps(endless))
