@@ -49,7 +49,6 @@ class ModelEntryAdmin(_EntryAdmin):
         "loaded",
         "restarts",
     )
-    search_fields = ("key", "source")
     readonly_fields = (
         "key",
         "source",

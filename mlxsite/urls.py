@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("inference.routing")),
     path("admin/", admin.site.urls),
+    # Until there is a page of its own to begin on.
+    path("", RedirectView.as_view(url="/admin/")),
 ]

@@ -78,6 +78,7 @@ class ServerRun:
         server.run()
         watcher.cancel()
         self._recorder.stop(RECORD_FLUSH_S)
+        logger.info("Stopped")
         return server.exit_code
 
     async def _start_service(self) -> ServedModel:
