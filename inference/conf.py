@@ -24,6 +24,9 @@ class ServerConfig:
     any_model_name: bool
     sse_keepalive_after_s: float
     drain_timeout_s: float
+    hang_timeout_s: float
+    read_deadline_s: float
+    stall_timeout_s: float
     api_key: str
     allow_no_auth: bool
     node_name: str
@@ -45,6 +48,9 @@ class ServerConfig:
             any_model_name=settings.MLX_ANY_MODEL_NAME,
             sse_keepalive_after_s=settings.MLX_SSE_KEEPALIVE_AFTER_S,
             drain_timeout_s=settings.MLX_DRAIN_TIMEOUT_S,
+            hang_timeout_s=settings.MLX_HANG_TIMEOUT_S,
+            read_deadline_s=settings.MLX_READ_DEADLINE_S,
+            stall_timeout_s=settings.MLX_STALL_TIMEOUT_S,
             api_key=settings.MLX_API_KEY,
             allow_no_auth=settings.MLX_ALLOW_NO_AUTH,
             node_name=settings.MLX_NODE_NAME,

@@ -29,6 +29,7 @@ from inference.protocol.errors import error_object, public_error
 from inference.protocol.json_body import read_object
 from inference.protocol.responses import completion_id
 from inference.runtime.app import App, current_app
+from inference.runtime.strangers import is_strangers
 
 if TYPE_CHECKING:
     from inference.core.trace import RequestTrace
@@ -67,7 +68,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await super().__call__(scope, receive, send)
         finally:
             if self.generation is not None:
-                await self.generation.cancel("client_disconnected")
+                await self.generation.cancel("")
 
     async def connect(self) -> None:
         """Accept the handshake, unless a foreign page asks for it."""
@@ -158,6 +159,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 code="generation_in_progress",
             )
         trace = self._new_trace()
+        trace.open()
         task = asyncio.create_task(self._generate(body, trace))
         # A task cancelled before its first step never reaches its own `finally`.
         task.add_done_callback(lambda _: trace.close())
@@ -204,6 +206,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _refuse(self, error: InferenceError) -> None:
         trace = self._new_trace()
+        host = trace.record.client_host
+        if not is_strangers(error) or self.app.strangers.may_leave_row(host):
+            trace.open()
         trace.fail(error)
         trace.close()
         await self._send_error(error, trace)
@@ -217,7 +222,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             user_agent=self.headers.get("user-agent", "")[:limit],
             client_request_id=self.headers.get("x-client-request-id", "")[:limit],
         )
-        trace.open()
+        note = self.scope.get("mlxsite.connection")
+        if note is not None:
+            trace.why_gone = lambda: note.ended_by or "client_disconnected"
         trace.authorised(self.key_name or "")
         return trace
 

@@ -69,6 +69,9 @@ SECONDS = {
     "QUEUE_TIMEOUT": Seconds(300, 0.01, DAY_S),
     "REQUEST_TIMEOUT": Seconds(0, 0, DAY_S),
     "DRAIN_TIMEOUT": Seconds(30, 0, DAY_S),
+    "READ_DEADLINE": Seconds(30, 0.1, DAY_S),
+    "STALL_TIMEOUT": Seconds(30, 0.1, DAY_S),
+    "HANG_TIMEOUT": Seconds(120, 0.5, DAY_S),
     "SSE_KEEPALIVE_AFTER_S": Seconds(15, 0.01, DAY_S),
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from inference.runtime.strangers import is_strangers
+
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
@@ -35,6 +37,9 @@ class Call:
             user_agent=request.headers.get("user-agent", "")[:limit],
             client_request_id=request.headers.get("x-client-request-id", "")[:limit],
         )
+        note = getattr(request, "scope", {}).get("mlxsite.connection")
+        if note is not None:
+            trace.why_gone = lambda: note.ended_by or "client_disconnected"
         return cls(request=request, app=app, trace=trace)
 
     def open(self) -> None:
@@ -43,9 +48,19 @@ class Call:
             self.trace.open()
 
     def fail(self, error: InferenceError) -> None:
-        """End the story with an error, also one from before it was opened."""
-        self.open()
+        """End the story with an error, also one from before it was opened.
+
+        Of callers that nobody let in, only so many leave a row.
+        """
+        if not self.trace.is_open and self._may_leave_row(error):
+            self.open()
         self.trace.fail(error)
+
+    def _may_leave_row(self, error: InferenceError) -> bool:
+        if self.request.method in _UNRECORDED_METHODS:
+            return False
+        host = self.trace.record.client_host
+        return not is_strangers(error) or self.app.strangers.may_leave_row(host)
 
     def cancel(self) -> None:
         """End the story: the client has gone."""

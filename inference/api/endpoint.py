@@ -41,7 +41,8 @@ def endpoint(path: str, *methods: str) -> Callable[[View], View]:
             check_caller(call)
             if call.request.method in methods and call.request.method == "POST":
                 await read_body(call)
-            call.open()
+            if methods:
+                call.open()
             return await view(call, **route)
 
         @csrf_exempt

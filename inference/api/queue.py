@@ -20,6 +20,9 @@ async def queue_stats(call: Call) -> HttpResponseBase:
     app = call.app
     return json_reply(
         stats_body(
-            app.service.snapshot(), app.stats.totals(), app.stats.totals_by_model()
+            app.service.snapshot(),
+            app.stats.totals(),
+            app.stats.totals_by_model(),
+            app.record,
         )
     )

@@ -51,7 +51,9 @@ async def chat_frames(
                 if frame:
                     begun = True
                     yield frame
+        # The row is written before the client can know of the end.
         trace.finish()
+        trace.close()
         yield sse.events(writer.ending()) + sse.DONE
     except Exception as error:  # noqa: BLE001 -- logged by `public_error`
         public = public_error(error)

@@ -113,6 +113,25 @@ class BodyTooLargeError(InferenceError):
     outcome = Outcome.INVALID
 
 
+class ReadDeadlineError(InferenceError):
+    """The request did not arrive whole within the read deadline."""
+
+    code = "read_deadline"
+    http_status = 408
+    error_type = "invalid_request_error"
+    outcome = Outcome.TIMED_OUT
+
+
+class TooManyConnectionsError(InferenceError):
+    """One client holds more connections than it may."""
+
+    code = "too_many_connections"
+    http_status = 429
+    error_type = "rate_limit_error"
+    outcome = Outcome.REJECTED
+    retry_after_s = 1
+
+
 class UnsupportedMediaTypeError(InferenceError):
     """A body that is not declared as JSON."""
 

@@ -124,6 +124,26 @@ class StatsSource(Protocol):
         """Return the same per model key."""
 
 
+class RecordHealth(Protocol):
+    """How far the record is behind, in numbers that may be shown."""
+
+    @property
+    def spool_lag_bytes(self) -> int:
+        """Bytes kept on disk that are not in the database yet."""
+
+    @property
+    def backlog_lines(self) -> int:
+        """Lines that wait in memory because the disk takes none."""
+
+    @property
+    def dropped_total(self) -> int:
+        """Lines lost: no room on disk, and none in memory."""
+
+    @property
+    def last_error(self) -> str:
+        """What stands in the way at present; empty when all is well."""
+
+
 class KeyChecker(Protocol):
     """Decides whether a presented key may pass."""
 

@@ -14,6 +14,8 @@ import msgspec
 from inference.core.outcomes import Outcome, Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inference.core.errors import InferenceError
     from inference.core.events import RequestObserver, RequestRecord
     from inference.core.requests import Delta, GenerationRequest
@@ -67,6 +69,8 @@ class RequestTrace:
     observer: RequestObserver
     clock: Clock
     http_status: int = 200
+    # Set by who knows better why a client is gone than that it is.
+    why_gone: Callable[[], str] = lambda: "client_disconnected"
     _born: float = 0.0
     _phase_since: float = 0.0
     _first_token_at: float | None = None
@@ -89,6 +93,11 @@ class RequestTrace:
     def elapsed_s(self) -> float:
         """Seconds since the request arrived."""
         return self.clock.monotonic() - self._born
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the first record has been published."""
+        return self._opened
 
     @property
     def is_closed(self) -> bool:
@@ -166,11 +175,11 @@ class RequestTrace:
         self.http_status = error.http_status
         self._end(error.outcome, error.code)
 
-    def cancel(self, reason: str = "client_disconnected") -> None:
+    def cancel(self, reason: str = "") -> None:
         """The client has gone or took the request back."""
         if self.record.outcome is Outcome.RUNNING:
             self.http_status = CLIENT_CLOSED_REQUEST
-            self._end(Outcome.CANCELLED, reason)
+            self._end(Outcome.CANCELLED, reason or self.why_gone())
 
     def close(self) -> None:
         """Publish the last record, once. A trace without an end was cancelled."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.core.events import StatsTotals
+from inference.core.events import RecordHealth, StatsTotals
 from inference.core.outcomes import Outcome, RequestKind
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ def stats_body(
     snapshot: QueueSnapshot,
     totals: StatsTotals,
     by_model: Mapping[str, StatsTotals],
+    record: RecordHealth,
 ) -> dict[str, Any]:
-    """Queue and totals, over all models and for each."""
+    """Queue and totals, over all models and for each; how far the record is behind."""
     return {
         "status": "ok",
         "queue_stats": {
@@ -34,6 +35,12 @@ def stats_body(
         "models": {
             card.key: _model_stats(card, by_model.get(card.key, StatsTotals()))
             for card in snapshot.models
+        },
+        "record": {
+            "spool_lag_bytes": record.spool_lag_bytes,
+            "backlog_lines": record.backlog_lines,
+            "dropped_total": record.dropped_total,
+            "last_error": record.last_error,
         },
     }
 

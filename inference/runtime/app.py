@@ -13,9 +13,15 @@ from inference.core.events import RequestRecord
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.timing import Clock, SystemClock
 from inference.core.trace import RequestTrace, ServerIdentity
+from inference.runtime.strangers import StrangerBudget
 
 if TYPE_CHECKING:
-    from inference.core.events import KeyChecker, RequestObserver, StatsSource
+    from inference.core.events import (
+        KeyChecker,
+        RecordHealth,
+        RequestObserver,
+        StatsSource,
+    )
     from inference.runtime.service import ModelService
 
 
@@ -28,10 +34,12 @@ class App:
     stats: StatsSource
     keys: KeyChecker
     identity: ServerIdentity
+    record: RecordHealth
     limits: Limits = DEFAULT_LIMITS
     clock: Clock = field(default_factory=SystemClock)
     sse_keepalive_after_s: float = 15.0
     allowed_hosts: tuple[str, ...] = ()
+    strangers: StrangerBudget = field(default_factory=StrangerBudget)
 
     def new_trace(
         self,

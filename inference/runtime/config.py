@@ -36,7 +36,7 @@ class RuntimeConfig:
     default_max_tokens: int = 4096
     any_model_name: bool = False
     load_timeout_s: float = 1800.0
-    hang_timeout_s: float = 60.0
+    hang_timeout_s: float = 120.0
     stream_limit_bytes: int = DEFAULT_LIMITS.stream_buffer_bytes
     restart_backoff_s: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
     healthy_after_s: float = 60.0

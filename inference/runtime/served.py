@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from inference.core.catalog import ModelCard
-from inference.core.errors import ModelUnavailableError
+from inference.core.errors import InferenceError, ModelUnavailableError
 from inference.core.outcomes import ModelState
 from inference.runtime.admission import AdmissionQueue, WaitingRoom
 from inference.runtime.worker import ModelLoadError, WorkerHandle
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from inference.runtime.config import ModelSource, RuntimeConfig
 
 logger = logging.getLogger("inference")
+
+_SETTLED = (ModelState.READY, ModelState.FAILED, ModelState.STOPPING)
 
 Publish = Callable[..., None]
 
@@ -50,7 +53,8 @@ class ServedModel:
         self._last_used_at: float | None = None
         self._restarts = 0
         self._worker: WorkerHandle | None = None
-        self._changed = asyncio.Condition()
+        self._settled = asyncio.Event()
+        self._refusal: InferenceError | None = None
         self._keeper: asyncio.Task[None] | None = None
 
     @property
@@ -85,8 +89,9 @@ class ServedModel:
         Raises:
             ModelUnavailableError: it failed, or was not ready within `timeout_s`.
         """
-        if self._state is not ModelState.READY:
-            await self._wait_for_change(timeout_s)
+        await self._wait_settled(timeout_s)
+        if self._refusal is not None:
+            raise self._refusal
         if self._state is not ModelState.READY or self._worker is None:
             why = self._error or f"still {self._state} after {timeout_s:g} s"
             raise ModelUnavailableError(
@@ -97,8 +102,14 @@ class ServedModel:
 
     async def wait_settled(self) -> ModelCard:
         """Return the card once the first load has ended, well or not."""
-        await self._wait_for_change(self._config.load_timeout_s)
+        await self._wait_settled(self._config.load_timeout_s)
         return self.card()
+
+    def send_away(self, error: InferenceError) -> None:
+        """Refuse what waits for a seat or for the model, and what comes."""
+        self.queue.close(error)
+        self._refusal = error
+        self._settled.set()
 
     async def stop(self) -> None:
         """End the worker and stop keeping it up."""
@@ -153,7 +164,11 @@ class ServedModel:
                 await worker.stop()
                 raise
             up_since = self._clock.monotonic()
-            reason = await worker.wait_for_death()
+            watch = asyncio.create_task(self._watch(worker))
+            try:
+                reason = await worker.wait_for_death()
+            finally:
+                watch.cancel()
             if self._clock.monotonic() - up_since > self._config.healthy_after_s:
                 deaths = 0
             deaths += 1
@@ -197,13 +212,26 @@ class ServedModel:
                 "No OpenBLAS was found: this CPU answers many times slower than it "
                 "could (Debian, Ubuntu: apt-get install libopenblas0-pthread)"
             )
-        await self._become(ModelState.READY, "")
+        self._become(ModelState.READY, "")
+
+    async def _watch(self, worker: WorkerHandle) -> None:
+        """End a worker that shows no life while it has work, as a crash."""
+        patience_s = self._config.hang_timeout_s
+        while True:
+            await asyncio.sleep(patience_s / 4)
+            silent_s = worker.silent_s()
+            if worker.has_work and silent_s > patience_s:
+                logger.error(
+                    "The worker of %s made no step for %.0f s", self.key, silent_s
+                )
+                worker.kill(f"it made no step for {silent_s:.0f} s with work pending")
+                return
 
     async def _after_death(self, reason: str, deaths: int) -> None:
         self._restarts += 1
         self._publish("worker_died", model=self.key, detail=reason)
         logger.error("The worker of %s died: %s; restarting", self.key, reason)
-        await self._become(ModelState.RESTARTING, f"its worker died ({reason})")
+        self._become(ModelState.RESTARTING, f"its worker died ({reason})")
         pauses = self._config.restart_backoff_s
         await asyncio.sleep(pauses[min(deaths, len(pauses)) - 1])
 
@@ -211,18 +239,17 @@ class ServedModel:
         await worker.stop()
         self._publish("model_load_failed", model=self.key, detail=reason)
         logger.error("The model %s cannot be loaded: %s", self.key, reason)
-        await self._become(ModelState.FAILED, reason)
+        self._become(ModelState.FAILED, reason)
 
-    async def _become(self, state: ModelState, error: str) -> None:
+    def _become(self, state: ModelState, error: str) -> None:
         self._state = state
         self._error = error
-        async with self._changed:
-            self._changed.notify_all()
+        if state in _SETTLED:
+            self._settled.set()
+        else:
+            self._settled.clear()
 
-    async def _wait_for_change(self, timeout_s: float) -> None:
-        settled = (ModelState.READY, ModelState.FAILED, ModelState.STOPPING)
-        try:
-            async with asyncio.timeout(timeout_s), self._changed:
-                await self._changed.wait_for(lambda: self._state in settled)
-        except TimeoutError:
-            return
+    async def _wait_settled(self, timeout_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._settled.wait()

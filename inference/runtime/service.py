@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("inference")
 
+# For error events to reach the clients after the drain timeout.
+LAST_WORDS_S = 2.0
 _NORMAL_ENDS = frozenset(FinishReason)
 
 
@@ -173,7 +175,7 @@ class ModelService:
             InferenceError: whatever kept the request from being answered.
         """
         if self.is_draining:
-            raise ServerDrainingError("The server is shutting down.")
+            raise self._draining_error()
         self._live += 1
         self._nobody_live.clear()
         try:
@@ -226,6 +228,8 @@ class ModelService:
         try:
             return await model.wait_ready(patience_s)
         except InferenceError:
+            if self.is_draining:
+                raise self._draining_error() from None
             if deadline.is_over:
                 raise deadline.error() from None
             raise
@@ -304,16 +308,23 @@ class ModelService:
 
     # --- the end
 
-    async def drain(self, timeout_s: float) -> None:
-        """Refuse what is new or waiting, let live streams end, then end them."""
+    async def drain(self, timeout_s: float, *, hurry: asyncio.Event) -> None:
+        """Refuse what is new or waiting, let live streams end, then end them.
+
+        They get `timeout_s` seconds, and none once `hurry` is set.
+        """
         self.is_draining = True
         for model in self._registry.all():
-            model.queue.close(ServerDrainingError("The server is shutting down."))
-        if not await self._live_ended(timeout_s):
+            model.send_away(self._draining_error())
+        if not await self._live_ended(timeout_s, hurry):
             error = ShutdownInterruptError("The server shut down before the end.")
             for worker in self._workers():
                 worker.fail_streams(error)
-            await self._live_ended(2.0)
+            await self._live_ended(LAST_WORDS_S, asyncio.Event())
+
+    @staticmethod
+    def _draining_error() -> ServerDrainingError:
+        return ServerDrainingError("The server is shutting down.")
 
     async def stop(self) -> None:
         """End all workers."""
@@ -324,13 +335,18 @@ class ModelService:
         workers = (model.current_worker() for model in self._registry.all())
         return [worker for worker in workers if worker is not None]
 
-    async def _live_ended(self, timeout_s: float) -> bool:
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._nobody_live.wait()
-        except TimeoutError:
-            return False
-        return True
+    async def _live_ended(self, timeout_s: float, hurry: asyncio.Event) -> bool:
+        """Return whether no generation is left, within the time there is."""
+        waits = [
+            asyncio.create_task(self._nobody_live.wait()),
+            asyncio.create_task(hurry.wait()),
+        ]
+        await asyncio.wait(
+            waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        for wait in waits:
+            wait.cancel()
+        return self._nobody_live.is_set()
 
 
 def _to_delta(gained: SequenceDelta, prompt: PromptPrepared) -> Delta:

@@ -90,7 +90,8 @@ class WorkerHandle:
         self._hello: asyncio.Future[WorkerHello] = loop.create_future()
         self._loaded: asyncio.Future[ModelLoaded] = loop.create_future()
         self._lost = asyncio.Event()
-        self._is_stopping = False
+        self._killed_for = ""
+        self._heard_at = loop.time()
         self.last_beat: Heartbeat | None = None
         self.hello: WorkerHello | None = None
         self.death_reason = ""
@@ -206,7 +207,6 @@ class WorkerHandle:
 
     async def stop(self) -> None:
         """End the process: close its socket, then insist."""
-        self._is_stopping = True
         if self._transport is not None:
             self._transport.close()
         process = self._process
@@ -219,14 +219,30 @@ class WorkerHandle:
             process.kill()
         await self.wait_for_death()
 
-    def kill(self) -> None:
-        """End the process at once, as a crash would."""
+    def kill(self, why: str) -> None:
+        """End the process at once, as a crash would; `why` becomes the reason."""
+        self._killed_for = why
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a prompt or a sequence waits for the worker."""
+        return bool(self._prompts or self._streams)
+
+    def silent_s(self) -> float:
+        """Seconds since the MLX thread last said anything, or was given work.
+
+        Its heartbeats come twice a second while it works and each second while
+        it idles; the other threads of a worker say only what it lets them.
+        """
+        return asyncio.get_running_loop().time() - self._heard_at
 
     # --- what the worker says
 
     def _on_report(self, report: Any) -> None:
+        if isinstance(report, (StepReport, Heartbeat)):
+            self._heard_at = asyncio.get_running_loop().time()
         match report:
             case StepReport():
                 for delta in report.deltas:
@@ -298,6 +314,8 @@ class WorkerHandle:
             stream.fail(error)
 
     def _describe_death(self, status: int) -> str:
+        if self._killed_for:
+            return self._killed_for
         if status < 0:
             try:
                 cause = f"killed by {signal.Signals(-status).name}"

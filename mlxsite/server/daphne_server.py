@@ -13,15 +13,19 @@ import daphne.server
 from autobahn.exception import Disconnected
 from twisted.internet import defer, reactor
 
-from mlxsite.server.http import SafeHTTPFactory
+from mlxsite.server.http import BoundedHTTPFactory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from inference.core.limits import Limits
+    from mlxsite.server.refusals import Refusal
+
 logger = logging.getLogger("mlxsite")
 
 CANCEL_GRACE_S = 3.0
-DISCONNECTS = {"http": "http.disconnect", "websocket": "websocket.disconnect"}
+GOING_AWAY = 1001
+WRITE_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,42 @@ class ServerBounds:
 
     body_bytes: int
     websocket_bytes: int
-    read_deadline_s: float = 30.0
-    stall_timeout_s: float = 60.0
+    connections_per_client: int
+    read_deadline_s: float
+    stall_timeout_s: float
+    unwritten_bytes: int
+
+    @classmethod
+    def of(
+        cls, limits: Limits, *, read_deadline_s: float, stall_timeout_s: float
+    ) -> ServerBounds:
+        """Return the bounds that the table of limits and the settings set."""
+        return cls(
+            body_bytes=limits.body_bytes,
+            websocket_bytes=limits.websocket_message_bytes,
+            connections_per_client=limits.connections_per_client,
+            read_deadline_s=read_deadline_s,
+            stall_timeout_s=stall_timeout_s,
+            unwritten_bytes=limits.unwritten_bytes,
+        )
+
+
+@dataclass(slots=True)
+class ConnectionNote:
+    """What the server knows of a connection's end before the application does.
+
+    It travels in the scope; `ended_by` is empty unless the server ended it.
+    """
+
+    ended_by: str = ""
 
 
 class StreamServer(daphne.server.Server):  # type: ignore[misc]
-    """`on_drain` runs once when the first signal came, before connections close."""
+    """`on_drain(hurry)` runs once after the first signal, before connections close.
+
+    `hurry` is set by a second signal. `on_refusal` is told what was refused below
+    the application and returns the request id of its row, or "".
+    """
 
     def __init__(
         self,
@@ -47,7 +81,8 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
         *,
         endpoints: list[str],
         bounds: ServerBounds,
-        on_drain: Callable[[], Awaitable[None]],
+        on_drain: Callable[[asyncio.Event], Awaitable[None]],
+        on_refusal: Callable[[Refusal], str],
     ) -> None:
         super().__init__(
             application,
@@ -59,8 +94,10 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
             websocket_max_frame_size=bounds.websocket_bytes,
         )
         self.bounds = bounds
+        self.on_refusal = on_refusal
         self.exit_code = 0
         self._on_drain = on_drain
+        self._hurry = asyncio.Event()
         self._ports: list[Any] = []
         self._is_ending = False
 
@@ -71,23 +108,20 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until `end` is called and everything has drained."""
-        daphne.server.HTTPFactory = SafeHTTPFactory
+        daphne.server.HTTPFactory = BoundedHTTPFactory
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.end)
         super().run()
 
     def end(self, exit_code: int = 0) -> None:
-        """Begin to drain; a second call ends the process without waiting."""
+        """Begin to drain; a second call cuts the drain short."""
         if self._is_ending:
             logger.warning("Second signal: ending at once")
-            self.hurry()
+            self._hurry.set()
             return
         self._is_ending = True
         self.exit_code = exit_code
         reactor.stop()
-
-    def hurry(self) -> None:
-        """Cut the drain short; the composition overrides what that means."""
 
     def listen_success(self, port: Any) -> None:
         """Keep the port, so that draining can close it."""
@@ -100,6 +134,11 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
         self.exit_code = 2
         self.stop()
 
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """Start the application for a request, with a note of its connection."""
+        protocol.note = scope["mlxsite.connection"] = ConnectionNote()
+        return super().create_application(protocol, scope)
+
     async def handle_reply(self, protocol: Any, message: Any) -> None:
         """Write, then wait while the client does not read.
 
@@ -108,17 +147,29 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
         """
         with suppress(Disconnected):
             await super().handle_reply(protocol, message)
+        if self._is_congested(protocol):
+            await self._await_reader(protocol)
+
+    def _is_congested(self, protocol: Any) -> bool:
         can_write = getattr(protocol, "can_write", None)
-        if can_write is None or can_write.is_set():
-            return
+        if can_write is not None:
+            return not can_write.is_set()
+        # A WebSocket takes no producer: autobahn could not close it any more.
+        return _unwritten_bytes(protocol.transport) > self.bounds.unwritten_bytes
+
+    async def _await_reader(self, protocol: Any) -> None:
         try:
             async with asyncio.timeout(self.bounds.stall_timeout_s):
-                await can_write.wait()
+                if hasattr(protocol, "can_write"):
+                    await protocol.can_write.wait()
+                while self._is_congested(protocol):  # noqa: ASYNC110 -- no event there
+                    await asyncio.sleep(WRITE_POLL_S)
         except TimeoutError:
             logger.warning(
-                "A client read nothing for %s s", self.bounds.stall_timeout_s
+                "A client read nothing for %g s", self.bounds.stall_timeout_s
             )
-            protocol.abort()
+            protocol.note.ended_by = "client_too_slow"
+            _abort(protocol)
 
     def kill_all_applications(self) -> defer.Deferred[None]:
         """Drain; the reactor waits for the result. Replaces Daphne's cut."""
@@ -128,14 +179,15 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
         for port in self._ports:
             port.stopListening()
         try:
-            await self._on_drain()
+            await self._on_drain(self._hurry)
         except Exception:
             logger.exception("Draining failed")
         await self._end_applications()
 
     async def _end_applications(self) -> None:
+        """Close what is still open; the workers have ended, so nothing is lost."""
         for protocol in list(self.connections):
-            self._tell_disconnected(protocol)
+            _say_goodbye(protocol)
         running = self._running_applications()
         if running:
             _, late = await asyncio.wait(running, timeout=CANCEL_GRACE_S)
@@ -143,14 +195,30 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
                 application.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _tell_disconnected(self, protocol: Any) -> None:
-        """Tell an application in-band that it is over: Django then cancels its view."""
-        application_queue = getattr(protocol, "application_queue", None)
-        if application_queue is None:
-            return
-        kind = "http" if hasattr(protocol, "can_write") else "websocket"
-        application_queue.put_nowait({"type": DISCONNECTS[kind], "code": 1001})
-
     def _running_applications(self) -> list[asyncio.Future[Any]]:
         instances = (d.get("application_instance") for d in self.connections.values())
         return [i for i in instances if i is not None and not i.done()]
+
+
+def _unwritten_bytes(transport: Any) -> int:
+    """Return how much Twisted holds for a client that does not read."""
+    held = len(getattr(transport, "dataBuffer", b"")) - getattr(transport, "offset", 0)
+    return int(held) + int(getattr(transport, "_tempDataLen", 0))
+
+
+def _abort(protocol: Any) -> None:
+    """Close a connection without another byte."""
+    if hasattr(protocol, "abort"):
+        protocol.abort()
+    elif protocol.transport is not None:
+        protocol.transport.abortConnection()
+
+
+def _say_goodbye(protocol: Any) -> None:
+    """Tell an application in-band that it is over: Django then cancels its view."""
+    application_queue = getattr(protocol, "application_queue", None)
+    if hasattr(protocol, "can_write"):
+        if application_queue is not None:
+            application_queue.put_nowait({"type": "http.disconnect"})
+    elif protocol.transport is not None:
+        protocol.serverClose(code=GOING_AWAY)

@@ -1,4 +1,4 @@
-"""Daphne's HTTP side with what it lacks: back-pressure, body limit, read deadline.
+"""Daphne's HTTP side with what it lacks: back-pressure, bounds, read deadline.
 
 Daphne registers no producer (a client that reads nothing fills memory), has no
 body limit, and Twisted's idle timer is reset by every byte. Each gap is closed
@@ -8,16 +8,32 @@ here and has a test of its own; daphne is pinned to 4.2 for that reason.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import socket
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 from daphne.http_protocol import HTTPFactory, WebRequest
 from twisted.internet import reactor
 from twisted.web import http
 
+from inference.core.errors import (
+    BodyTooLargeError,
+    InferenceError,
+    ReadDeadlineError,
+    TooManyConnectionsError,
+)
+from mlxsite.server.refusals import Refusal, refusal_bytes
 
-class RefusableRequest(WebRequest):  # type: ignore[misc]
+if TYPE_CHECKING:
+    from mlxsite.server.daphne_server import StreamServer
+
+SEND_BUFFER_BYTES = 128 * 1024
+
+
+class BoundedRequest(WebRequest):  # type: ignore[misc]
     """A request whose body is counted and whose reader is heeded."""
+
+    server: StreamServer
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -32,7 +48,7 @@ class RefusableRequest(WebRequest):  # type: ignore[misc]
         """Refuse a body whose announced length is over the limit."""
         super().gotLength(length)
         if length is not None and length > self.server.bounds.body_bytes:
-            self._refuse()
+            self._refuse_body()
 
     def handleContentChunk(self, data: bytes) -> None:
         """Count the body as it comes, and refuse it once it is over the limit."""
@@ -40,7 +56,7 @@ class RefusableRequest(WebRequest):  # type: ignore[misc]
             return
         self._body_bytes += len(data)
         if self._body_bytes > self.server.bounds.body_bytes:
-            self._refuse()
+            self._refuse_body()
         else:
             super().handleContentChunk(data)
 
@@ -52,22 +68,11 @@ class RefusableRequest(WebRequest):  # type: ignore[misc]
         self.registerProducer(self, True)
         return super().process()
 
-    def _refuse(self) -> None:
+    def _refuse_body(self) -> None:
         self._is_refused = True
         limit = self.server.bounds.body_bytes
-        error = {
-            "message": f"The request body is larger than {limit} bytes.",
-            "type": "invalid_request_error",
-            "param": None,
-            "code": "request_too_large",
-        }
-        body = msgspec.json.encode({"error": error})
-        head = (
-            "HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\n"
-            f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        self.channel.transport.write(head.encode() + body)
-        self.channel.transport.loseConnection()
+        error = BodyTooLargeError(f"The request body is larger than {limit} bytes.")
+        self.channel.refuse(error)
 
     # --- writing: Twisted's push producer
 
@@ -100,16 +105,30 @@ class RefusableRequest(WebRequest):  # type: ignore[misc]
             self.channel.transport.abortConnection()
 
 
-class DeadlineChannel(http.HTTPChannel):  # type: ignore[misc]
+class BoundedChannel(http.HTTPChannel):  # type: ignore[misc]
     """One connection; headers and body must have arrived by a deadline."""
 
-    requestFactory = RefusableRequest
+    requestFactory = BoundedRequest
+    _deadline: Any = None
 
     def connectionMade(self) -> None:
-        """Begin to wait for the first request."""
-        self._deadline: Any = None
+        """Begin to wait for the first request, or refuse one connection too many."""
         super().connectionMade()
-        self._arm()
+        # The kernel would hold megabytes for a client that reads nothing.
+        self.transport.getHandle().setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES
+        )
+        if self.factory.admit(self.client_host):
+            self._arm()
+        else:
+            most = self.factory.server.bounds.connections_per_client
+            message = f"More than {most} connections from one address."
+            self.refuse(TooManyConnectionsError(message))
+
+    @property
+    def client_host(self) -> str:
+        """The address at the other end, as text."""
+        return str(getattr(self.transport.getPeer(), "host", ""))
 
     def dataReceived(self, data: bytes) -> None:
         """Begin to wait for the rest of a later request on the same connection."""
@@ -120,6 +139,7 @@ class DeadlineChannel(http.HTTPChannel):  # type: ignore[misc]
     def connectionLost(self, reason: Any) -> None:
         """Stop waiting."""
         self.request_is_read()
+        self.factory.dismiss(self.client_host)
         super().connectionLost(reason)
 
     def request_is_read(self) -> None:
@@ -128,23 +148,64 @@ class DeadlineChannel(http.HTTPChannel):  # type: ignore[misc]
             self._deadline.cancel()
         self._deadline = None
 
+    def refuse(self, error: InferenceError) -> None:
+        """Answer with an error from below the application, and close."""
+        refusal = Refusal(
+            error=error,
+            client_host=self.client_host,
+            method=self._command.decode("ascii", "replace") if self.requests else "",
+            path=self._path.decode("ascii", "replace") if self.requests else "",
+            user_agent=self._header(b"user-agent"),
+        )
+        request_id = self.factory.server.on_refusal(refusal)
+        self.transport.write(refusal_bytes(refusal, request_id))
+        self.transport.loseConnection()
+
+    def _header(self, name: bytes) -> str:
+        if not self.requests:
+            return ""
+        value = self.requests[-1].requestHeaders.getRawHeaders(name, [b""])[0]
+        return str(value.decode("latin1"))
+
     def _arm(self) -> None:
         deadline_s = self.factory.server.bounds.read_deadline_s
         self._deadline = self.callLater(deadline_s, self._expire)
 
     def _expire(self) -> None:
         self._deadline = None
-        self.transport.abortConnection()
+        if not self.requests:
+            # Nothing was asked yet: no request line has arrived.
+            self.transport.loseConnection()
+            return
+        deadline_s = self.factory.server.bounds.read_deadline_s
+        message = f"The request did not arrive within {deadline_s:g} s."
+        self.refuse(ReadDeadlineError(message))
 
 
-class SafeHTTPFactory(HTTPFactory):  # type: ignore[misc]
-    """Makes connections of our kind."""
+class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]
+    """Makes connections of our kind, and counts them per client."""
 
-    def buildProtocol(self, addr: Any) -> DeadlineChannel:
+    def __init__(self, server: StreamServer) -> None:
+        super().__init__(server)
+        self._connections: Counter[str] = Counter()
+
+    def buildProtocol(self, addr: Any) -> BoundedChannel:
         """Return the protocol for a new connection."""
-        channel = DeadlineChannel()
+        channel = BoundedChannel()
         channel.factory = self
         channel.site = self
         channel.timeOut = self.timeOut
         channel.callLater = reactor.callLater
         return channel
+
+    def admit(self, client_host: str) -> bool:
+        """Count a connection; false when its client holds too many."""
+        self._connections[client_host] += 1
+        most = self.server.bounds.connections_per_client
+        return bool(self._connections[client_host] <= most)
+
+    def dismiss(self, client_host: str) -> None:
+        """Count a connection that has ended."""
+        self._connections[client_host] -= 1
+        if self._connections[client_host] <= 0:
+            del self._connections[client_host]

@@ -9,12 +9,14 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+
 from inference.auth import SharedKey
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState
 from inference.core.trace import ServerIdentity
 from inference.models import ModelEntry
-from inference.runtime.app import App, install_app
+from inference.runtime.app import App, current_app, install_app
 from inference.runtime.config import ModelSource, RuntimeConfig
 from inference.runtime.service import ModelService
 from metrics.completion_log import CompletionLog
@@ -28,6 +30,7 @@ from mlxsite.startup.network import base_url
 if TYPE_CHECKING:
     from inference.conf import ServerConfig
     from inference.runtime.served import ServedModel
+    from mlxsite.server.refusals import Refusal
 
 logger = logging.getLogger("mlxsite")
 
@@ -66,11 +69,13 @@ class ServerRun:
         server = StreamServer(
             application,
             endpoints=[_endpoint(self._config.host, self._config.port)],
-            bounds=ServerBounds(
-                body_bytes=DEFAULT_LIMITS.body_bytes,
-                websocket_bytes=DEFAULT_LIMITS.websocket_message_bytes,
+            bounds=ServerBounds.of(
+                DEFAULT_LIMITS,
+                read_deadline_s=self._config.read_deadline_s,
+                stall_timeout_s=self._config.stall_timeout_s,
             ),
             on_drain=self._drain,
+            on_refusal=self._record_refusal,
         )
         asyncio.set_event_loop(server.loop)
         model = server.loop.run_until_complete(self._start_service())
@@ -91,6 +96,7 @@ class ServerRun:
                 request_timeout_s=config.request_timeout_s,
                 default_max_tokens=config.default_max_tokens,
                 any_model_name=config.any_model_name,
+                hang_timeout_s=config.hang_timeout_s,
             ),
             observer=self._observer,
             identity=self._identity,
@@ -102,7 +108,9 @@ class ServerRun:
                 stats=self._totals,
                 keys=SharedKey(config.api_key),
                 identity=self._identity,
+                record=self._recorder,
                 sse_keepalive_after_s=config.sse_keepalive_after_s,
+                allowed_hosts=tuple(settings.ALLOWED_HOSTS),
             )
         )
         self._service.publish("server_start", detail=f"port {config.port}")
@@ -120,11 +128,25 @@ class ServerRun:
         elif card.state is ModelState.FAILED:
             server.end(FAILED_START)
 
-    async def _drain(self) -> None:
+    async def _drain(self, hurry: asyncio.Event) -> None:
         logger.info("Draining for up to %g s", self._config.drain_timeout_s)
         self._service.publish("server_stop")
-        await self._service.drain(self._config.drain_timeout_s)
+        await self._service.drain(self._config.drain_timeout_s, hurry=hurry)
         await self._service.stop()
+
+    @staticmethod
+    def _record_refusal(refusal: Refusal) -> str:
+        """Leave a row of what was refused below the application; return its id."""
+        trace = current_app().new_trace(
+            endpoint=refusal.path[: DEFAULT_LIMITS.header_chars],
+            client_host=refusal.client_host,
+            user_agent=refusal.user_agent[: DEFAULT_LIMITS.header_chars],
+        )
+        if current_app().strangers.may_leave_row(refusal.client_host):
+            trace.open()
+        trace.fail(refusal.error)
+        trace.close()
+        return trace.request_id
 
 
 def _with_entry(source: ModelSource) -> ModelSource:

@@ -140,6 +140,15 @@ class FixedStats:
         return self.models
 
 
+class HealthyRecord:
+    """A record that keeps up."""
+
+    spool_lag_bytes = 0
+    backlog_lines = 0
+    dropped_total = 0
+    last_error = ""
+
+
 @dataclass
 class House:
     """A server's parts, as one test sees them."""
@@ -157,6 +166,7 @@ class House:
             stats=app_options.pop("stats", FixedStats()),
             keys=SharedKey(key),
             identity=ServerIdentity(node="test", boot_id="boot"),
+            record=HealthyRecord(),
             **app_options,
         )
         return cls(service=service, ledger=ledger, app=app)

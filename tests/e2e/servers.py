@@ -148,6 +148,19 @@ class Server:
         )
         return [int(line) for line in found.stdout.split()]
 
+    def resident_bytes(self) -> int:
+        """Return the web process's resident memory."""
+        found = subprocess.run(
+            ["ps", "-o", "rss=", "-p", str(self.process.pid)],
+            capture_output=True,
+            text=True,
+        )
+        return int(found.stdout) * 1024
+
+    def open_files(self) -> int:
+        """Return how many files and sockets the web process holds."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
     def kill(self) -> None:
         """End the web process as a crash would."""
         self.process.kill()
