@@ -24,5 +24,6 @@ async def queue_stats(call: Call) -> HttpResponseBase:
             app.stats.totals(),
             app.stats.totals_by_model(),
             app.record,
+            suppressed_rows=app.strangers.suppressed_total,
         )
     )

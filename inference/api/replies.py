@@ -23,7 +23,13 @@ def json_reply(
 ) -> HttpResponse:
     """Answer with a body, encoded already or not."""
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return HttpResponse(content, content_type=_JSON, status=status, headers=headers)
+    # Without a length Daphne would cut the body into chunks.
+    return HttpResponse(
+        content,
+        content_type=_JSON,
+        status=status,
+        headers={"Content-Length": str(len(content)), **(headers or {})},
+    )
 
 
 def error_reply(

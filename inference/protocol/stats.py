@@ -20,6 +20,8 @@ def stats_body(
     totals: StatsTotals,
     by_model: Mapping[str, StatsTotals],
     record: RecordHealth,
+    *,
+    suppressed_rows: int = 0,
 ) -> dict[str, Any]:
     """Queue and totals, over all models and for each; how far the record is behind."""
     return {
@@ -40,6 +42,7 @@ def stats_body(
             "spool_lag_bytes": record.spool_lag_bytes,
             "backlog_lines": record.backlog_lines,
             "dropped_total": record.dropped_total,
+            "suppressed_total": suppressed_rows,
             "last_error": record.last_error,
         },
     }

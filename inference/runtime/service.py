@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from inference.core.catalog import ModelCard, QueueSnapshot
 from inference.core.errors import (
-    ClientTooSlowError,
-    GenerationError,
     InferenceError,
-    RequestTimeoutError,
     ServerDrainingError,
     ShutdownInterruptError,
 )
 from inference.core.events import RequestObserver, ServerEvent
-from inference.core.outcomes import FinishReason, Phase
-from inference.core.requests import Delta, GenerationRequest, SamplingSpec, Usage
+from inference.core.outcomes import Phase
 from inference.core.timing import Clock, SystemClock
 from inference.runtime.admission import WaitingRoom
+from inference.runtime.deadline import Deadline
+from inference.runtime.deltas import to_delta
 from inference.runtime.registry import ModelRegistry
 from inference.runtime.sampling import to_sampling_spec
 from inference.runtime.served import ServedModel
@@ -28,7 +26,8 @@ from inference.runtime.served import ServedModel
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from inference.core.frames import PromptPrepared, SequenceDelta
+    from inference.core.frames import PromptPrepared
+    from inference.core.requests import Delta, GenerationRequest, SamplingSpec
     from inference.core.trace import RequestTrace, ServerIdentity
     from inference.runtime.config import ModelSource, RuntimeConfig
     from inference.runtime.streams import TokenStream
@@ -38,35 +37,6 @@ logger = logging.getLogger("inference")
 
 # For error events to reach the clients after the drain timeout.
 LAST_WORDS_S = 2.0
-_NORMAL_ENDS = frozenset(FinishReason)
-
-
-class Deadline:
-    """When the whole request must be over, if ever."""
-
-    def __init__(
-        self, timeout_s: float | None, clock: Clock, *, spent_s: float
-    ) -> None:
-        self._timeout_s = timeout_s
-        self._clock = clock
-        self._ends_at = (
-            None if timeout_s is None else clock.monotonic() + timeout_s - spent_s
-        )
-
-    def left_s(self, most_s: float) -> float:
-        """Return the seconds left, at most `most_s`."""
-        if self._ends_at is None:
-            return most_s
-        return max(0.0, min(most_s, self._ends_at - self._clock.monotonic()))
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the time is up."""
-        return self._ends_at is not None and self._clock.monotonic() >= self._ends_at
-
-    def error(self) -> RequestTimeoutError:
-        """Return the error for a request whose time is up."""
-        return RequestTimeoutError(f"The request took longer than {self._timeout_s} s.")
 
 
 class ModelService:
@@ -285,7 +255,7 @@ class ModelService:
         try:
             while True:
                 gained = await stream.take()
-                delta = _to_delta(gained, prompt)
+                delta = to_delta(gained, prompt)
                 trace.arrived(delta, gained.tokens)
                 yield delta
                 if delta.finish_reason is not None:
@@ -347,21 +317,3 @@ class ModelService:
         for wait in waits:
             wait.cancel()
         return self._nobody_live.is_set()
-
-
-def _to_delta(gained: SequenceDelta, prompt: PromptPrepared) -> Delta:
-    """Turn what the worker said into what the client may see."""
-    if not gained.finish:
-        return Delta(text=gained.text)
-    if gained.finish not in _NORMAL_ENDS:
-        raise _error_for(gained)
-    usage = Usage(
-        prompt_tokens=prompt.tokens, completion_tokens=gained.completion_tokens
-    )
-    return Delta(text=gained.text, finish_reason=gained.finish, usage=usage)
-
-
-def _error_for(gained: SequenceDelta) -> InferenceError:
-    if gained.finish == "cancelled":
-        return ClientTooSlowError("The stream was given up.")
-    return GenerationError(f"The model failed on this request: {gained.message}")

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import signal
-import socket
-import sys
 from typing import TYPE_CHECKING, Any
 
 from inference.core.errors import InferenceError, InvalidRequestError, WorkerDiedError
@@ -29,7 +26,7 @@ from inference.core.frames import (
     WorkerHello,
     to_bytes,
 )
-from inference.runtime.environment import worker_environment
+from inference.runtime.process import WorkerProcess
 from inference.runtime.streams import TokenStream
 
 if TYPE_CHECKING:
@@ -38,9 +35,6 @@ if TYPE_CHECKING:
     from inference.core.requests import ChatMessage, SamplingSpec
 
 logger = logging.getLogger("inference.worker")
-
-STDERR_BYTES = 64 * 1024
-EXIT_GRACE_S = 5.0
 
 
 class ModelLoadError(RuntimeError):
@@ -80,26 +74,19 @@ class WorkerHandle:
     def __init__(self, *, stream_limit_bytes: int) -> None:
         self._stream_limit_bytes = stream_limit_bytes
         self._ids = itertools.count(1)
-        self._process: asyncio.subprocess.Process | None = None
+        self._process = WorkerProcess()
         self._transport: asyncio.WriteTransport | None = None
         self._prompts: dict[int, asyncio.Future[PromptPrepared]] = {}
         self._streams: dict[int, TokenStream] = {}
-        self._stderr = bytearray()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._dying: asyncio.Task[None] | None = None
         loop = asyncio.get_running_loop()
         self._hello: asyncio.Future[WorkerHello] = loop.create_future()
         self._loaded: asyncio.Future[ModelLoaded] = loop.create_future()
         self._lost = asyncio.Event()
-        self._killed_for = ""
         self._heard_at = loop.time()
         self.last_beat: Heartbeat | None = None
         self.hello: WorkerHello | None = None
         self.death_reason = ""
-
-    @property
-    def pid(self) -> int | None:
-        """The process id, once started."""
-        return self._process.pid if self._process is not None else None
 
     @property
     def is_alive(self) -> bool:
@@ -112,36 +99,12 @@ class WorkerHandle:
         Raises:
             ModelLoadError: the process ended before it said hello.
         """
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "inference.engines.worker",
-                "--fd",
-                str(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                env=worker_environment(),
-                # Ctrl-C reaches the web process only; it ends workers last.
-                start_new_session=True,
-            )
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
+        ours = await self._process.start()
         transport, _ = await asyncio.get_running_loop().create_connection(
             lambda: _ReportProtocol(self._on_report, self._on_lost), sock=ours
         )
         self._transport = transport
-        self._tasks = [
-            asyncio.create_task(self._read_stderr()),
-            asyncio.create_task(self._await_death()),
-        ]
+        self._dying = asyncio.create_task(self._await_death())
         self.hello = await self._hello
         return self.hello
 
@@ -202,28 +165,19 @@ class WorkerHandle:
 
     async def wait_for_death(self) -> str:
         """Return why the process ended, once it has."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._dying is not None:
+            await asyncio.gather(self._dying, return_exceptions=True)
         return self.death_reason
 
     async def stop(self) -> None:
         """End the process: close its socket, then insist."""
         if self._transport is not None:
             self._transport.close()
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        try:
-            async with asyncio.timeout(EXIT_GRACE_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
         await self.wait_for_death()
 
     def kill(self, why: str) -> None:
         """End the process at once, as a crash would; `why` becomes the reason."""
-        self._killed_for = why
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+        self._process.kill(why)
 
     @property
     def has_work(self) -> bool:
@@ -287,15 +241,8 @@ class WorkerHandle:
         self._lost.set()
 
     async def _await_death(self) -> None:
-        assert self._process is not None
         await self._lost.wait()
-        try:
-            async with asyncio.timeout(EXIT_GRACE_S):
-                await self._process.wait()
-        except TimeoutError:
-            self._process.kill()
-        status = await self._process.wait()
-        self.death_reason = self._describe_death(status)
+        self.death_reason = await self._process.wait()
         self._fail_everything(self.death_reason)
 
     def _fail_everything(self, reason: str) -> None:
@@ -312,28 +259,6 @@ class WorkerHandle:
         for stream in streams.values():
             stream.leave()
             stream.fail(error)
-
-    def _describe_death(self, status: int) -> str:
-        if self._killed_for:
-            return self._killed_for
-        if status < 0:
-            try:
-                cause = f"killed by {signal.Signals(-status).name}"
-            except ValueError:
-                cause = f"killed by signal {-status}"
-        else:
-            cause = f"exit status {status}"
-        lines = self._stderr.decode("utf-8", "replace").strip().splitlines()
-        return f"{cause} ({lines[-1][:300]})" if lines and status != 0 else cause
-
-    async def _read_stderr(self) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        while data := await self._process.stdout.read(4096):
-            self._stderr += data
-            del self._stderr[:-STDERR_BYTES]
-            for line in data.decode("utf-8", "replace").splitlines():
-                logger.info("%s", line)
 
     def _send(self, command: Command) -> None:
         if not self.is_alive or self._transport is None:

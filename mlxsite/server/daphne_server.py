@@ -13,7 +13,7 @@ import daphne.server
 from autobahn.exception import Disconnected
 from twisted.internet import defer, reactor
 
-from mlxsite.server.http import BoundedHTTPFactory
+from mlxsite.server.http import BoundedHTTPFactory, unwritten_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,7 +25,8 @@ logger = logging.getLogger("mlxsite")
 
 CANCEL_GRACE_S = 3.0
 GOING_AWAY = 1001
-WRITE_POLL_S = 0.05
+WRITE_POLL_S = 0.02
+FLUSH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
         if can_write is not None:
             return not can_write.is_set()
         # A WebSocket takes no producer: autobahn could not close it any more.
-        return _unwritten_bytes(protocol.transport) > self.bounds.unwritten_bytes
+        return unwritten_bytes(protocol.transport) > self.bounds.unwritten_bytes
 
     async def _await_reader(self, protocol: Any) -> None:
         try:
@@ -182,7 +183,10 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
             await self._on_drain(self._hurry)
         except Exception:
             logger.exception("Draining failed")
-        await self._end_applications()
+        try:
+            await self._end_applications()
+        except Exception:
+            logger.exception("Closing connections failed")
 
     async def _end_applications(self) -> None:
         """Close what is still open; the workers have ended, so nothing is lost."""
@@ -194,16 +198,19 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
             for application in late:
                 application.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await self._flush()
+
+    async def _flush(self) -> None:
+        """Let last words leave: the reactor throws away what it has not written."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_S):
+                await asyncio.sleep(0)
+                while self.http_factory.unwritten_bytes():  # noqa: ASYNC110
+                    await asyncio.sleep(WRITE_POLL_S)
 
     def _running_applications(self) -> list[asyncio.Future[Any]]:
         instances = (d.get("application_instance") for d in self.connections.values())
         return [i for i in instances if i is not None and not i.done()]
-
-
-def _unwritten_bytes(transport: Any) -> int:
-    """Return how much Twisted holds for a client that does not read."""
-    held = len(getattr(transport, "dataBuffer", b"")) - getattr(transport, "offset", 0)
-    return int(held) + int(getattr(transport, "_tempDataLen", 0))
 
 
 def _abort(protocol: Any) -> None:
@@ -220,5 +227,6 @@ def _say_goodbye(protocol: Any) -> None:
     if hasattr(protocol, "can_write"):
         if application_queue is not None:
             application_queue.put_nowait({"type": "http.disconnect"})
-    elif protocol.transport is not None:
-        protocol.serverClose(code=GOING_AWAY)
+    elif protocol.state == protocol.STATE_OPEN:
+        # `sendClose` takes application codes only; 1001 is the server's to send.
+        protocol.sendCloseFrame(code=GOING_AWAY)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -118,7 +117,7 @@ class BoundedChannel(http.HTTPChannel):  # type: ignore[misc]
         self.transport.getHandle().setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES
         )
-        if self.factory.admit(self.client_host):
+        if self.factory.admit(self.client_host, self.transport):
             self._arm()
         else:
             most = self.factory.server.bounds.connections_per_client
@@ -139,7 +138,6 @@ class BoundedChannel(http.HTTPChannel):  # type: ignore[misc]
     def connectionLost(self, reason: Any) -> None:
         """Stop waiting."""
         self.request_is_read()
-        self.factory.dismiss(self.client_host)
         super().connectionLost(reason)
 
     def request_is_read(self) -> None:
@@ -187,7 +185,7 @@ class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]
 
     def __init__(self, server: StreamServer) -> None:
         super().__init__(server)
-        self._connections: Counter[str] = Counter()
+        self._transports: dict[str, set[Any]] = {}
 
     def buildProtocol(self, addr: Any) -> BoundedChannel:
         """Return the protocol for a new connection."""
@@ -198,14 +196,25 @@ class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]
         channel.callLater = reactor.callLater
         return channel
 
-    def admit(self, client_host: str) -> bool:
-        """Count a connection; false when its client holds too many."""
-        self._connections[client_host] += 1
-        most = self.server.bounds.connections_per_client
-        return bool(self._connections[client_host] <= most)
+    def admit(self, client_host: str, transport: Any) -> bool:
+        """Take a connection in; false when its client holds too many.
 
-    def dismiss(self, client_host: str) -> None:
-        """Count a connection that has ended."""
-        self._connections[client_host] -= 1
-        if self._connections[client_host] <= 0:
-            del self._connections[client_host]
+        The transports are asked whether they live: one that became a WebSocket's
+        tells its channel no more.
+        """
+        held = self._transports.get(client_host, set())
+        held = {other for other in held if other.connected}
+        held.add(transport)
+        self._transports[client_host] = held
+        return bool(len(held) <= self.server.bounds.connections_per_client)
+
+    def unwritten_bytes(self) -> int:
+        """Return how many bytes wait to be written on all connections."""
+        live = (t for held in self._transports.values() for t in held if t.connected)
+        return sum(unwritten_bytes(transport) for transport in live)
+
+
+def unwritten_bytes(transport: Any) -> int:
+    """Return how much Twisted holds for a client that does not read."""
+    held = len(getattr(transport, "dataBuffer", b"")) - getattr(transport, "offset", 0)
+    return int(held) + int(getattr(transport, "_tempDataLen", 0))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import StartServer
     from tests.e2e.servers import Server
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Hello"}]
 ENDLESS = {"messages": HELLO, "temperature": 0, "max_tokens": 100_000}
 
@@ -219,32 +221,53 @@ async def test_it_leaves_no_process_behind_when_the_server_is_killed(
 
 
 async def test_it_lets_streams_end_when_it_is_told_to_stop(
-    start_server: StartServer, tiny_model_dir: Path
+    start_server: StartServer, rambler_dir: Path
 ) -> None:
-    server = start_server(tiny_model_dir).wait_ready()
-    stream = await server.async_client().chat.completions.create(
-        model="tiny-qwen2-vl",
-        messages=[{"role": "user", "content": "Count to twenty."}],
-        stream=True,
+    server = start_server(rambler_dir, "--drain-timeout", "30").wait_ready()
+    create = server.async_client().chat.completions.create
+    body = dict(ENDLESS, max_tokens=300)
+    streams = await asyncio.gather(
+        *(create(model="rambler", stream=True, **body) for _ in range(8))
     )
     server.process.send_signal(signal.SIGTERM)
-    assert await how_it_ends(stream) == "ended"
+    ends = await asyncio.gather(*(how_it_ends(stream) for stream in streams))
+    assert ends == ["ended"] * 8
     assert server.process.wait(PATIENCE_S) == 0
-    assert [row["outcome"] for row in server.rows().values()] == ["finished"]
+    rows = server.rows().values()
+    assert [(r["outcome"], r["completion_tokens"]) for r in rows] == [
+        ("finished", 300)
+    ] * 8
     assert server.events()[-1]["kind"] == "server_stop"
 
 
 async def test_it_interrupts_streams_that_outlast_the_drain_timeout(
     start_server: StartServer, rambler_dir: Path
 ) -> None:
-    server = start_server(rambler_dir, "--drain-timeout", "0.2").wait_ready()
-    streams = await open_streams(server.async_client(), 2)
+    server = start_server(
+        rambler_dir, *("--drain-timeout", "0.2", "--max-concurrency", "8")
+    ).wait_ready()
+    client = server.async_client()
+    streams = await open_streams(client, 8)
+    waiting = asyncio.create_task(
+        client.chat.completions.create(model="rambler", **ENDLESS)
+    )
+
+    def is_waiting() -> bool:
+        return bool(server.get("/v1/queue/stats")["queue_stats"]["queue_size"] == 1)
+
+    await asyncio.to_thread(wait_until, is_waiting, "a waiting request")
     server.process.send_signal(signal.SIGTERM)
     ends = await asyncio.gather(*(how_it_ends(stream) for stream in streams))
-    assert ends == ["shutdown"] * 2
+    assert ends == ["shutdown"] * 8
+    with pytest.raises(openai.APIStatusError) as refusal:
+        await waiting
+    assert (refusal.value.status_code, refusal.value.code) == (503, "shutting_down")
     assert server.process.wait(PATIENCE_S) == 0
     rows = server.rows().values()
-    assert {(r["outcome"], r["reason"]) for r in rows} == {("interrupted", "shutdown")}
+    assert sorted((r["outcome"], r["reason"]) for r in rows) == [
+        *[("interrupted", "shutdown")] * 8,
+        ("rejected", "shutting_down"),
+    ]
     assert not server.worker_pids()
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import websockets
 
 if TYPE_CHECKING:
     from tests.e2e.servers import Server
+
+pytestmark = pytest.mark.slow
 
 COUNT = [{"role": "user", "content": "Count to twenty."}]
 
