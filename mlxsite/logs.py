@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import copy
 import logging
-from typing import Any
+import queue
+from contextlib import contextmanager
+from logging.handlers import QueueHandler, QueueListener
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -59,3 +65,30 @@ def logging_config(level: str) -> dict[str, Any]:
             "django.request": {"filters": ["exceptions"]},
         },
     }
+
+
+class _InProcessQueueHandler(QueueHandler):
+    """Hands records over as they are: the formatter still sees their arguments."""
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Change nothing."""
+        return record
+
+
+@contextmanager
+def written_by_a_thread() -> Iterator[None]:
+    """Let a thread write the log while this lasts.
+
+    A terminal that is paused, or a full pipe, must not stop the event loop.
+    """
+    root = logging.getLogger()
+    handlers = list(root.handlers)
+    lines: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    listener = QueueListener(lines, *handlers, respect_handler_level=True)
+    root.handlers = [_InProcessQueueHandler(lines)]
+    listener.start()
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        listener.stop()

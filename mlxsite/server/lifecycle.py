@@ -24,6 +24,7 @@ from metrics.observers import Observers
 from metrics.recorder import Recorder
 from metrics.totals import Totals
 from mlxsite.asgi import application
+from mlxsite.logs import written_by_a_thread
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
 from mlxsite.startup.network import base_url
 
@@ -42,7 +43,8 @@ def serve(config: ServerConfig, source: ModelSource) -> int:
     """Serve one model until a signal ends the process; return the exit code."""
     # Long pure-Python stretches must give way to the loop.
     sys.setswitchinterval(0.001)
-    return ServerRun(config, source).run()
+    with written_by_a_thread():
+        return ServerRun(config, source).run()
 
 
 class ServerRun:
