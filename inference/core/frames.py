@@ -79,6 +79,7 @@ class ModelLoaded(msgspec.Struct, frozen=True, tag="loaded"):
     context_length: int
     weight_bytes: int
     max_rows: int
+    vocabulary: int
     defaults: dict[str, Any]
 
 

@@ -27,6 +27,9 @@ class Limits:
     url_chars: int = 24 * MIB
     stops: int = 4
     stop_chars: int = 512
+    stop_token_ids: int = 64
+    logit_bias: int = 1024
+    token_id: int = 2**31 - 1
     temperature: float = 2.0
     top_k: int = 1_000_000
     max_tokens: int = 10_000_000

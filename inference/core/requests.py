@@ -50,7 +50,8 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
 class SamplingRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the client asked of the sampler; `None` where it asked nothing.
 
-    `max_tokens` counts completion tokens. `top_k` 0 and `min_p` 0.0 mean off.
+    `max_tokens` counts completion tokens. `top_k` 0 and `min_p` 0.0 mean off;
+    `logit_bias` holds pairs of token id and bias.
     """
 
     temperature: float | None = None
@@ -60,10 +61,21 @@ class SamplingRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     max_tokens: int | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    repetition_penalty: float | None = None
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    min_tokens: int = 0
+    ignore_eos: bool = False
+    stop_token_ids: tuple[int, ...] = ()
 
 
 class SamplingSpec(msgspec.Struct, frozen=True):
-    """The sampler's settings with every default filled in: what the worker gets."""
+    """The sampler's settings with every default filled in: what the worker gets.
+
+    Presence and frequency penalties count completion tokens, as OpenAI's do;
+    the repetition penalty counts the prompt's too, as Hugging Face's does.
+    """
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -72,6 +84,24 @@ class SamplingSpec(msgspec.Struct, frozen=True):
     max_tokens: int = 4096
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    repetition_penalty: float = 1.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    min_tokens: int = 0
+    ignore_eos: bool = False
+    stop_token_ids: tuple[int, ...] = ()
+
+    @property
+    def adjusts_logits(self) -> bool:
+        """Whether anything but temperature and filters moves the logits."""
+        return bool(
+            self.presence_penalty
+            or self.frequency_penalty
+            or self.repetition_penalty != 1.0
+            or self.logit_bias
+            or self.min_tokens
+        )
 
 
 class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):

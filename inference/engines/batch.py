@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 
+from inference.engines.adjusting import BatchAdjuster
 from inference.engines.prefill import PrefillGroup, merge_caches
 from inference.engines.sampling import BatchSampler
 
@@ -33,6 +34,7 @@ class DecodeBatch:
         self._tokens: mx.array | None = None
         self._fresh: set[int] = set()
         self._sampler = BatchSampler([])
+        self._adjuster = BatchAdjuster([])
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -53,6 +55,7 @@ class DecodeBatch:
             return []
         current = self._tokens
         logits = self._model(current[:, None], cache=self._cache)[:, -1, :]
+        logits = self._adjuster(logits, current, self._fresh)
         self._tokens = self._sampler(logits)
         mx.async_eval(self._tokens)
         mx.eval(current)
@@ -121,6 +124,7 @@ class DecodeBatch:
 
     def _rows_changed(self) -> None:
         self._sampler = BatchSampler([row.sampler for row in self.rows])
+        self._adjuster = BatchAdjuster(self.rows)
 
 
 def _keep_rows(cache: list[Any], keep: list[int], rows: int) -> tuple[list[Any], bool]:

@@ -113,7 +113,9 @@ class EngineLoop:
             message = "The prepared prompt is no longer there."
             self._sender.send([Emission(command.sequence_id, None, FAILED, message)])
             return
-        sequence = Sequence.of(command.sequence_id, prompt, spec)
+        sequence = Sequence.of(
+            command.sequence_id, prompt, spec, eos_ids=self._text.eos_ids
+        )
         self._sequences[command.sequence_id] = sequence
         self._prefill.append(sequence)
 
@@ -194,10 +196,10 @@ class EngineLoop:
             self._batch.leave(gone)
 
     def _finish_of(self, sequence: Sequence, token: int) -> str:
-        sequence.generated += 1
-        if token in self._text.eos_ids:
+        sequence.history.append(token)
+        if token in sequence.end_ids:
             return FinishReason.STOP
-        if sequence.generated >= sequence.max_tokens:
+        if len(sequence.history) >= sequence.max_tokens:
             return FinishReason.LENGTH
         return ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inference.engines.sampling import RowSampler
@@ -13,29 +13,48 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Sequence:
-    """Owned by the MLX thread. `prompt` is never empty; ids are the web's."""
+    """Owned by the MLX thread. `prompt` is never empty; ids are the web's.
+
+    `history` holds the completion tokens read so far; `end_ids` are the tokens
+    that end this sequence.
+    """
 
     sequence_id: int
     prompt: list[int]
-    max_tokens: int
+    spec: SamplingSpec
     sampler: RowSampler
-    generated: int = 0
+    end_ids: frozenset[int]
+    history: list[int] = field(default_factory=list)
     has_left: bool = False
 
     @classmethod
-    def of(cls, sequence_id: int, prompt: list[int], spec: SamplingSpec) -> Sequence:
+    def of(
+        cls,
+        sequence_id: int,
+        prompt: list[int],
+        spec: SamplingSpec,
+        *,
+        eos_ids: frozenset[int] = frozenset(),
+    ) -> Sequence:
         """Return a sequence that has generated nothing yet."""
+        own_ends = frozenset() if spec.ignore_eos else eos_ids
         return cls(
             sequence_id=sequence_id,
             prompt=prompt,
-            max_tokens=spec.max_tokens,
+            spec=spec,
             sampler=RowSampler.of(spec),
+            end_ids=own_ends | frozenset(spec.stop_token_ids),
         )
 
     @property
     def last_prompt_token(self) -> int:
         """The token that decoding starts from."""
         return self.prompt[-1]
+
+    @property
+    def max_tokens(self) -> int:
+        """How many completion tokens it may have."""
+        return self.spec.max_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEFAULT_CONTEXT_LENGTH = 4096
-_DEFAULT_KEYS = ("temperature", "top_p", "top_k", "min_p")
+_DEFAULT_KEYS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
 class ModelFilesError(ValueError):
@@ -37,6 +37,7 @@ class TextModel:
     context_length: int
     weight_bytes: int
     is_batchable: bool
+    vocabulary: int
     eos_ids: frozenset[int]
     defaults: dict[str, Any] = field(default_factory=dict)
 
@@ -60,6 +61,7 @@ def load_text_model(path: Path) -> TextModel:
         context_length=context_length_of(config),
         weight_bytes=weight_bytes,
         is_batchable=all(hasattr(c, "merge") for c in make_prompt_cache(model)),
+        vocabulary=_vocabulary_of(model),
         eos_ids=frozenset(tokenizer.eos_token_ids),
         defaults=sampling_defaults_of(_read_json(path / "generation_config.json")),
     )
@@ -93,6 +95,12 @@ def sampling_defaults_of(generation_config: dict[str, Any]) -> dict[str, Any]:
     if generation_config.get("do_sample") is False:
         found["temperature"] = 0.0
     return found
+
+
+def _vocabulary_of(model: Any) -> int:
+    """Return how many logits the model gives, by asking it for one position's."""
+    logits = model(mx.array([[0]]), cache=make_prompt_cache(model))
+    return int(logits.shape[-1])
 
 
 def warm_up(text: TextModel) -> None:

@@ -99,6 +99,7 @@ class Worker:
                 context_length=text.context_length,
                 weight_bytes=text.weight_bytes,
                 max_rows=max_rows,
+                vocabulary=text.vocabulary,
                 defaults=text.defaults,
             )
         )

@@ -57,6 +57,13 @@ def _to_sampling(values: dict[str, Any]) -> SamplingRequest:
         max_tokens=values.get("max_completion_tokens", values.get("max_tokens")),
         seed=values.get("seed"),
         stop=values.get("stop", ()),
+        presence_penalty=values.get("presence_penalty", 0.0),
+        frequency_penalty=values.get("frequency_penalty", 0.0),
+        repetition_penalty=values.get("repetition_penalty"),
+        logit_bias=values.get("logit_bias", ()),
+        min_tokens=values.get("min_tokens", 0),
+        ignore_eos=values.get("ignore_eos", False),
+        stop_token_ids=values.get("stop_token_ids", ()),
     )
 
 

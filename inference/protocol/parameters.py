@@ -56,6 +56,60 @@ class StopStrings(StrictField):
         return stop
 
 
+class LogitBias(StrictField):
+    """An object of token ids and biases; becomes a tuple of pairs."""
+
+    types = (dict,)
+    what = "an object of token ids and biases"
+
+    def to_value(self, data: Any) -> tuple[tuple[int, float], ...]:
+        """Check each pair; name the one at fault by its token."""
+        if len(data) > self.limits.logit_bias:
+            raise ValidationError(
+                f"too many tokens. Expected at most {self.limits.logit_bias}, "
+                f"but got {len(data)} instead.",
+                code="object_above_max_properties",
+            )
+        return tuple(self._to_pair(key, value) for key, value in data.items())
+
+    def _to_pair(self, key: str, value: Any) -> tuple[int, float]:
+        most = self.limits.token_id
+        if not (key.isascii() and key.isdecimal() and int(key[:12]) <= most):
+            raise ValidationError(
+                f"expected token ids as keys, but got '{key[:64]}' instead.",
+                code="invalid_value",
+            )
+        number = Number(-100, 100)
+        try:
+            return int(key), number.run_validation(value)
+        except ValidationError as error:
+            raise ValidationError({f"'{key}'": error.detail}) from None
+
+
+class TokenIds(StrictField):
+    """Some token ids; becomes a tuple."""
+
+    types = (list,)
+    what = "an array of token ids"
+
+    def to_value(self, data: Any) -> tuple[int, ...]:
+        """Check each id; name the one at fault by its place."""
+        if len(data) > self.limits.stop_token_ids:
+            raise ValidationError(
+                f"array too long. Expected at most {self.limits.stop_token_ids} "
+                f"items, but got {len(data)} instead.",
+                code="array_above_max_length",
+            )
+        return tuple(self._to_id(i, item) for i, item in enumerate(data))
+
+    def _to_id(self, place: int, item: Any) -> int:
+        number = Integer(0, self.limits.token_id)
+        try:
+            return int(number.run_validation(item))
+        except ValidationError as error:
+            raise ValidationError({str(place): error.detail}) from None
+
+
 class StreamOptions(BodySerializer):
     """How to stream."""
 
@@ -80,6 +134,24 @@ class ChatParameters(BodySerializer):
     )
     stop = StopStrings(help_text="Text that ends the answer and is not shown.")
     seed = Integer(-(2**63), "seed_abs", help_text="Makes sampling repeatable.")
+    presence_penalty = Number(
+        -2, 2, help_text="Default 0. Taken once from each token of the answer so far."
+    )
+    frequency_penalty = Number(
+        -2, 2, help_text="Default 0. Taken as often as the answer has the token."
+    )
+    repetition_penalty = Number(
+        0,
+        2,
+        above=True,
+        help_text="Default: the model's. Divides the logits of prompt and answer.",
+    )
+    logit_bias = LogitBias(help_text="Added to the logits of these token ids.")
+    min_tokens = Integer(
+        0, "max_tokens", help_text="Default 0. No end token before so many tokens."
+    )
+    ignore_eos = Flag(help_text="Default false. The end token does not end.")
+    stop_token_ids = TokenIds(help_text="Further tokens that end the answer.")
 
     # Accepted, without effect on the answer.
     user = Text(512, blank=True, help_text="Kept in the record.")
@@ -93,9 +165,6 @@ class ChatParameters(BodySerializer):
 
     # Not honoured yet: the default passes, anything else is refused by name.
     n = OnlyDefault(1)
-    frequency_penalty = OnlyDefault(0)
-    presence_penalty = OnlyDefault(0)
-    logit_bias = OnlyDefault({})
     logprobs = OnlyDefault(False)
     top_logprobs = OnlyDefault(0)
     response_format = OnlyDefault({"type": "text"})

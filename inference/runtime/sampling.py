@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from inference.core.errors import InvalidRequestError
 from inference.core.requests import SamplingRequest, SamplingSpec
 
 _SERVER_DEFAULTS: dict[str, Any] = {
@@ -11,6 +12,7 @@ _SERVER_DEFAULTS: dict[str, Any] = {
     "top_p": 1.0,
     "top_k": 0,
     "min_p": 0.0,
+    "repetition_penalty": 1.0,
 }
 
 
@@ -40,7 +42,32 @@ def to_sampling_spec(
         max_tokens=min(wanted, room_tokens),
         seed=asked.seed,
         stop=asked.stop,
+        presence_penalty=asked.presence_penalty,
+        frequency_penalty=asked.frequency_penalty,
+        repetition_penalty=float(chosen["repetition_penalty"]),
+        logit_bias=asked.logit_bias,
+        min_tokens=asked.min_tokens,
+        ignore_eos=asked.ignore_eos,
+        stop_token_ids=asked.stop_token_ids,
     )
+
+
+def refuse_unknown_tokens(asked: SamplingRequest, *, vocabulary: int) -> None:
+    """Refuse token ids that the model does not have, naming the parameter.
+
+    Raises:
+        InvalidRequestError: an id is `vocabulary` or more.
+    """
+    for param, ids in (
+        ("logit_bias", [token for token, _ in asked.logit_bias]),
+        ("stop_token_ids", asked.stop_token_ids),
+    ):
+        unknown = next((token for token in ids if token >= vocabulary), None)
+        if unknown is not None:
+            raise InvalidRequestError(
+                f"Token {unknown} does not exist: this model has {vocabulary} tokens.",
+                param=param,
+            )
 
 
 def _first_given(*values: Any) -> Any:

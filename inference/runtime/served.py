@@ -73,6 +73,11 @@ class ServedModel:
         return self._loaded.context_length if self._loaded is not None else 0
 
     @property
+    def vocabulary(self) -> int:
+        """How many tokens the model knows."""
+        return self._loaded.vocabulary if self._loaded is not None else 0
+
+    @property
     def defaults(self) -> dict[str, Any]:
         """Sampling defaults: the entry's, then the model's own."""
         own = self._loaded.defaults if self._loaded is not None else {}

@@ -20,7 +20,7 @@ from inference.runtime.admission import WaitingRoom
 from inference.runtime.deadline import Deadline
 from inference.runtime.deltas import to_delta
 from inference.runtime.registry import ModelRegistry
-from inference.runtime.sampling import to_sampling_spec
+from inference.runtime.sampling import refuse_unknown_tokens, to_sampling_spec
 from inference.runtime.served import ServedModel
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ class ModelService:
         trace.served_by(model.key)
         model.queue.refuse_if_hopeless()
         worker = await self._worker_of(model, trace, deadline)
+        refuse_unknown_tokens(request.sampling, vocabulary=model.vocabulary)
         prompt = await self._prepare(worker, request, trace, deadline)
         try:
             seats = await self._seat(model, trace, deadline)

@@ -138,10 +138,10 @@ async def test_it_names_the_parameters_it_ignored_in_a_header(
     make_house: MakeHouse, client: Client
 ) -> None:
     house = make_house()
-    reply = await client.ask(ASK | {"repetition_penalty": 1.1, "x\r\ny": 1})
+    reply = await client.ask(ASK | {"mirostat": 1.1, "x\r\ny": 1})
     assert reply.status == 200
-    assert reply.headers["x-ignored-params"] == "repetition_penalty,x%0D%0Ay"
-    assert house.ledger.only_row.params["ignored"] == ["repetition_penalty", "x\r\ny"]
+    assert reply.headers["x-ignored-params"] == "mirostat,x%0D%0Ay"
+    assert house.ledger.only_row.params["ignored"] == ["mirostat", "x\r\ny"]
 
 
 async def test_it_sends_no_such_header_when_nothing_was_ignored(

@@ -142,10 +142,10 @@ async def test_it_serves_others_while_sixty_four_connections_dawdle(
 
 
 async def test_it_refuses_one_client_more_connections_than_its_share(
-    server: Server,
+    rambler_server: Server,
 ) -> None:
-    held = await asyncio.gather(*(connect(server) for _ in range(256)))
-    reader, writer = await connect(server)
+    held = await asyncio.gather(*(connect(rambler_server) for _ in range(256)))
+    reader, writer = await connect(rambler_server)
     status, body = parsed(await asyncio.wait_for(reader.read(65536), 10))
     assert (status, body["error"]["code"]) == (429, "too_many_connections")
     for _, other in [*held, (reader, writer)]:
@@ -153,7 +153,7 @@ async def test_it_refuses_one_client_more_connections_than_its_share(
 
     def is_answering() -> bool:
         with contextlib.suppress(OSError, ValueError):
-            return bool(server.get("/health"))
+            return bool(rambler_server.get("/health"))
         return False
 
     await asyncio.to_thread(wait_until, is_answering, "a free place")
@@ -172,20 +172,23 @@ async def test_it_refuses_a_foreign_host_on_every_path(server: Server) -> None:
         )
 
 
-async def test_it_refuses_pages_of_other_sites(server: Server) -> None:
+async def test_it_refuses_pages_of_other_sites(rambler_server: Server) -> None:
     with pytest.raises(websockets.InvalidStatus):
         await websockets.connect(
-            f"ws://127.0.0.1:{server.port}/ws/chat", origin="http://evil.example"
+            f"ws://127.0.0.1:{rambler_server.port}/ws/chat",
+            origin="http://evil.example",
         )
     status, body = await answer_to(
-        server, post(server, HELLO, Origin="http://evil.example", Connection="close")
+        rambler_server,
+        post(rambler_server, HELLO, Origin="http://evil.example", Connection="close"),
     )
     assert (status, body["error"]["code"]) == (403, "cross_site_request")
     status, _ = await answer_to(
-        server, post(server, HELLO, Sec_Fetch_Site="cross-site", Connection="close")
+        rambler_server,
+        post(rambler_server, HELLO, Sec_Fetch_Site="cross-site", Connection="close"),
     )
     assert status == 403
-    assert last_row(server)["outcome"] == "rejected"
+    assert last_row(rambler_server)["outcome"] == "rejected"
 
 
 async def test_it_lets_strangers_fill_only_so_many_rows(
