@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 ENDPOINT = "/ws/chat"
 FOREIGN_ORIGIN = 4403
 UNAUTHORISED = 4401
-UNSUPPORTED_DATA = 1003
+# 1003 is the protocol's own word for it; servers may send 3000 to 4999 only.
+UNSUPPORTED_DATA = 4003
+UNKNOWN_PATH = 4404
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,3 +244,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _send_object(self, value: dict[str, Any]) -> None:
         await self.send(msgspec.json.encode(value).decode())
+
+
+class UnknownPathConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """Refuses the handshake on every other path, without a traceback."""
+
+    async def connect(self) -> None:
+        """Refuse."""
+        await self.close(UNKNOWN_PATH)

@@ -9,7 +9,7 @@ from inference.api.health import health, ready
 from inference.api.models import model_detail, model_list
 from inference.api.queue import queue_stats
 from inference.api.unknown import unknown_path
-from inference.consumers import ChatConsumer
+from inference.consumers import ChatConsumer, UnknownPathConsumer
 
 urlpatterns = [
     path("health", health),
@@ -21,4 +21,7 @@ urlpatterns = [
     re_path(r"^v1(?:/[\s\S]*)?$", unknown_path),
 ]
 
-websocket_urlpatterns = [path("ws/chat", ChatConsumer.as_asgi())]
+websocket_urlpatterns = [
+    path("ws/chat", ChatConsumer.as_asgi()),
+    re_path(r"", UnknownPathConsumer.as_asgi()),
+]

@@ -63,6 +63,20 @@ def check_exposure(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
     return list(exposure_errors(ServerConfig.from_settings()))
 
 
+@register()
+def check_key(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """E009: clients can send the key in a header."""
+    key = ServerConfig.from_settings().api_key
+    if all("!" <= character <= "~" for character in key):
+        return []
+    message = Error(
+        "MLX_API_KEY has characters that no client can send.",
+        hint="Use printable ASCII without spaces.",
+        id="mlxsite.E009",
+    )
+    return [message]
+
+
 def exposure_errors(config: ServerConfig) -> Iterator[CheckMessage]:
     """Yield what makes `config` unsafe on a network."""
     if is_loopback(config.host):

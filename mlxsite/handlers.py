@@ -7,13 +7,18 @@ host is checked here, before either.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http.request import split_domain_port, validate_host
+
+from inference.core.errors import InvalidRequestError
+from inference.protocol.errors import error_body
+from inference.runtime.app import NotInstalledError
+from mlxsite.server.refusals import Refusal, leave_row
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 
 API_PREFIXES = ("/v1", "/health")
 WEBSOCKET_REFUSED = 4403
+UNRECORDED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class ApiHandler(ASGIHandler):
@@ -82,7 +88,7 @@ class HostGuard:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": WEBSOCKET_REFUSED})
         else:
-            await _refuse(host, send)
+            await _refuse(host, scope, send)
 
 
 def _host_of(scope: Scope) -> str:
@@ -91,22 +97,35 @@ def _host_of(scope: Scope) -> str:
     return hosts[0].decode("latin1") if len(hosts) == 1 else ""
 
 
-async def _refuse(host: str, send: Send) -> None:
-    message = (
+async def _refuse(host: str, scope: Scope, send: Send) -> None:
+    error = InvalidRequestError(
         f"The host {host[:200]!r} is not served here; add it to ALLOWED_HOSTS."
         if host
-        else "The request needs exactly one Host header."
+        else "The request needs exactly one Host header.",
+        code="invalid_host",
     )
-    error = {
-        "message": message,
-        "type": "invalid_request_error",
-        "param": None,
-        "code": "invalid_host",
-    }
-    body = msgspec.json.encode({"error": error})
+    _record(error, scope)
+    body = error_body(error)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
     ]
-    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send(
+        {"type": "http.response.start", "status": error.http_status, "headers": headers}
+    )
     await send({"type": "http.response.body", "body": body})
+
+
+def _record(error: InvalidRequestError, scope: Scope) -> None:
+    """Leave a row of what would have been a request to the API."""
+    is_api = scope["path"].startswith("/v1")
+    if is_api and scope["method"] not in UNRECORDED_METHODS:
+        client = scope.get("client") or ("",)
+        refusal = Refusal(
+            error=error,
+            client_host=str(client[0]),
+            method=scope["method"],
+            path=scope["path"],
+        )
+        with suppress(NotInstalledError):
+            leave_row(refusal)

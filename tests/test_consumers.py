@@ -276,7 +276,7 @@ async def test_it_refuses_binary_messages(
     async with connect() as socket:
         await socket.wire.send_to(bytes_data=b"{}")
         assert (await socket.hear())["type"] == "error"
-        assert await socket.closing_code() == 1003
+        assert await socket.closing_code() == 4003
 
 
 async def test_it_tells_an_error_in_the_middle_and_stays_open(

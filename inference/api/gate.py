@@ -57,6 +57,11 @@ async def read_body(call: Call) -> None:
             f"Unsupported content type '{request.content_type}'. "
             "Send the body with 'Content-Type: application/json'."
         )
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaTypeError(
+            f"Unsupported content encoding '{encoding[:64]}'. Send the body as it is."
+        )
     call.body = await read_object(await _read(request, limits), limits=limits)
 
 

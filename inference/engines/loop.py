@@ -142,7 +142,7 @@ class EngineLoop:
         began = time.monotonic()
         while (waited_s := time.monotonic() - began) < GATHER_MAX_S:
             patience_s = min(GATHER_SHARE * self._prefill.waiting_s, GATHER_MAX_S)
-            if waited_s >= patience_s and not self._desk.in_flight:
+            if waited_s >= patience_s and not self._desk.preparing:
                 return
             try:
                 self._handle(self._inbox.get(timeout=patience_s / 4))

@@ -34,22 +34,21 @@ class PromptDesk:
         self._text = text
         self._sender = sender
         self._prompts: dict[int, list[int]] = {}
-        self._dropped: set[int] = set()
-        self._preparing = 0
+        self._preparing: set[int] = set()
         self._prompts_lock = threading.Lock()
         self._tokenizer_lock = threading.Lock()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="prepare")
 
     @property
-    def in_flight(self) -> int:
-        """Prompts being prepared, or prepared and not yet generated from."""
+    def preparing(self) -> int:
+        """Prompts that are being prepared now, or wait for it."""
         with self._prompts_lock:
-            return self._preparing + len(self._prompts)
+            return len(self._preparing)
 
     def submit(self, command: PreparePrompt) -> None:
         """Prepare a prompt in the pool and report the result."""
         with self._prompts_lock:
-            self._preparing += 1
+            self._preparing.add(command.prompt_id)
         self._pool.submit(self._prepare, command)
 
     def take(self, prompt_id: int) -> list[int] | None:
@@ -58,33 +57,33 @@ class PromptDesk:
             return self._prompts.pop(prompt_id, None)
 
     def drop(self, prompt_id: int) -> None:
-        """Forget a prompt, also one whose preparation still runs."""
+        """Forget a prompt, also one whose preparation has not begun or runs."""
         with self._prompts_lock:
-            if self._prompts.pop(prompt_id, None) is None:
-                self._dropped.add(prompt_id)
+            self._preparing.discard(prompt_id)
+            self._prompts.pop(prompt_id, None)
+
+    def _is_wanted(self, prompt_id: int) -> bool:
+        with self._prompts_lock:
+            return prompt_id in self._preparing
 
     def _prepare(self, command: PreparePrompt) -> None:
         began = time.monotonic()
         try:
-            tokens = self._tokens_of(command)
+            with self._tokenizer_lock:
+                # Nobody should wait behind what was given up meanwhile.
+                if not self._is_wanted(command.prompt_id):
+                    return
+                tokens = self._tokens_of(command)
         except InferenceError as error:
             self._refuse(command, error.code, error.message, error.param)
-        except Exception as error:
+        except BaseException as error:  # a panic in the tokenizer is no Exception
             logger.exception("A prompt could not be prepared")
             self._refuse(command, "internal_error", str(error), None)
         else:
-            self._keep(command.prompt_id, tokens)
-            self._sender.send(
-                PromptPrepared(
-                    prompt_id=command.prompt_id,
-                    tokens=len(tokens),
-                    prepare_s=time.monotonic() - began,
-                )
-            )
+            self._keep(command.prompt_id, tokens, time.monotonic() - began)
 
     def _tokens_of(self, command: PreparePrompt) -> list[int]:
-        with self._tokenizer_lock:
-            tokens = to_prompt_tokens(self._text.tokenizer, command.messages)
+        tokens = to_prompt_tokens(self._text.tokenizer, command.messages)
         if len(tokens) >= self._text.context_length:
             raise ContextLengthExceededError(
                 f"This model's maximum context length is {self._text.context_length} "
@@ -94,20 +93,21 @@ class PromptDesk:
             )
         return tokens
 
-    def _keep(self, prompt_id: int, tokens: list[int]) -> None:
+    def _keep(self, prompt_id: int, tokens: list[int], prepare_s: float) -> None:
         with self._prompts_lock:
-            self._preparing -= 1
-            if prompt_id in self._dropped:
-                self._dropped.discard(prompt_id)
-            else:
-                self._prompts[prompt_id] = tokens
+            if prompt_id not in self._preparing:
+                return
+            self._preparing.discard(prompt_id)
+            self._prompts[prompt_id] = tokens
+        self._sender.send(
+            PromptPrepared(prompt_id=prompt_id, tokens=len(tokens), prepare_s=prepare_s)
+        )
 
     def _refuse(
         self, command: PreparePrompt, code: str, message: str, param: str | None
     ) -> None:
         with self._prompts_lock:
-            self._preparing -= 1
-            self._dropped.discard(command.prompt_id)
+            self._preparing.discard(command.prompt_id)
         self._sender.send(
             PrepareRefused(
                 prompt_id=command.prompt_id, code=code, message=message, param=param

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Twenty halvings of a span of 24 nats find top-p's cut to within 2.3e-5 nats.
 _BISECTIONS = 20
 _SPAN_NATS = 24.0
+# Colder is greedy: the logits divided by it would leave float32.
+TEMPERATURE_MIN = 1e-6
 # Just below one in float32, so that a draw never passes the end of the row.
 _DRAW_MAX = 1.0 - 2.0**-22
 
@@ -41,7 +43,7 @@ class RowSampler:
     @property
     def is_greedy(self) -> bool:
         """Whether the row takes the likeliest token."""
-        return self.spec.temperature == 0.0
+        return self.spec.temperature < TEMPERATURE_MIN
 
     def draw(self) -> float:
         """Return the next number of the row's stream, in [0, 1)."""

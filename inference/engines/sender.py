@@ -7,6 +7,8 @@ bounded: when the web process does not read, decoding pauses.
 
 from __future__ import annotations
 
+import logging
+import os
 import queue
 import threading
 import time
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.engines.sequences import Emission
+
+logger = logging.getLogger(__name__)
 
 OUTBOX_STEPS = 64
 # Steps that follow each other faster than this share a frame: nobody reads more
@@ -78,7 +82,9 @@ class Sender:
         self._texts_lock = threading.Lock()
         self._gained: dict[int, SequenceDelta] = {}
         self._due = 0.0
-        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run_or_end, name="sender", daemon=True
+        )
 
     def start(self) -> None:
         """Begin sending."""
@@ -97,6 +103,14 @@ class Sender:
         """Send what is queued and stop the thread."""
         self._outbox.put(None)
         self._thread.join()
+
+    def _run_or_end(self) -> None:
+        """Without a sender the worker is mute: it had better be restarted."""
+        try:
+            self._run()
+        except Exception:
+            logger.exception("The sender failed")
+            os._exit(1)
 
     def _run(self) -> None:
         while (item := self._next_item()) is not None:
@@ -148,7 +162,10 @@ class Sender:
             # Past its stop string: neither shown nor counted.
             return None
         before = text.tokens
-        shown, finish = _apply(text, emission)
+        try:
+            shown, finish = _apply(text, emission)
+        except Exception as error:  # noqa: BLE001 -- detokenizers raise anything
+            return self._fail_text(emission, error)
         if finish:
             with self._texts_lock:
                 self._texts.pop(sequence_id, None)
@@ -161,6 +178,23 @@ class Sender:
             finish=finish,
             completion_tokens=text.tokens,
             message=emission.message,
+        )
+
+    def _fail_text(self, emission: Emission, error: Exception) -> SequenceDelta:
+        """End one sequence whose tokens give no text; the others go on."""
+        logger.error("The text of a sequence failed")
+        with self._texts_lock:
+            text = self._texts.pop(emission.sequence_id)
+        if not emission.finish:
+            self._on_stop(emission.sequence_id)
+        reason = f"{type(error).__name__}: {error}"[:500]
+        return SequenceDelta(
+            sequence_id=emission.sequence_id,
+            text="",
+            tokens=0,
+            finish="failed",
+            completion_tokens=text.tokens,
+            message=f"A token has no text ({reason}).",
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
@@ -180,7 +181,9 @@ class OnlyDefault(StrictField):
         for default in self.defaults:
             if data == default and is_flag == (type(default) is bool):
                 return data
-        or_default = f" or send {self.defaults[0]!r}" if self.defaults else ""
+        or_default = ""
+        if self.defaults:
+            or_default = f" or send {msgspec.json.encode(self.defaults[0]).decode()}"
         return self.fail(UNSUPPORTED, or_default=or_default)
 
 

@@ -40,6 +40,10 @@ async def read_object(raw: bytes, *, limits: Limits) -> dict[str, Any]:
 
 def parse_object(raw: bytes, *, depth: int) -> dict[str, Any]:
     """Parse one JSON object with at most `depth` levels."""
+    if not raw.strip():
+        raise InvalidRequestError(
+            "The request body is empty; expected a JSON object.", code="invalid_json"
+        )
     value = _decode(raw.removeprefix(_BOM))
     if not isinstance(value, dict):
         raise InvalidRequestError(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from inference.core.errors import RequestTimeoutError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inference.core.timing import Clock
 
 
@@ -36,3 +39,12 @@ class Deadline:
     def error(self) -> RequestTimeoutError:
         """Return the error for a request whose time is up."""
         return RequestTimeoutError(f"The request took longer than {self._timeout_s} s.")
+
+    def call_when_over(
+        self, callback: Callable[[], None]
+    ) -> asyncio.TimerHandle | None:
+        """Call back when the time is up; `None` where it never is."""
+        if self._ends_at is None:
+            return None
+        left_s = max(0.0, self._ends_at - self._clock.monotonic())
+        return asyncio.get_running_loop().call_later(left_s, callback)

@@ -9,25 +9,35 @@ from inference.core.outcomes import FinishReason
 from inference.core.requests import Delta, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inference.core.frames import PromptPrepared, SequenceDelta
 
 _NORMAL_ENDS = frozenset(FinishReason)
 
 
-def to_delta(gained: SequenceDelta, prompt: PromptPrepared) -> Delta:
-    """Turn what the worker said into what the client may see.
+def to_deltas(
+    gained: SequenceDelta, prompt: PromptPrepared
+) -> Iterator[tuple[Delta, int]]:
+    """Turn what the worker said into what the client may see, with token counts.
+
+    What came before a bad end is still handed out.
 
     Raises:
         InferenceError: the sequence ended in no way a client asked for.
     """
     if not gained.finish:
-        return Delta(text=gained.text)
-    if gained.finish not in _NORMAL_ENDS:
+        yield Delta(text=gained.text), gained.tokens
+    elif gained.finish in _NORMAL_ENDS:
+        usage = Usage(
+            prompt_tokens=prompt.tokens, completion_tokens=gained.completion_tokens
+        )
+        last = Delta(text=gained.text, finish_reason=gained.finish, usage=usage)
+        yield last, gained.tokens
+    else:
+        if gained.tokens:
+            yield Delta(text=gained.text), gained.tokens
         raise _error_for(gained)
-    usage = Usage(
-        prompt_tokens=prompt.tokens, completion_tokens=gained.completion_tokens
-    )
-    return Delta(text=gained.text, finish_reason=gained.finish, usage=usage)
 
 
 def _error_for(gained: SequenceDelta) -> InferenceError:

@@ -107,7 +107,7 @@ class ServedModel:
 
     async def wait_settled(self) -> ModelCard:
         """Return the card once the first load has ended, well or not."""
-        await self._wait_settled(self._config.load_timeout_s)
+        await self._settled.wait()
         return self.card()
 
     def send_away(self, error: InferenceError) -> None:
@@ -163,8 +163,15 @@ class ServedModel:
             try:
                 await self._load_into(worker)
             except (ModelLoadError, TimeoutError, OSError) as error:
-                await self._give_up(worker, str(error) or type(error).__name__)
-                return
+                reason = str(error) or type(error).__name__
+                if self._loaded is None:
+                    await self._give_up(worker, reason)
+                    return
+                # It could be loaded before: what is in the way may pass.
+                await worker.stop()
+                deaths += 1
+                await self._after_death(f"reload failed: {reason}", deaths)
+                continue
             except asyncio.CancelledError:
                 await worker.stop()
                 raise

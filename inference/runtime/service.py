@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inference.core.catalog import ModelCard, QueueSnapshot
 from inference.core.errors import (
     InferenceError,
+    QueueTimeoutError,
     ServerDrainingError,
     ShutdownInterruptError,
 )
@@ -18,7 +19,7 @@ from inference.core.outcomes import Phase
 from inference.core.timing import Clock, SystemClock
 from inference.runtime.admission import WaitingRoom
 from inference.runtime.deadline import Deadline
-from inference.runtime.deltas import to_delta
+from inference.runtime.deltas import to_deltas
 from inference.runtime.registry import ModelRegistry
 from inference.runtime.sampling import refuse_unknown_tokens, to_sampling_spec
 from inference.runtime.served import ServedModel
@@ -180,7 +181,7 @@ class ModelService:
             stream = worker.generate(prompt.prompt_id, spec)
             stream.when_left(seats.release)
             async with aclosing(
-                self._deltas(stream, prompt, trace, deadline)
+                self._deltas(stream, worker, prompt, trace, deadline)
             ) as deltas:
                 async for delta in deltas:
                     yield delta
@@ -217,7 +218,11 @@ class ModelService:
             async with asyncio.timeout(deadline.left_s(self._config.queue_timeout_s)):
                 prompt = await worker.prepare(request.messages)
         except TimeoutError:
-            raise deadline.error() from None
+            if deadline.is_over:
+                raise deadline.error() from None
+            raise QueueTimeoutError(
+                "The prompt could not be prepared in time."
+            ) from None
         trace.prepared(prompt.tokens)
         return prompt
 
@@ -248,34 +253,27 @@ class ModelService:
     async def _deltas(
         self,
         stream: TokenStream,
+        worker: WorkerHandle,
         prompt: PromptPrepared,
         trace: RequestTrace,
         deadline: Deadline,
     ) -> AsyncGenerator[Delta, None]:
-        alarm = self._set_alarm(stream, deadline)
+        def time_is_up() -> None:
+            stream.fail(deadline.error())
+            worker.cancel(stream)
+
+        alarm = deadline.call_when_over(time_is_up)
         try:
             while True:
                 gained = await stream.take()
-                delta = to_delta(gained, prompt)
-                trace.arrived(delta, gained.tokens)
-                yield delta
-                if delta.finish_reason is not None:
+                for delta, tokens in to_deltas(gained, prompt):
+                    trace.arrived(delta, tokens)
+                    yield delta
+                if gained.finish:
                     return
         finally:
             if alarm is not None:
                 alarm.cancel()
-
-    @staticmethod
-    def _set_alarm(
-        stream: TokenStream, deadline: Deadline
-    ) -> asyncio.TimerHandle | None:
-        """Let the stream fail when the request's time is up."""
-        never_s = 10 * 365 * 86400.0
-        left_s = deadline.left_s(never_s)
-        if left_s == never_s:
-            return None
-        loop = asyncio.get_running_loop()
-        return loop.call_later(left_s, lambda: stream.fail(deadline.error()))
 
     # --- the end
 

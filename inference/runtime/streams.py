@@ -40,9 +40,11 @@ class TokenStream:
         """Take a delta from the worker; false when the reader is too slow."""
         if delta.finish:
             self.leave()
+        if self._error is not None:
+            return True
         waiting = self._pending
         self._pending = delta if waiting is None else waiting.followed_by(delta)
-        if len(self._pending.text) > self._limit_bytes and self._error is None:
+        if len(self._pending.text) > self._limit_bytes:
             self.fail(
                 ClientTooSlowError(
                     f"More than {self._limit_bytes} characters were waiting to be read."

@@ -166,7 +166,8 @@ class WorkerHandle:
     async def wait_for_death(self) -> str:
         """Return why the process ended, once it has."""
         if self._dying is not None:
-            await asyncio.gather(self._dying, return_exceptions=True)
+            # Not `gather`: whoever is cancelled here must not cancel the watch.
+            await asyncio.wait((self._dying,))
         return self.death_reason
 
     async def stop(self) -> None:

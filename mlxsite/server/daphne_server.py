@@ -156,7 +156,10 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
         if can_write is not None:
             return not can_write.is_set()
         # A WebSocket takes no producer: autobahn could not close it any more.
-        return unwritten_bytes(protocol.transport) > self.bounds.unwritten_bytes
+        transport = protocol.transport
+        if not getattr(transport, "connected", False):
+            return False
+        return unwritten_bytes(transport) > self.bounds.unwritten_bytes
 
     async def _await_reader(self, protocol: Any) -> None:
         try:

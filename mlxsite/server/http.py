@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlxsite.server.daphne_server import StreamServer
 
 SEND_BUFFER_BYTES = 128 * 1024
+SWEEP_EVERY = 256
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]
@@ -186,6 +187,7 @@ class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]
     def __init__(self, server: StreamServer) -> None:
         super().__init__(server)
         self._transports: dict[str, set[Any]] = {}
+        self._admitted = 0
 
     def buildProtocol(self, addr: Any) -> BoundedChannel:
         """Return the protocol for a new connection."""
@@ -202,16 +204,27 @@ class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]
         The transports are asked whether they live: one that became a WebSocket's
         tells its channel no more.
         """
-        held = self._transports.get(client_host, set())
-        held = {other for other in held if other.connected}
+        self._admitted += 1
+        if self._admitted % SWEEP_EVERY == 0:
+            self._sweep()
+        held = _live(self._transports.get(client_host, set()))
         held.add(transport)
         self._transports[client_host] = held
         return bool(len(held) <= self.server.bounds.connections_per_client)
+
+    def _sweep(self) -> None:
+        """Forget clients that are gone, and what was never written to them."""
+        live = {host: _live(held) for host, held in self._transports.items()}
+        self._transports = {host: held for host, held in live.items() if held}
 
     def unwritten_bytes(self) -> int:
         """Return how many bytes wait to be written on all connections."""
         live = (t for held in self._transports.values() for t in held if t.connected)
         return sum(unwritten_bytes(transport) for transport in live)
+
+
+def _live(transports: set[Any]) -> set[Any]:
+    return {transport for transport in transports if transport.connected}
 
 
 def unwritten_bytes(transport: Any) -> int:

@@ -16,7 +16,7 @@ from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState
 from inference.core.trace import ServerIdentity
 from inference.models import ModelEntry
-from inference.runtime.app import App, current_app, install_app
+from inference.runtime.app import App, install_app
 from inference.runtime.config import ModelSource, RuntimeConfig
 from inference.runtime.service import ModelService
 from metrics.completion_log import CompletionLog
@@ -26,12 +26,12 @@ from metrics.totals import Totals
 from mlxsite.asgi import application
 from mlxsite.logs import written_by_a_thread
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
+from mlxsite.server.refusals import leave_row
 from mlxsite.startup.network import base_url
 
 if TYPE_CHECKING:
     from inference.conf import ServerConfig
     from inference.runtime.served import ServedModel
-    from mlxsite.server.refusals import Refusal
 
 logger = logging.getLogger("mlxsite")
 
@@ -77,7 +77,7 @@ class ServerRun:
                 stall_timeout_s=self._config.stall_timeout_s,
             ),
             on_drain=self._drain,
-            on_refusal=self._record_refusal,
+            on_refusal=leave_row,
         )
         asyncio.set_event_loop(server.loop)
         model = server.loop.run_until_complete(self._start_service())
@@ -135,20 +135,6 @@ class ServerRun:
         self._service.publish("server_stop")
         await self._service.drain(self._config.drain_timeout_s, hurry=hurry)
         await self._service.stop()
-
-    @staticmethod
-    def _record_refusal(refusal: Refusal) -> str:
-        """Leave a row of what was refused below the application; return its id."""
-        trace = current_app().new_trace(
-            endpoint=refusal.path[: DEFAULT_LIMITS.header_chars],
-            client_host=refusal.client_host,
-            user_agent=refusal.user_agent[: DEFAULT_LIMITS.header_chars],
-        )
-        if current_app().strangers.may_leave_row(refusal.client_host):
-            trace.open()
-        trace.fail(refusal.error)
-        trace.close()
-        return trace.request_id
 
 
 def _with_entry(source: ModelSource) -> ModelSource:

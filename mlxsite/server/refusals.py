@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference.protocol.errors import error_body, error_headers
+from inference.runtime.app import current_app
 
 if TYPE_CHECKING:
     from inference.core.errors import InferenceError
@@ -41,3 +42,18 @@ def refusal_bytes(refusal: Refusal, request_id: str) -> bytes:
     lines = [f"{name}: {value}" for name, value in headers.items()]
     head = "\r\n".join([f"HTTP/1.1 {status} {REASONS[status]}", *lines, "", ""])
     return head.encode() + body
+
+
+def leave_row(refusal: Refusal) -> str:
+    """Record a refusal, if its client may leave a row; return the request id."""
+    app = current_app()
+    trace = app.new_trace(
+        endpoint=refusal.path[: app.limits.header_chars],
+        client_host=refusal.client_host,
+        user_agent=refusal.user_agent[: app.limits.header_chars],
+    )
+    if app.strangers.may_leave_row(refusal.client_host):
+        trace.open()
+    trace.fail(refusal.error)
+    trace.close()
+    return trace.request_id

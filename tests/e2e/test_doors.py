@@ -172,6 +172,44 @@ async def test_it_refuses_a_foreign_host_on_every_path(server: Server) -> None:
         )
 
 
+async def test_it_keeps_a_row_of_a_post_to_a_foreign_host(
+    rambler_server: Server,
+) -> None:
+    data = post(rambler_server, HELLO, host="evil.example", Connection="close")
+    status, body = await answer_to(rambler_server, data)
+    assert (status, body["error"]["code"]) == (400, "invalid_host")
+    assert last_row(rambler_server)["reason"] == "invalid_host"
+
+
+async def test_it_refuses_other_websocket_paths_without_a_traceback(
+    rambler_server: Server,
+) -> None:
+    with pytest.raises(websockets.InvalidStatus) as refusal:
+        await websockets.connect(f"ws://127.0.0.1:{rambler_server.port}/ws/chat/")
+    assert refusal.value.response.status_code == 403
+    assert "Traceback" not in rambler_server.output()
+
+
+async def test_it_closes_a_websocket_that_sends_bytes_without_a_traceback(
+    rambler_server: Server,
+) -> None:
+    address = f"ws://127.0.0.1:{rambler_server.port}/ws/chat"
+    async with websockets.connect(address) as socket:
+        await socket.send(b"{}")
+        assert "Binary" in str(await socket.recv())
+        await socket.wait_closed()
+    assert socket.close_code == 4003
+    assert "Traceback" not in rambler_server.output()
+
+
+async def test_it_names_an_encoding_that_it_does_not_read(
+    rambler_server: Server,
+) -> None:
+    data = post(rambler_server, HELLO, Content_Encoding="gzip", Connection="close")
+    status, body = await answer_to(rambler_server, data)
+    assert (status, body["error"]["code"]) == (415, "unsupported_media_type")
+
+
 async def test_it_refuses_pages_of_other_sites(rambler_server: Server) -> None:
     with pytest.raises(websockets.InvalidStatus):
         await websockets.connect(
@@ -207,6 +245,15 @@ async def test_it_lets_strangers_fill_only_so_many_rows(
     assert right.usage is not None
     with pytest.raises(openai.AuthenticationError):
         server.client(api_key="wrong").models.list()
+
+
+def test_it_refuses_a_key_that_no_client_can_send(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir, MLX_API_KEY="schl\u00fcssel")
+    assert server.process.wait(60) == 2
+    server.stop()
+    assert "MLX_API_KEY" in server.output()
 
 
 def test_it_refuses_to_listen_to_a_network_without_a_key(

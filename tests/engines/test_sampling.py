@@ -95,3 +95,8 @@ def test_it_never_draws_a_token_that_was_filtered_out() -> None:
     logits = mx.array([[-60.0, 0.0, -60.0]])
     sampler = BatchSampler([RowSampler.of(SamplingSpec(top_p=0.5))])
     assert {sampler(logits).item() for _ in range(200)} == {1}
+
+
+def test_it_takes_the_coldest_temperatures_for_greedy() -> None:
+    cold = BatchSampler([RowSampler.of(SamplingSpec(temperature=1e-40))])
+    assert cold(mx.array([[1.0, 5.0, 2.0]])).tolist() == [1]

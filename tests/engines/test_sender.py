@@ -102,3 +102,21 @@ def test_it_says_that_a_cancelled_sequence_has_left(wire: Wire, tokenizer: Any) 
     wire.sender.open_text(1, SequenceText(tokenizer.detokenizer, ()))
     wire.sender.send([Emission(1, None, "cancelled")])
     assert wire.deltas()[1].finish == "cancelled"
+
+
+def test_it_ends_only_the_sequence_whose_token_has_no_text(
+    wire: Wire, tokenizer: Any
+) -> None:
+    class Broken:
+        def add_token(self, token: int) -> None:
+            raise IndexError(token)
+
+    wire.sender.open_text(1, SequenceText(Broken(), ()))
+    wire.sender.open_text(2, SequenceText(tokenizer.detokenizer, ()))
+    (token, *_) = tokenizer.encode("one", add_special_tokens=False)
+    wire.sender.send([Emission(1, token), Emission(2, token)])
+    wire.sender.send([Emission(1, token), Emission(2, token, "length")])
+    deltas = wire.deltas()
+    assert deltas[1].finish == "failed"
+    assert (deltas[2].finish, deltas[2].completion_tokens) == ("length", 2)
+    assert wire.stopped == [1]

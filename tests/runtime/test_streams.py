@@ -46,3 +46,14 @@ async def test_it_gives_up_a_reader_that_lets_too_much_pile_up() -> None:
     await stream.take()
     with pytest.raises(ClientTooSlowError):
         await stream.take()
+
+
+async def test_it_takes_nothing_in_after_it_failed() -> None:
+    stream = stream_of()
+    stream.push(SequenceDelta(1, "before", 1))
+    stream.fail(WorkerDiedError("gone"))
+    stream.push(SequenceDelta(1, "after", 1, finish="cancelled"))
+    assert (await stream.take()).text == "before"
+    assert stream.has_left
+    with pytest.raises(WorkerDiedError):
+        await stream.take()

@@ -37,7 +37,9 @@ class Command(BaseCommand):
             self.stderr.write(f"error: {error}")
             sys.exit(WRONG_USAGE)
         password = reset_admin() if reset else ensure_admin()
-        self.stdout.write(f"Admin: {base_url(config.host, config.port)}/admin/")
+        self.stdout.write(f"Data folder: {config.data_dir}")
+        url = base_url(config.host, config.port)
+        self.stdout.write(f"Admin: {url}/admin/ (or the port you start with)")
         if password is None:
             self.stdout.write("Password forgotten? mlx-server admin --reset")
         else:

@@ -1,0 +1,57 @@
+"""A worker's process seen from the web process: its end is certain."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from inference.core.errors import WorkerDiedError
+from inference.core.requests import ChatMessage, TextPart
+from inference.runtime.worker import WorkerHandle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HELLO = (ChatMessage("user", (TextPart("Hello"),)),)
+
+pytestmark = pytest.mark.slow
+
+
+async def loaded_worker(model: Path) -> WorkerHandle:
+    worker = WorkerHandle(stream_limit_bytes=1000)
+    await worker.start()
+    await worker.load(str(model), kind="lm", max_rows=4)
+    return worker
+
+
+async def test_it_ends_a_worker_that_does_not_hear_and_fails_who_waits(
+    tiny_model_dir: Path,
+) -> None:
+    worker = await loaded_worker(tiny_model_dir)
+    assert worker.hello is not None
+    pid = worker.hello.pid
+    os.kill(pid, signal.SIGSTOP)
+    waiting = asyncio.create_task(worker.prepare(HELLO))
+    watching = asyncio.create_task(worker.wait_for_death())
+    await asyncio.sleep(0)
+    # As a served model does when it stops: its keeper is cancelled first.
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await worker.stop()
+    with pytest.raises(WorkerDiedError):
+        await waiting
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_it_says_why_a_worker_died(tiny_model_dir: Path) -> None:
+    worker = await loaded_worker(tiny_model_dir)
+    assert worker.hello is not None
+    os.kill(worker.hello.pid, signal.SIGKILL)
+    assert await worker.wait_for_death() == "killed by SIGKILL"
+    with pytest.raises(WorkerDiedError):
+        await worker.prepare(HELLO)
