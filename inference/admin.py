@@ -22,6 +22,16 @@ else:
     _EntryAdmin = admin.ModelAdmin
 
 UNKNOWN = "-"
+NOW_FIELDS = (
+    "state",
+    "error",
+    "seats",
+    "waiting",
+    "memory",
+    "context",
+    "loaded",
+    "restarts",
+)
 MB = 1_000_000
 
 
@@ -49,37 +59,12 @@ class ModelEntryAdmin(_EntryAdmin):
         "loaded",
         "restarts",
     )
-    readonly_fields = (
-        "key",
-        "source",
-        "kind",
-        "state",
-        "error",
-        "memory",
-        "context",
-        "seats",
-        "waiting",
-        "loaded",
-        "restarts",
-        "created_at",
-        "updated_at",
-    )
+    readonly_fields = ("key", "source", "kind", *NOW_FIELDS, "created_at", "updated_at")
     fieldsets = (
         (None, {"fields": ("key", "source", "kind")}),
         (
             "Now",
-            {
-                "fields": (
-                    "state",
-                    "error",
-                    "seats",
-                    "waiting",
-                    "memory",
-                    "context",
-                    "loaded",
-                    "restarts",
-                )
-            },
+            {"fields": NOW_FIELDS},
         ),
         (
             "Defaults for requests that do not say",
