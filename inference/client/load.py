@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inference.client.wire import RequestFailedError, StreamTiming, stream_chat
+from inference.client.wire import ChatConnection, RequestFailedError, StreamTiming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,11 +57,13 @@ async def closed_loop(
     queue = iter(bodies)
 
     async def stream_one_after_another(queue: Iterator[dict[str, Any]]) -> None:
+        connection = ChatConnection(base_url, api_key=api_key)
         for body in queue:
             try:
-                answers.append(await stream_chat(base_url, body, api_key=api_key))
+                answers.append(await connection.stream_chat(body))
             except (RequestFailedError, OSError) as error:
                 errors.append(str(error) or type(error).__name__)
+        connection.close()
 
     began = time.perf_counter()
     await asyncio.gather(*(stream_one_after_another(queue) for _ in range(concurrency)))

@@ -33,26 +33,52 @@ class StreamTiming:
     finish_reason: str
 
 
-async def stream_chat(
-    base_url: str, body: dict[str, Any], *, api_key: str = ""
-) -> StreamTiming:
-    """Post a chat request to `base_url` (`http://host:port/v1`) and read it all.
+class ChatConnection:
+    """One kept-alive connection to `base_url` (`http://host:port/v1`).
 
-    Raises:
-        RequestFailedError: any status but 200, an error event, or no `[DONE]`.
-        OSError: the server cannot be reached.
+    One request at a time, as a client's connection pool sends them.
     """
-    address = urlsplit(base_url)
-    reader, writer = await asyncio.open_connection(
-        address.hostname, address.port or 80, limit=LINE_BYTES
-    )
-    try:
+
+    def __init__(self, base_url: str, *, api_key: str = "") -> None:
+        self._address = urlsplit(base_url)
+        self._api_key = api_key
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def stream_chat(self, body: dict[str, Any]) -> StreamTiming:
+        """Post a chat request and read its whole answer.
+
+        Raises:
+            RequestFailedError: any status but 200, an error event, or no `[DONE]`.
+            OSError: the server cannot be reached.
+        """
+        reader, writer = self._streams or await self._open()
+        self._streams = None
         began = time.perf_counter()
-        writer.write(_request_bytes(address.netloc, address.path, body, api_key))
-        await _read_head(reader)
-        return await _read_events(reader, began)
-    finally:
-        writer.close()
+        writer.write(
+            _request_bytes(
+                self._address.netloc, self._address.path, body, self._api_key
+            )
+        )
+        try:
+            await _read_head(reader)
+            timing = await _read_events(reader, began)
+            await _read_last_chunk(reader)
+        except BaseException:
+            writer.close()
+            raise
+        self._streams = reader, writer
+        return timing
+
+    def close(self) -> None:
+        """Close the connection, if it is open."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(
+            self._address.hostname, self._address.port or 80, limit=LINE_BYTES
+        )
 
 
 def _request_bytes(host: str, path: str, body: dict[str, Any], api_key: str) -> bytes:
@@ -61,8 +87,7 @@ def _request_bytes(host: str, path: str, body: dict[str, Any], api_key: str) -> 
     key = f"Authorization: Bearer {api_key}\r\n" if api_key else ""
     head = (
         f"POST {path}/chat/completions HTTP/1.1\r\nHost: {host}\r\n{key}"
-        f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n"
-        "Connection: close\r\n\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n"
     )
     return head.encode() + payload
 
@@ -88,6 +113,14 @@ async def _read_events(reader: asyncio.StreamReader, began: float) -> StreamTimi
             stamps.append(time.perf_counter())
         finishing, last = last, line
     raise RequestFailedError(f"The stream broke off after: {last[:300]!r}")
+
+
+async def _read_last_chunk(reader: asyncio.StreamReader) -> None:
+    """Read to the end of the chunked body, so that the connection can be used again."""
+    while line := await reader.readline():
+        if line == b"0\r\n":
+            await reader.readline()
+            return
 
 
 def _to_timing(
