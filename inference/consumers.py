@@ -223,10 +223,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             client_host=str(client[0])[:limit],
             user_agent=self.headers.get("user-agent", "")[:limit],
             client_request_id=self.headers.get("x-client-request-id", "")[:limit],
+            connection=self.scope.get("mlxsite.connection"),
         )
-        note = self.scope.get("mlxsite.connection")
-        if note is not None:
-            trace.why_gone = lambda: note.ended_by or "client_disconnected"
         trace.authorised(self.key_name or "")
         return trace
 

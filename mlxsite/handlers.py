@@ -15,6 +15,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http.request import split_domain_port, validate_host
 
+from inference.api.call import UNRECORDED_METHODS
 from inference.core.errors import InvalidRequestError
 from inference.protocol.errors import error_body
 from inference.runtime.app import NotInstalledError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 API_PREFIXES = ("/v1", "/health")
 WEBSOCKET_REFUSED = 4403
-UNRECORDED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class ApiHandler(ASGIHandler):

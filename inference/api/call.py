@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inference.runtime.app import App
 
 # Reading leaves no row; what asks for work or changes something does.
-_UNRECORDED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+UNRECORDED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(slots=True)
@@ -36,15 +36,13 @@ class Call:
             client_host=str(request.META.get("REMOTE_ADDR") or "")[:limit],
             user_agent=request.headers.get("user-agent", "")[:limit],
             client_request_id=request.headers.get("x-client-request-id", "")[:limit],
+            connection=getattr(request, "scope", {}).get("mlxsite.connection"),
         )
-        note = getattr(request, "scope", {}).get("mlxsite.connection")
-        if note is not None:
-            trace.why_gone = lambda: note.ended_by or "client_disconnected"
         return cls(request=request, app=app, trace=trace)
 
     def open(self) -> None:
         """Publish the first record, where this request leaves a row at all."""
-        if self.request.method not in _UNRECORDED_METHODS:
+        if self.request.method not in UNRECORDED_METHODS:
             self.trace.open()
 
     def fail(self, error: InferenceError) -> None:
@@ -57,7 +55,7 @@ class Call:
         self.trace.fail(error)
 
     def _may_leave_row(self, error: InferenceError) -> bool:
-        if self.request.method in _UNRECORDED_METHODS:
+        if self.request.method in UNRECORDED_METHODS:
             return False
         host = self.trace.record.client_host
         return not is_strangers(error) or self.app.strangers.may_leave_row(host)

@@ -34,11 +34,6 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     defaults: dict[str, Any] = {}
 
-    @property
-    def base_name(self) -> str:
-        """The last path component of `key`."""
-        return self.key.rsplit("/", 1)[-1]
-
 
 class QueueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The admission queues at one moment, over all models.

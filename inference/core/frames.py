@@ -106,6 +106,11 @@ class PrepareRefused(msgspec.Struct, frozen=True, tag="refused"):
     param: str | None = None
 
 
+# How a sequence may end beside OpenAI's finish reasons.
+CANCELLED = "cancelled"
+FAILED = "failed"
+
+
 class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
     """What one sequence gained: `tokens` tokens and the text now safe to show.
 

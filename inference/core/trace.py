@@ -14,8 +14,6 @@ import msgspec
 from inference.core.outcomes import Outcome, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from inference.core.errors import InferenceError
     from inference.core.events import RequestObserver, RequestRecord
     from inference.core.requests import Delta, GenerationRequest
@@ -44,6 +42,20 @@ class ServerIdentity:
 
 
 @dataclass(slots=True)
+class ConnectionNote:
+    """What the server knows of a connection's end before the application does.
+
+    It travels in the scope; `ended_by` is empty unless the server ended it.
+    """
+
+    ended_by: str = ""
+
+    def why_gone(self) -> str:
+        """Return the reason for the row of a request whose client is gone."""
+        return self.ended_by or "client_disconnected"
+
+
+@dataclass(slots=True)
 class _TextCount:
     """Words and characters of a text that arrives in pieces."""
 
@@ -69,8 +81,7 @@ class RequestTrace:
     observer: RequestObserver
     clock: Clock
     http_status: int = 200
-    # Set by who knows better why a client is gone than that it is.
-    why_gone: Callable[[], str] = lambda: "client_disconnected"
+    connection: ConnectionNote = field(default_factory=ConnectionNote)
     _born: float = 0.0
     _phase_since: float = 0.0
     _first_token_at: float | None = None
@@ -98,11 +109,6 @@ class RequestTrace:
     def is_open(self) -> bool:
         """Whether the first record has been published."""
         return self._opened
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the last record has been published."""
-        return self._closed
 
     def open(self) -> None:
         """Publish the first record: the body was accepted."""
@@ -179,7 +185,7 @@ class RequestTrace:
         """The client has gone or took the request back."""
         if self.record.outcome is Outcome.RUNNING:
             self.http_status = CLIENT_CLOSED_REQUEST
-            self._end(Outcome.CANCELLED, reason or self.why_gone())
+            self._end(Outcome.CANCELLED, reason or self.connection.why_gone())
 
     def close(self) -> None:
         """Publish the last record, once. A trace without an end was cancelled."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import mlx.core as mx
 
-from inference.core.frames import CancelSequence, Generate, Heartbeat
+from inference.core.frames import CANCELLED, FAILED, CancelSequence, Generate, Heartbeat
 from inference.core.outcomes import FinishReason
 from inference.engines.batch import DecodeBatch
 from inference.engines.device import is_cpu
@@ -34,8 +34,6 @@ STEPS_PER_CHUNK = 3
 CHUNK_ALONE_S = 0.8
 GATHER_SHARE = 0.05
 GATHER_MAX_S = 0.03
-CANCELLED = "cancelled"
-FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,13 +135,6 @@ class PrefillQueue:
         if sequence in self._waiting:
             self._waiting.remove(sequence)
 
-    def take_all(self) -> list[Sequence]:
-        """Empty the queue and return what was in it."""
-        found = [*self._waiting, *(s for g in self._groups for s in g.sequences)]
-        self._waiting.clear()
-        self._groups.clear()
-        return found
-
     def form_groups(self, free_rows: int) -> None:
         """Begin prefill for as many waiting sequences as rows are free."""
         while self._waiting and free_rows > 0:

@@ -14,7 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from inference.core.frames import Report, SequenceDelta, StepReport, to_bytes
+from inference.core.frames import FAILED, Report, SequenceDelta, StepReport, to_bytes
 from inference.core.outcomes import FinishReason
 from inference.parsing.stops import StopMatcher
 
@@ -192,7 +192,7 @@ class Sender:
             sequence_id=emission.sequence_id,
             text="",
             tokens=0,
-            finish="failed",
+            finish=FAILED,
             completion_tokens=text.tokens,
             message=f"A token has no text ({reason}).",
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from inference.core.events import RequestRecord
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.timing import Clock, SystemClock
-from inference.core.trace import RequestTrace, ServerIdentity
+from inference.core.trace import ConnectionNote, RequestTrace, ServerIdentity
 from inference.runtime.strangers import StrangerBudget
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class App:
         client_host: str = "",
         user_agent: str = "",
         client_request_id: str = "",
+        connection: ConnectionNote | None = None,
     ) -> RequestTrace:
         """Begin the story of one request, under a new request id."""
         record = RequestRecord(
@@ -60,7 +61,12 @@ class App:
             user_agent=user_agent,
             client_request_id=client_request_id,
         )
-        return RequestTrace(record=record, observer=self.observer, clock=self.clock)
+        return RequestTrace(
+            record=record,
+            observer=self.observer,
+            clock=self.clock,
+            connection=connection or ConnectionNote(),
+        )
 
 
 class NotInstalledError(RuntimeError):

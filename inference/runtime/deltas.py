@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.core.errors import ClientTooSlowError, GenerationError, InferenceError
+from inference.core.frames import CANCELLED
 from inference.core.outcomes import FinishReason
 from inference.core.requests import Delta, Usage
 
@@ -41,6 +42,6 @@ def to_deltas(
 
 
 def _error_for(gained: SequenceDelta) -> InferenceError:
-    if gained.finish == "cancelled":
+    if gained.finish == CANCELLED:
         return ClientTooSlowError("The stream was given up.")
     return GenerationError(f"The model failed on this request: {gained.message}")

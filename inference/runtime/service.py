@@ -200,8 +200,6 @@ class ModelService:
         try:
             return await model.wait_ready(patience_s)
         except InferenceError:
-            if self.is_draining:
-                raise self._draining_error() from None
             if deadline.is_over:
                 raise deadline.error() from None
             raise

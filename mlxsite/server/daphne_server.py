@@ -13,6 +13,7 @@ import daphne.server
 from autobahn.exception import Disconnected
 from twisted.internet import defer, reactor
 
+from inference.core.trace import ConnectionNote
 from mlxsite.server.http import BoundedHTTPFactory, unwritten_bytes
 
 if TYPE_CHECKING:
@@ -57,16 +58,6 @@ class ServerBounds:
             stall_timeout_s=stall_timeout_s,
             unwritten_bytes=limits.unwritten_bytes,
         )
-
-
-@dataclass(slots=True)
-class ConnectionNote:
-    """What the server knows of a connection's end before the application does.
-
-    It travels in the scope; `ended_by` is empty unless the server ended it.
-    """
-
-    ended_by: str = ""
 
 
 class StreamServer(daphne.server.Server):  # type: ignore[misc]
