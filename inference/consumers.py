@@ -23,7 +23,7 @@ from inference.core.errors import (
     InvalidRequestError,
     ServerDrainingError,
 )
-from inference.protocol.chat import to_generation
+from inference.protocol.chat import ignored_names, to_generation
 from inference.protocol.chunks import ChunkWriter
 from inference.protocol.errors import error_object, public_error
 from inference.protocol.json_body import read_object
@@ -32,6 +32,8 @@ from inference.runtime.app import App, current_app
 from inference.runtime.strangers import is_strangers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inference.core.trace import RequestTrace
 
 ENDPOINT = "/ws/chat"
@@ -170,7 +172,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _generate(self, body: dict[str, Any], trace: RequestTrace) -> None:
         """Write one answer and its end; the trace ends before the client reads so."""
         try:
-            await self._stream(body, trace)
+            ignored = await self._stream(body, trace)
             trace.finish()
         except asyncio.CancelledError:
             trace.cancel()
@@ -182,18 +184,22 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._send_error(public, trace)
         else:
             self._settle(trace)
-            await self._send_end("done", trace)
+            await self._send_end("done", trace, ignored)
 
-    async def _stream(self, body: dict[str, Any], trace: RequestTrace) -> None:
+    async def _stream(self, body: dict[str, Any], trace: RequestTrace) -> list[str]:
+        """Write one answer; return the names of parameters that nobody knows."""
         app = self.app
         trace.asked_for(body.get("model"), stream=True)
-        request = to_generation({**body, "stream": True}, limits=app.limits)
+        request = to_generation(
+            {**body, "stream": True}, limits=app.limits, strict=app.strict_params
+        )
         trace.describe(request)
         writer = ChunkWriter(
             completion_id=completion_id(trace.request_id),
             created=int(app.clock.wall()),
             model=app.service.find_model(request.model).key,
             include_usage=request.include_usage,
+            continuous_usage=request.continuous_usage,
         )
         async with aclosing(app.service.stream(request, trace)) as deltas:
             async for delta in deltas:
@@ -201,6 +207,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     await self.send(chunk.decode())
         for chunk in writer.ending():
             await self.send(chunk.decode())
+        return ignored_names(request)
 
     def _settle(self, trace: RequestTrace) -> None:
         trace.close()
@@ -237,8 +244,13 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             }
         )
 
-    async def _send_end(self, kind: str, trace: RequestTrace) -> None:
-        await self._send_object({"type": kind, "request_id": trace.request_id})
+    async def _send_end(
+        self, kind: str, trace: RequestTrace, ignored: Sequence[str] = ()
+    ) -> None:
+        end: dict[str, Any] = {"type": kind, "request_id": trace.request_id}
+        if ignored:
+            end["ignored_params"] = ignored
+        await self._send_object(end)
 
     async def _send_object(self, value: dict[str, Any]) -> None:
         await self.send(msgspec.json.encode(value).decode())

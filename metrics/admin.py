@@ -19,6 +19,9 @@ from metrics.filters import (
     ModelFilter,
     ReasonFilter,
     StartedWithin,
+    StructureFilter,
+    ToolCallFilter,
+    WarningFilter,
 )
 from metrics.models import RequestLog, ServerEventLog
 from metrics.pagination import LimitedPaginator
@@ -109,6 +112,9 @@ class RequestLogAdmin(ReadOnly):
         KindFilter,
         FinishReasonFilter,
         ReasonFilter,
+        StructureFilter,
+        ToolCallFilter,
+        WarningFilter,
     )
     search_fields = ("request_id", "error")
     search_help_text = "Request id or error text"

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from inference.core.outcomes import FinishReason, RequestKind
 from metrics.models import RequestLog
-from metrics.models.requests import RequestQuerySet
+from metrics.models.requests import STRUCTURES, RequestQuerySet
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -105,3 +105,51 @@ class ReasonFilter(ColumnFilter):
     """Why a request did not finish."""
 
     title = parameter_name = column = "reason"
+
+
+class StructureFilter(ColumnFilter):
+    """What the answer had to look like."""
+
+    title = "structure"
+    parameter_name = column = "structured"
+    empty_label = "free"
+
+    def values(self) -> list[str]:
+        """All structures, whether they occurred or not."""
+        return [value for value, _ in STRUCTURES]
+
+
+class PresenceFilter(admin.SimpleListFilter):
+    """Whether a column holds something; `nothing` is its value where it does not."""
+
+    column: ClassVar[str]
+    nothing: ClassVar[object]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer both."""
+        return [("yes", "yes"), ("no", "no")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep rows with something, or those with nothing."""
+        is_empty = Q((self.column, self.nothing))
+        match self.value():
+            case "yes":
+                return queryset.filter(~is_empty)
+            case "no":
+                return queryset.filter(is_empty)
+        return queryset
+
+
+class ToolCallFilter(PresenceFilter):
+    """Whether the model made tool calls."""
+
+    title = "tool calls"
+    parameter_name = column = "tool_calls"
+    nothing = 0
+
+
+class WarningFilter(PresenceFilter):
+    """Whether something was not done to the letter."""
+
+    title = parameter_name = column = "warnings"
+    nothing: ClassVar[list[str]] = []

@@ -99,6 +99,28 @@ async def test_it_writes_the_same_chunks_as_the_http_stream(
     assert row.params["temperature"] == 0.5
 
 
+async def test_it_names_the_parameters_it_ignored_at_the_end(
+    make_house: MakeHouse, connect: Connect
+) -> None:
+    make_house()
+    async with connect() as socket:
+        await socket.say(**ASK, mirostat=1)
+        assert (await socket.hear_all())[-1]["ignored_params"] == ["mirostat"]
+        await socket.say(**ASK)
+        assert "ignored_params" not in (await socket.hear_all())[-1]
+
+
+async def test_it_refuses_what_nobody_knows_where_it_is_strict(
+    make_house: MakeHouse, connect: Connect
+) -> None:
+    make_house(strict_params=True)
+    async with connect() as socket:
+        await socket.say(**ASK, mirostat=1)
+        assert (await socket.hear())["error"]["code"] == "unknown_parameter"
+        await socket.say(**ASK)
+        assert (await socket.hear_all())[-1]["type"] == "done"
+
+
 async def test_it_always_streams_and_sends_the_usage_when_asked(
     make_house: MakeHouse, connect: Connect
 ) -> None:
@@ -222,7 +244,7 @@ async def test_it_generates_one_answer_at_a_time(
     ("message", "code", "param"),
     [
         ({"type": "chat"}, "missing_required_parameter", "messages"),
-        (ASK | {"n": 2}, "unsupported_parameter", "n"),
+        (ASK | {"store": True}, "unsupported_parameter", "store"),
         (ASK | {"model": "gpt-9"}, "model_not_found", None),
         ({"type": "dance"}, "invalid_value", "type"),
         ({"type": 5}, "invalid_value", "type"),

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 async def chat_completions(call: Call) -> HttpResponseBase:
     """Continue a conversation, in one answer or as a stream."""
     call.trace.asked_for(call.body.get("model"), stream=call.body.get("stream"))
-    request = to_generation(call.body, limits=call.app.limits)
+    request = to_generation(
+        call.body, limits=call.app.limits, strict=call.app.strict_params
+    )
     call.trace.describe(request)
     return await (
         _stream(call, request) if request.stream else _complete(call, request)
@@ -50,6 +52,7 @@ async def _stream(call: Call, request: GenerationRequest) -> HttpResponseBase:
         created=int(app.clock.wall()),
         model=app.service.find_model(request.model).key,
         include_usage=request.include_usage,
+        continuous_usage=request.continuous_usage,
     )
     frames = chat_frames(
         app.service.stream(request, call.trace),

@@ -16,7 +16,11 @@ from inference.core.outcomes import Outcome, Phase, RequestKind
 
 
 class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the record keeps of one request; published at start and at end."""
+    """Everything the record keeps of one request; published at start and at end.
+
+    `structured` names what the answer had to look like (`json_schema`, `regex`,
+    `lark`, `tool_call`), empty where it was free; `tool_calls` counts calls made.
+    """
 
     request_id: str
     node: str
@@ -40,6 +44,11 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    choices: int = 1
+    tool_calls: int = 0
+    structured: str = ""
+    warnings: tuple[str, ...] = ()
     words: int = 0
     characters: int = 0
     finish_reason: str = ""

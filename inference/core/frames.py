@@ -13,7 +13,14 @@ from typing import Any
 
 import msgspec
 
-from inference.core.requests import ChatMessage, SamplingSpec
+from inference.core.requests import (
+    ChatMessage,
+    Grammar,
+    SamplingSpec,
+    TokenLogprob,
+    ToolCallDelta,
+    ToolUse,
+)
 
 FRAME_BYTES_MAX = 256 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
@@ -31,16 +38,28 @@ class LoadModel(msgspec.Struct, frozen=True, tag="load"):
 
 
 class PreparePrompt(msgspec.Struct, frozen=True, tag="prepare"):
-    """Template and tokenize; answered by `PromptPrepared` or `PrepareRefused`."""
+    """Template and tokenize; answered by `PromptPrepared` or `PrepareRefused`.
+
+    What the answer must look like (`grammar`, forced `tools`) is compiled here.
+    """
 
     prompt_id: int
     messages: tuple[ChatMessage, ...]
+    tools: ToolUse | None = None
+    grammar: Grammar | None = None
+    template_kwargs: dict[str, Any] = {}
+    reasoning_effort: str | None = None
+    wants_logprobs: bool = False
 
 
 class Generate(msgspec.Struct, frozen=True, tag="generate"):
-    """Decode from a prepared prompt. Uses the prompt up; ends with a final delta."""
+    """Decode from a prepared prompt, once for each of `sequence_ids`.
 
-    sequence_id: int
+    Uses the prompt up; it is prefilled once. Each sequence ends with a final
+    delta. The k-th sequence samples with the seed plus k.
+    """
+
+    sequence_ids: tuple[int, ...]
     prompt_id: int
     sampling: SamplingSpec
 
@@ -90,11 +109,15 @@ class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
 
 
 class PromptPrepared(msgspec.Struct, frozen=True, tag="prepared"):
-    """A prompt waits in the worker under `prompt_id`."""
+    """A prompt waits in the worker under `prompt_id`.
+
+    `warnings` say what could not be held to the letter, for the row.
+    """
 
     prompt_id: int
     tokens: int
     prepare_s: float
+    warnings: tuple[str, ...] = ()
 
 
 class PrepareRefused(msgspec.Struct, frozen=True, tag="refused"):
@@ -116,7 +139,8 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
 
     `finish` is empty, an OpenAI finish reason, `cancelled` or `failed`; after a
     finish the sequence has left the batch and its seat is free.
-    `completion_tokens` is the count so far; tokens past a stop are not in it.
+    `completion_tokens` and `reasoning_tokens` are the counts so far; tokens past
+    a stop are not in them. `message` says why it failed, or warns.
     """
 
     sequence_id: int
@@ -125,6 +149,10 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
     finish: str = ""
     completion_tokens: int = 0
     message: str = ""
+    reasoning: str = ""
+    reasoning_tokens: int = 0
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
 
     def followed_by(self, later: SequenceDelta) -> SequenceDelta:
         """Return this delta and the next one of the same sequence as one."""
@@ -134,8 +162,34 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
             tokens=self.tokens + later.tokens,
             finish=later.finish,
             completion_tokens=later.completion_tokens,
-            message=later.message,
+            message=later.message or self.message,
+            reasoning=self.reasoning + later.reasoning,
+            reasoning_tokens=later.reasoning_tokens,
+            tool_calls=joined_calls(self.tool_calls, later.tool_calls),
+            logprobs=self.logprobs + later.logprobs,
         )
+
+    @property
+    def size(self) -> int:
+        """About how many bytes wait with it for their reader."""
+        calls = sum(len(call.arguments) for call in self.tool_calls)
+        entries = sum(64 + 32 * len(entry.top) for entry in self.logprobs)
+        return len(self.text) + len(self.reasoning) + calls + entries
+
+
+def joined_calls(
+    earlier: tuple[ToolCallDelta, ...], later: tuple[ToolCallDelta, ...]
+) -> tuple[ToolCallDelta, ...]:
+    """Return both, with pieces of one call that follow each other as one piece."""
+    if not (earlier and later):
+        return earlier or later
+    last, first = earlier[-1], later[0]
+    if first.id or first.index != last.index:
+        return earlier + later
+    merged = ToolCallDelta(
+        last.index, last.id, last.name, last.arguments + first.arguments
+    )
+    return (*earlier[:-1], merged, *later[1:])
 
 
 class StepReport(msgspec.Struct, frozen=True, tag="step"):

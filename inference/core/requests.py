@@ -6,6 +6,7 @@ server's, fill it before the worker sees it.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -29,12 +30,26 @@ class ImagePart(msgspec.Struct, frozen=True, tag="image"):
 ContentPart = TextPart | ImagePart
 
 
+class ToolCall(msgspec.Struct, frozen=True):
+    """A call an assistant turn made; `arguments` is JSON text, as the client sent it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
 class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One turn of a conversation; `role` is system, developer, user, assistant or tool."""
+    """One turn of a conversation; `role` is system, developer, user, assistant or tool.
+
+    `reasoning` is thinking that an assistant's turn carried back.
+    """
 
     role: str
     content: tuple[ContentPart, ...] = ()
     name: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    reasoning: str = ""
 
     @property
     def text(self) -> str:
@@ -47,11 +62,77 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
         return any(isinstance(p, ImagePart) for p in self.content)
 
 
+class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A function the model may call; `parameters` is a JSON schema of an object.
+
+    `strict`: refuse the request where the schema cannot be enforced. `enforced`
+    is what holds instead of a schema that cannot be; the model is told the schema.
+    """
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}
+    strict: bool = False
+    enforced: dict[str, Any] | None = None
+
+
+class ToolMode(StrEnum):
+    """How free the model is to call: OpenAI's `tool_choice`; FUNCTION names one."""
+
+    NONE = "none"
+    AUTO = "auto"
+    REQUIRED = "required"
+    FUNCTION = "function"
+
+
+class ToolUse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The tools of a request, never empty; `function` is set in mode FUNCTION."""
+
+    tools: tuple[Tool, ...]
+    mode: ToolMode = ToolMode.AUTO
+    function: str = ""
+    parallel: bool = True
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether the answer must be a call."""
+        return self.mode in (ToolMode.REQUIRED, ToolMode.FUNCTION)
+
+    @property
+    def callable_tools(self) -> tuple[Tool, ...]:
+        """The tools a call may name."""
+        if self.mode is ToolMode.FUNCTION:
+            return tuple(t for t in self.tools if t.name == self.function)
+        return () if self.mode is ToolMode.NONE else self.tools
+
+
+class GrammarKind(StrEnum):
+    """What a grammar's source is written in."""
+
+    JSON_SCHEMA = "json_schema"
+    REGEX = "regex"
+    LARK = "lark"
+
+
+class Grammar(msgspec.Struct, frozen=True):
+    """What an answer must look like; `param` is the field that asked for it.
+
+    `source` is a JSON schema as JSON text, a regular expression, or Lark in
+    llguidance's dialect.
+    """
+
+    kind: GrammarKind
+    source: str
+    param: str
+
+
 class SamplingRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the client asked of the sampler; `None` where it asked nothing.
 
     `max_tokens` counts completion tokens. `top_k` 0 and `min_p` 0.0 mean off;
-    `logit_bias` holds pairs of token id and bias.
+    `logit_bias` holds pairs of token id and bias. `logprobs` is how many
+    alternatives are told of each token, 0 to 20; `None`: not even its own.
+    `thinking_budget` counts tokens of thinking.
     """
 
     temperature: float | None = None
@@ -68,6 +149,10 @@ class SamplingRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     min_tokens: int = 0
     ignore_eos: bool = False
     stop_token_ids: tuple[int, ...] = ()
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
+    logprobs: int | None = None
+    thinking_budget: int | None = None
 
 
 class SamplingSpec(msgspec.Struct, frozen=True):
@@ -91,6 +176,10 @@ class SamplingSpec(msgspec.Struct, frozen=True):
     min_tokens: int = 0
     ignore_eos: bool = False
     stop_token_ids: tuple[int, ...] = ()
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
+    logprobs: int | None = None
+    thinking_budget: int | None = None
 
     @property
     def adjusts_logits(self) -> bool:
@@ -108,14 +197,21 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A chat request after validation.
 
     `model` is the name as the client wrote it, or `None` when it named none.
+    `n` is the number of choices. `template_kwargs` goes to the chat template.
     `params` holds the parameters as sent, for the record; never messages.
     """
 
     messages: tuple[ChatMessage, ...]
     model: str | None = None
     sampling: SamplingRequest = SamplingRequest()
+    n: int = 1
+    tools: ToolUse | None = None
+    grammar: Grammar | None = None
+    template_kwargs: dict[str, Any] = {}
+    reasoning_effort: str | None = None
     stream: bool = False
     include_usage: bool = False
+    continuous_usage: bool = False
     params: dict[str, Any] = {}
 
     @property
@@ -130,11 +226,15 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Token counts of a generation, by the model's own tokenizer."""
+    """Token counts of a generation, by the model's own tokenizer.
+
+    Completion tokens are those of all choices; reasoning tokens are among them.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -142,14 +242,42 @@ class Usage(msgspec.Struct, frozen=True):
         return self.prompt_tokens + self.completion_tokens
 
 
+class ToolCallDelta(msgspec.Struct, frozen=True, array_like=True):
+    """A piece of a call: its first has `id` and `name`, all add to `arguments`."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class TokenAlternative(msgspec.Struct, frozen=True, array_like=True):
+    """A token and the natural logarithm of its probability."""
+
+    token: bytes
+    logprob: float
+
+
+class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
+    """A token of the answer and the likeliest tokens at its place, best first."""
+
+    token: bytes
+    logprob: float
+    top: tuple[TokenAlternative, ...] = ()
+
+
 class Delta(msgspec.Struct, frozen=True):
     """What became readable since the last delta of one choice.
 
     The last delta of a choice carries `finish_reason` (and possibly no text);
-    the last delta of a generation carries `usage`.
+    the last delta of a generation carries `usage`, and every delta does where
+    the request asked for continuous usage.
     """
 
     text: str = ""
     index: int = 0
     finish_reason: str | None = None
     usage: Usage | None = None
+    reasoning: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from inference.core.answer_count import AnswerCount
 from inference.core.outcomes import Outcome, Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from inference.core.errors import InferenceError
     from inference.core.events import RequestObserver, RequestRecord
     from inference.core.requests import Delta, GenerationRequest
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 CLIENT_CLOSED_REQUEST = 499
 # A name longer than this is no model's; the row keeps its beginning.
 NAME_CHARS = 200
+# A row keeps this many warnings, each cut to this length.
+WARNINGS_MAX = 10
+WARNING_CHARS = 200
 
 _DURATION_OF = {
     Phase.LOADING: "load_s",
@@ -56,24 +62,6 @@ class ConnectionNote:
 
 
 @dataclass(slots=True)
-class _TextCount:
-    """Words and characters of a text that arrives in pieces."""
-
-    words: int = 0
-    characters: int = 0
-    _open_word: bool = False
-
-    def add(self, text: str) -> None:
-        if not text:
-            return
-        self.characters += len(text)
-        self.words += len(text.split())
-        if self._open_word and not text[0].isspace():
-            self.words -= 1
-        self._open_word = not text[-1].isspace()
-
-
-@dataclass(slots=True)
 class RequestTrace:
     """Mutable while the request runs; `close` publishes the last record."""
 
@@ -87,8 +75,7 @@ class RequestTrace:
     _first_token_at: float | None = None
     _last_token_at: float | None = None
     _durations: dict[str, float] = field(default_factory=dict)
-    _text: _TextCount = field(default_factory=_TextCount)
-    _completion_tokens: int | None = None
+    _answer: AnswerCount = field(default_factory=AnswerCount)
     _opened: bool = False
     _closed: bool = False
 
@@ -128,6 +115,8 @@ class RequestTrace:
             kind=request.kind,
             stream=request.stream,
             model_requested=request.model or "",
+            choices=request.n,
+            structured=_structure_of(request),
             params=request.params,
         )
 
@@ -145,29 +134,35 @@ class RequestTrace:
         self._leave_phase(now)
         self._note(phase=phase)
 
-    def prepared(self, prompt_tokens: int) -> None:
-        """Note the prompt's length in tokens."""
+    def prepared(self, prompt_tokens: int, warnings: Iterable[str] = ()) -> None:
+        """Note the prompt's length in tokens, and what could not be done as asked."""
         self._note(prompt_tokens=prompt_tokens, cached_tokens=0)
+        for message in warnings:
+            self.warn(message)
+
+    def warn(self, message: str) -> None:
+        """Note that something was not done to the letter; the first few are kept."""
+        known, message = self.record.warnings, message[:WARNING_CHARS]
+        if message and message not in known and len(known) < WARNINGS_MAX:
+            self._note(warnings=(*known, message))
 
     def admitted(self) -> None:
         """Note that the request got its seat."""
         self._note(admitted=True)
 
     def arrived(self, delta: Delta, tokens: int) -> None:
-        """Count a delta that carries `tokens` tokens (0 for a bare ending)."""
+        """Count a delta that carries `tokens` tokens (0 for a bare ending).
+
+        Tokens count whatever they carry; words and characters are the visible
+        text's.
+        """
         now = self.clock.monotonic()
         if tokens:
             if self._first_token_at is None:
                 self._first_token_at = now
                 self.enter(Phase.DECODE)
             self._last_token_at = now
-        self._completion_tokens = (self._completion_tokens or 0) + tokens
-        self._text.add(delta.text)
-        if delta.usage is not None:
-            self._completion_tokens = delta.usage.completion_tokens
-            self._note(cached_tokens=delta.usage.cached_tokens)
-        if delta.finish_reason is not None:
-            self._note(finish_reason=delta.finish_reason)
+        self._answer.add(delta, tokens)
 
     def finish(self) -> None:
         """The request was answered as asked."""
@@ -212,32 +207,46 @@ class RequestTrace:
         self._phase_since = now
 
     def _final_record(self) -> RequestRecord:
-        durations: dict[str, float | None] = dict(self._durations)
+        answer = self._answer
         total_s = self.elapsed_s
-        tokens = self._completion_tokens
-        itl_mean_s = decode_tps = tps = ttft_s = None
-        if self._first_token_at is not None and self._last_token_at is not None:
-            ttft_s = self._first_token_at - self._born
-            # Decode ends with its last token, not with the client's last byte.
-            decode_s = self._last_token_at - self._first_token_at
-            durations["decode_s"] = decode_s
-            if tokens and tokens > 1 and decode_s > 0:
-                itl_mean_s = decode_s / (tokens - 1)
-                decode_tps = (tokens - 1) / decode_s
-            working_s = total_s - self._durations.get("queue_s", 0.0)
-            if tokens and working_s > 0:
-                tps = tokens / working_s
         return msgspec.structs.replace(
             self.record,
             finished_at=self.record.started_at + total_s,
             http_status=self.http_status,
-            completion_tokens=tokens,
-            words=self._text.words,
-            characters=self._text.characters,
+            completion_tokens=answer.tokens,
+            reasoning_tokens=answer.reasoning_tokens,
+            cached_tokens=answer.cached_tokens or self.record.cached_tokens,
+            tool_calls=answer.tool_calls,
+            finish_reason=answer.finish_reason,
+            words=answer.words,
+            characters=answer.characters,
             total_s=total_s,
-            ttft_s=ttft_s,
-            itl_mean_s=itl_mean_s,
-            decode_tps=decode_tps,
-            tps=tps,
-            **durations,
+            **(self._durations | self._decoding_figures(total_s)),
         )
+
+    def _decoding_figures(self, total_s: float) -> dict[str, float]:
+        """Return times and speeds of decoding, as far as it came."""
+        if self._first_token_at is None or self._last_token_at is None:
+            return {}
+        # Decode ends with its last token, not with the client's last byte.
+        decode_s = self._last_token_at - self._first_token_at
+        figures = {"ttft_s": self._first_token_at - self._born, "decode_s": decode_s}
+        tokens, choices = self._answer.tokens or 0, self.record.choices
+        # The choices' first tokens come together and belong to the prefill.
+        decoded = tokens - choices
+        if decoded > 0 and decode_s > 0:
+            figures["decode_tps"] = decoded / decode_s
+            figures["itl_mean_s"] = decode_s * choices / decoded
+        working_s = total_s - self._durations.get("queue_s", 0.0)
+        if tokens and working_s > 0:
+            figures["tps"] = tokens / working_s
+        return figures
+
+
+def _structure_of(request: GenerationRequest) -> str:
+    """Return in one word what the answer has to look like; empty where it is free."""
+    if request.grammar is not None:
+        return request.grammar.kind
+    if request.tools is not None and request.tools.is_forced:
+        return "tool_call"
+    return ""

@@ -85,8 +85,10 @@ class BatchAdjuster:
         if self._banned is None:
             return logits
         early = [
-            # The newest token counts unless it is the prompt's last.
-            len(row.history) + (row.sequence_id not in fresh) < row.spec.min_tokens
+            # The newest token counts unless it is the prompt's last. A grammar
+            # may leave nothing but the end.
+            row.guide is None
+            and len(row.history) + (row.sequence_id not in fresh) < row.spec.min_tokens
             for row in self._rows
         ]
         if not any(early):

@@ -7,19 +7,31 @@ contributes its last prompt token first, so prefill and decode meet in one call.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mlx.core as mx
 
 from inference.engines.adjusting import BatchAdjuster
+from inference.engines.masking import BatchMasker
 from inference.engines.prefill import PrefillGroup, merge_caches
 from inference.engines.sampling import BatchSampler
+from inference.engines.telling import BatchTeller, Told
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from inference.engines.sequences import Sequence
 
 # mlx-lm's own generator gives pooled buffers back at the same pace.
 STEPS_BETWEEN_PURGES = 512
+
+
+class Chosen(NamedTuple):
+    """A token that was sampled, with the logits behind it where a row wants them."""
+
+    sequence: Sequence
+    token: int
+    logits: np.ndarray | None
 
 
 class DecodeBatch:
@@ -35,34 +47,48 @@ class DecodeBatch:
         self._fresh: set[int] = set()
         self._sampler = BatchSampler([])
         self._adjuster = BatchAdjuster([])
+        self._masker = BatchMasker([])
+        self._teller = BatchTeller([])
+        self._told = Told()
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def join(self, group: PrefillGroup) -> None:
-        """Add a prefilled group's sequences that have not left meanwhile."""
-        staying = [i for i, s in enumerate(group.sequences) if not s.has_left]
+        """Add a prefilled group's sequences that have not left meanwhile.
+
+        Several sequences of one prompt each get a copy of its row of the cache.
+        """
+        staying = group.staying
         if not staying:
             return
-        cache, merged = _keep_rows(group.cache, staying, len(group.sequences))
-        joining = [group.sequences[i] for i in staying]
+        rows = [row for row, _ in staying]
+        cache, merged = _take_rows(group.cache, rows, len(group.families))
+        joining = [sequence for _, sequence in staying]
         tokens = mx.array([s.last_prompt_token for s in joining], dtype=mx.uint32)
         self._add(joining, tokens, cache, is_merged=merged)
 
-    def step(self) -> list[tuple[Sequence, int]]:
+    def step(self) -> list[Chosen]:
         """Launch the next step and return the tokens of the one before, by row."""
         if self._tokens is None:
             return []
-        current = self._tokens
+        current, told = self._tokens, self._told
         logits = self._model(current[:, None], cache=self._cache)[:, -1, :]
+        self._told = self._teller(logits)
         logits = self._adjuster(logits, current, self._fresh)
+        if self._masker:
+            # What may come next depends on a token that is still being computed:
+            # the model runs on meanwhile, sampling has to wait for the masks.
+            mx.async_eval(logits)
+            self._masker.follow(current.tolist(), self._fresh, logits.shape[-1])
+            logits = self._masker(logits)
         self._tokens = self._sampler(logits)
-        mx.async_eval(self._tokens)
+        mx.async_eval(self._tokens, *self._told.arrays)
         mx.eval(current)
         self.steps += 1
         if self.steps % STEPS_BETWEEN_PURGES == 0:
             mx.clear_cache()
-        return self._read(current)
+        return self._read(current, told)
 
     def leave(self, gone: set[Sequence]) -> None:
         """Take rows out of the batch and their keys and values out of the cache."""
@@ -73,7 +99,7 @@ class DecodeBatch:
             self.clear()
             return
         assert self._tokens is not None
-        self._cache, self._is_merged = _keep_rows(self._cache, keep, len(self.rows))
+        self._cache, self._is_merged = _take_rows(self._cache, keep, len(self.rows))
         self._tokens = self._tokens[mx.array(keep)]
         self.rows = [self.rows[i] for i in keep]
         self._rows_changed()
@@ -82,6 +108,7 @@ class DecodeBatch:
         """Empty the batch and return the rows it held."""
         rows, self.rows = self.rows, []
         self._cache, self._tokens, self._is_merged = [], None, False
+        self._told = Told()
         self._fresh.clear()
         self._rows_changed()
         return rows
@@ -111,29 +138,34 @@ class DecodeBatch:
     def _merged(cache: list[Any], *, is_merged: bool) -> list[Any]:
         return cache if is_merged else merge_caches([cache])
 
-    def _read(self, tokens: mx.array) -> list[tuple[Sequence, int]]:
+    def _read(self, tokens: mx.array, told: Told) -> list[Chosen]:
         values = tokens.tolist()
+        logits_of = told.read()
         found = []
         for row, value in zip(self.rows, values, strict=True):
             if row.sequence_id in self._fresh:
                 # What was just run was the end of the prompt.
                 self._fresh.discard(row.sequence_id)
             else:
-                found.append((row, value))
+                found.append(Chosen(row, value, logits_of.get(row.sequence_id)))
         return found
 
     def _rows_changed(self) -> None:
         self._sampler = BatchSampler([row.sampler for row in self.rows])
         self._adjuster = BatchAdjuster(self.rows)
+        self._masker = BatchMasker(self.rows)
+        self._teller = BatchTeller(self.rows)
 
 
-def _keep_rows(cache: list[Any], keep: list[int], rows: int) -> tuple[list[Any], bool]:
-    """Return the cache of the rows to keep, and whether it is a batch cache."""
+def _take_rows(cache: list[Any], take: list[int], rows: int) -> tuple[list[Any], bool]:
+    """Return a cache of these rows, some perhaps repeated, and whether it is batched."""
     if rows == 1:
-        return cache, False
-    if len(keep) == 1:
-        return [layer.extract(keep[0]) for layer in cache], False
-    if len(keep) < rows:
+        if len(take) == 1:
+            return cache, False
+        return merge_caches([cache] * len(take)), True
+    if len(take) == 1:
+        return [layer.extract(take[0]) for layer in cache], False
+    if take != list(range(rows)):
         for layer in cache:
-            layer.filter(keep)
+            layer.filter(take)
     return cache, True

@@ -12,13 +12,13 @@ import mlx.core as mx
 
 from inference.core.frames import CANCELLED, FAILED, CancelSequence, Generate, Heartbeat
 from inference.core.outcomes import FinishReason
-from inference.engines.batch import DecodeBatch
+from inference.engines.batch import Chosen, DecodeBatch
 from inference.engines.device import is_cpu
 from inference.engines.prefill import PrefillError, PrefillPace, PrefillQueue
-from inference.engines.sender import SequenceText
-from inference.engines.sequences import Emission, Sequence
+from inference.engines.sequences import Emission, Sequence, spec_of
 
 if TYPE_CHECKING:
+    from inference.engines.answers import AnswerTexts
     from inference.engines.prompts import PromptDesk
     from inference.engines.sender import Sender
     from inference.engines.text import TextModel
@@ -50,11 +50,18 @@ class EngineLoop:
     """Continuous batching over one model; `run` never returns while it serves."""
 
     def __init__(
-        self, text: TextModel, sender: Sender, desk: PromptDesk, *, max_rows: int
+        self,
+        text: TextModel,
+        sender: Sender,
+        desk: PromptDesk,
+        answers: AnswerTexts,
+        *,
+        max_rows: int,
     ) -> None:
         self._text = text
         self._sender = sender
         self._desk = desk
+        self._answers = answers
         self._max_rows = max_rows
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._sequences: dict[int, Sequence] = {}
@@ -103,26 +110,35 @@ class EngineLoop:
                 self._remove(message.sequence_id, "")
 
     def _open(self, command: Generate) -> None:
-        spec = command.sampling
         prompt = self._desk.take(command.prompt_id)
-        text = SequenceText(self._text.tokenizer.detokenizer, spec.stop)
-        self._sender.open_text(command.sequence_id, text)
         if prompt is None:
             message = "The prepared prompt is no longer there."
-            self._sender.send([Emission(command.sequence_id, None, FAILED, message)])
+            for sequence_id in command.sequence_ids:
+                self._sender.open_text(sequence_id, self._answers.open_bare())
+                self._sender.send([Emission(sequence_id, None, FAILED, message)])
             return
-        sequence = Sequence.of(
-            command.sequence_id, prompt, spec, eos_ids=self._text.eos_ids
-        )
-        self._sequences[command.sequence_id] = sequence
-        self._prefill.append(sequence)
+        family = []
+        for place, sequence_id in enumerate(command.sequence_ids):
+            spec = spec_of(command.sampling, place)
+            text = self._answers.open(prompt, spec)
+            self._sender.open_text(sequence_id, text)
+            sequence = Sequence.of(
+                sequence_id,
+                prompt.tokens,
+                spec,
+                eos_ids=self._text.eos_ids,
+                guide=prompt.plan.open(prompt.thinking_budget(spec)),
+            )
+            self._sequences[sequence_id] = sequence
+            family.append(sequence)
+        self._prefill.append(family)
 
     def _remove(self, sequence_id: int, finish: str) -> None:
         sequence = self._sequences.pop(sequence_id, None)
         if sequence is None:
             return
         sequence.has_left = True
-        self._prefill.remove(sequence)
+        self._prefill.forget_those_who_left()
         self._batch.leave({sequence})
         if finish:
             self._sender.send([Emission(sequence_id, None, finish)])
@@ -179,12 +195,21 @@ class EngineLoop:
             self._step_s += 0.2 * (time.monotonic() - began - self._step_s)
             self._emit(emitted)
 
-    def _emit(self, emitted: list[tuple[Sequence, int]]) -> None:
+    def _emit(self, emitted: list[Chosen]) -> None:
         emissions = []
         gone = set()
-        for sequence, token in emitted:
+        for sequence, token, logits in emitted:
             finish = self._finish_of(sequence, token)
-            emissions.append(Emission(sequence.sequence_id, token, finish))
+            emissions.append(
+                Emission(
+                    sequence.sequence_id,
+                    token,
+                    finish,
+                    message=sequence.error if finish == FAILED else "",
+                    is_hidden=finish == FAILED or token in sequence.end_ids,
+                    logits=logits,
+                )
+            )
             if finish:
                 gone.add(sequence)
                 sequence.has_left = True
@@ -195,7 +220,9 @@ class EngineLoop:
 
     def _finish_of(self, sequence: Sequence, token: int) -> str:
         sequence.history.append(token)
-        if token in sequence.end_ids:
+        if sequence.error:
+            return FAILED
+        if token in sequence.end_ids or sequence.is_complete:
             return FinishReason.STOP
         if len(sequence.history) >= sequence.max_tokens:
             return FinishReason.LENGTH

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 
 if TYPE_CHECKING:
     from inference.engines.sequences import Sequence
+
+# Sequences that answer one and the same prompt, never empty.
+Family: TypeAlias = "list[Sequence]"
 
 ROWS_PER_GROUP = 8
 # Rows may be padded to at most this many times their length, plus a little.
@@ -49,17 +52,36 @@ class PrefillPace:
 
 
 class PrefillGroup:
-    """Sequences whose prompts run through the model together, last token apart."""
+    """Prompts that run through the model together, each without its last token.
 
-    def __init__(self, model: Any, sequences: list[Sequence]) -> None:
-        self.sequences = sequences
+    A prompt has one row of the cache, however many sequences (a family) answer it.
+    """
+
+    def __init__(self, model: Any, families: list[Family]) -> None:
+        self.families = families
         self._model = model
         self._done = 0
-        self._lengths = [len(s.prompt) - 1 for s in sequences]
+        self._prompts = [family[0].prompt[:-1] for family in families]
+        self._lengths = [len(prompt) for prompt in self._prompts]
         self._columns = max(self._lengths)
-        caches = [make_prompt_cache(model) for _ in sequences]
+        caches = [make_prompt_cache(model) for _ in families]
         self.cache = caches[0] if len(caches) == 1 else merge_caches(caches)
         self._pad_right()
+
+    @property
+    def sequences(self) -> list[Sequence]:
+        """The sequences of all prompts."""
+        return [sequence for family in self.families for sequence in family]
+
+    @property
+    def staying(self) -> list[tuple[int, Sequence]]:
+        """The sequences that have not left, each with its row of the cache."""
+        return [
+            (row, sequence)
+            for row, family in enumerate(self.families)
+            for sequence in family
+            if not sequence.has_left
+        ]
 
     @property
     def is_done(self) -> bool:
@@ -80,7 +102,7 @@ class PrefillGroup:
         if not self.is_done:
             began = time.monotonic()
             end = self._end_of_chunk(pace.tokens_in(target_s))
-            size = (end - self._done) * len(self.sequences)
+            size = (end - self._done) * len(self.families)
             self._model(self._tokens[:, self._done : end], cache=self.cache)
             self._done = end
             if pace.seconds_for(size) > LAZY_S:
@@ -93,12 +115,12 @@ class PrefillGroup:
 
     def _end_of_chunk(self, tokens: int) -> int:
         """Return the column to stop at; no chunk is left that is hardly worth it."""
-        width = max(1, tokens // len(self.sequences))
+        width = max(1, tokens // len(self.families))
         end = self._done + width
         return self._columns if end + width // 2 >= self._columns else end
 
     def _pad_right(self) -> None:
-        rows = [s.prompt[:-1] for s in self.sequences]
+        rows = self._prompts
         padding = [self._columns - length for length in self._lengths]
         self._is_padded = any(padding)
         if self._is_padded:
@@ -109,43 +131,43 @@ class PrefillGroup:
 
 
 class PrefillQueue:
-    """Sequences waiting for, or in, prefill; groups take turns chunk by chunk."""
+    """Families waiting for, or in, prefill; groups take turns chunk by chunk."""
 
     def __init__(self, model: Any, *, is_batchable: bool, pace: PrefillPace) -> None:
         self._model = model
         self._rows_per_group = ROWS_PER_GROUP if is_batchable else 1
         self._pace = pace
-        self._waiting: deque[Sequence] = deque()
+        self._waiting: deque[Family] = deque()
         self._groups: deque[PrefillGroup] = deque()
 
     def __len__(self) -> int:
-        return len(self._waiting) + self.rows
+        return sum(len(family) for family in self._waiting) + self.rows
 
     @property
     def rows(self) -> int:
         """Sequences whose prefill has begun."""
         return sum(len(group.sequences) for group in self._groups)
 
-    def append(self, sequence: Sequence) -> None:
-        """Let a sequence wait for its prefill."""
-        self._waiting.append(sequence)
+    def append(self, family: Family) -> None:
+        """Let the sequences of one prompt wait for its prefill."""
+        self._waiting.append(family)
 
-    def remove(self, sequence: Sequence) -> None:
-        """Forget a sequence that has left; a begun chunk is not taken back."""
-        if sequence in self._waiting:
-            self._waiting.remove(sequence)
+    def forget_those_who_left(self) -> None:
+        """Drop waiting sequences that have left; a begun chunk is not taken back."""
+        remaining = ([s for s in family if not s.has_left] for family in self._waiting)
+        self._waiting = deque(family for family in remaining if family)
 
     def form_groups(self, free_rows: int) -> None:
         """Begin prefill for as many waiting sequences as rows are free."""
-        while self._waiting and free_rows > 0:
-            members = self._next_members(min(free_rows, self._rows_per_group))
-            free_rows -= len(members)
-            self._groups.append(PrefillGroup(self._model, members))
+        while self._waiting and len(self._waiting[0]) <= free_rows:
+            families = self._next_families(free_rows)
+            free_rows -= sum(len(family) for family in families)
+            self._groups.append(PrefillGroup(self._model, families))
 
     @property
     def waiting_s(self) -> float:
         """About how long the prompts take whose prefill has not begun."""
-        return self._pace.seconds_for(sum(len(s.prompt) for s in self._waiting))
+        return self._pace.seconds_for(sum(len(f[0].prompt) for f in self._waiting))
 
     def advance(self, *, target_s: float) -> PrefillGroup | None:
         """Run one chunk of the group whose turn it is; return it once it is done.
@@ -165,17 +187,22 @@ class PrefillQueue:
         self._groups.append(group)
         return None
 
-    def _next_members(self, most: int) -> list[Sequence]:
+    def _next_families(self, free_rows: int) -> list[Family]:
         """Return the first in line and those right behind it that pad little."""
-        members = [self._waiting.popleft()]
-        shortest = longest = len(members[0].prompt)
-        while self._waiting and len(members) < most:
-            length = len(self._waiting[0].prompt)
+        families = [self._waiting.popleft()]
+        free_rows -= len(families[0])
+        shortest = longest = len(families[0][0].prompt)
+        while self._waiting and len(families) < self._rows_per_group:
+            family = self._waiting[0]
+            length = len(family[0].prompt)
             shortest, longest = min(shortest, length), max(longest, length)
             if longest > PADDING_RATIO * shortest + PADDING_SLACK:
                 break
-            members.append(self._waiting.popleft())
-        return members
+            if len(family) > free_rows:
+                break
+            free_rows -= len(family)
+            families.append(self._waiting.popleft())
+        return families
 
 
 class PrefillError(RuntimeError):

@@ -17,11 +17,14 @@ from inference.core.errors import (
     InferenceError,
 )
 from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
-from inference.prompting.templates import to_prompt_tokens
+from inference.engines.plans import prepare_answer
+from inference.prompting.templates import render
 
 if TYPE_CHECKING:
+    from inference.engines.plans import PreparedPrompt
     from inference.engines.sender import Sender
     from inference.engines.text import TextModel
+    from inference.prompting.templates import RenderedPrompt
 
 logger = logging.getLogger(__name__)
 THREADS = 2
@@ -33,7 +36,7 @@ class PromptDesk:
     def __init__(self, text: TextModel, sender: Sender) -> None:
         self._text = text
         self._sender = sender
-        self._prompts: dict[int, list[int]] = {}
+        self._prompts: dict[int, PreparedPrompt] = {}
         self._preparing: set[int] = set()
         self._prompts_lock = threading.Lock()
         self._tokenizer_lock = threading.Lock()
@@ -51,7 +54,7 @@ class PromptDesk:
             self._preparing.add(command.prompt_id)
         self._pool.submit(self._prepare, command)
 
-    def take(self, prompt_id: int) -> list[int] | None:
+    def take(self, prompt_id: int) -> PreparedPrompt | None:
         """Hand a prepared prompt over, once."""
         with self._prompts_lock:
             return self._prompts.pop(prompt_id, None)
@@ -73,34 +76,58 @@ class PromptDesk:
                 # Nobody should wait behind what was given up meanwhile.
                 if not self._is_wanted(command.prompt_id):
                     return
-                tokens = self._tokens_of(command)
+                rendered = self._render(command)
+            prompt = prepare_answer(
+                command, rendered, self._text.formats, self._text.words
+            )
         except InferenceError as error:
             self._refuse(command, error.code, error.message, error.param)
         except BaseException as error:  # a panic in the tokenizer is no Exception
             logger.exception("A prompt could not be prepared")
             self._refuse(command, "internal_error", str(error), None)
         else:
-            self._keep(command.prompt_id, tokens, time.monotonic() - began)
+            prepare_s = time.monotonic() - began
+            self._keep(command.prompt_id, prompt, rendered.warnings, prepare_s)
 
-    def _tokens_of(self, command: PreparePrompt) -> list[int]:
-        tokens = to_prompt_tokens(self._text.tokenizer, command.messages)
-        if len(tokens) >= self._text.context_length:
+    def _render(self, command: PreparePrompt) -> RenderedPrompt:
+        formats = self._text.formats
+        rendered = render(
+            self._text.tokenizer,
+            command,
+            formats.traits,
+            think_start=(
+                None if formats.thinking is None else formats.thinking.tags.start
+            ),
+        )
+        length = len(rendered.tokens)
+        if length >= self._text.context_length:
             raise ContextLengthExceededError(
                 f"This model's maximum context length is {self._text.context_length} "
-                f"tokens; your messages are {len(tokens)} tokens, which leaves no "
+                f"tokens; your messages are {length} tokens, which leaves no "
                 "room for an answer.",
                 param="messages",
             )
-        return tokens
+        return rendered
 
-    def _keep(self, prompt_id: int, tokens: list[int], prepare_s: float) -> None:
+    def _keep(
+        self,
+        prompt_id: int,
+        prompt: PreparedPrompt,
+        warnings: tuple[str, ...],
+        prepare_s: float,
+    ) -> None:
         with self._prompts_lock:
             if prompt_id not in self._preparing:
                 return
             self._preparing.discard(prompt_id)
-            self._prompts[prompt_id] = tokens
+            self._prompts[prompt_id] = prompt
         self._sender.send(
-            PromptPrepared(prompt_id=prompt_id, tokens=len(tokens), prepare_s=prepare_s)
+            PromptPrepared(
+                prompt_id=prompt_id,
+                tokens=len(prompt.tokens),
+                prepare_s=prepare_s,
+                warnings=warnings,
+            )
         )
 
     def _refuse(

@@ -1,7 +1,7 @@
 """One sampler for all rows of a batch: arrays in, one token per row out.
 
-Temperature scales first, then top-k, min-p and top-p keep the likely tokens,
-then one uniform number per row picks from what is left (inverse of the
+Temperature scales first, then top-k, min-p and top-p keep the likely tokens and
+XTC may take the likeliest of them away, then one uniform number per row picks from what is left (inverse of the
 cumulative distribution). The uniform numbers come from one random stream per
 row, so a seed gives the same text whatever else is in the batch. Nothing here
 reads an array back: the result stays lazy.
@@ -34,11 +34,18 @@ class RowSampler:
 
     spec: SamplingSpec
     stream: random.Random
+    kept: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, spec: SamplingSpec) -> RowSampler:
-        """Return a sampler for `spec`; without a seed the stream is fresh."""
-        return cls(spec=spec, stream=random.Random(spec.seed))  # noqa: S311 -- no secret
+    def of(
+        cls, spec: SamplingSpec, *, kept: frozenset[int] = frozenset()
+    ) -> RowSampler:
+        """Return a sampler for `spec`; without a seed the stream is fresh.
+
+        XTC never takes the tokens in `kept` away: those that end the answer.
+        """
+        stream = random.Random(spec.seed)  # noqa: S311 -- no secret
+        return cls(spec=spec, stream=stream, kept=tuple(sorted(kept)))
 
     @property
     def is_greedy(self) -> bool:
@@ -57,7 +64,7 @@ class BatchSampler:
         self._greedy = [i for i, row in enumerate(rows) if row.is_greedy]
         self._drawn = [i for i, row in enumerate(rows) if not row.is_greedy]
         self._rows = [rows[i] for i in self._drawn]
-        self._filters = _filters_for([row.spec for row in self._rows])
+        self._filters = _filters_for(self._rows)
         if self._rows:
             temperatures = [row.spec.temperature for row in self._rows]
             self._inverse_temperature = mx.array([[1.0 / t] for t in temperatures])
@@ -84,15 +91,17 @@ class BatchSampler:
         cumulative = mx.cumsum(weights, axis=-1)
         draws = mx.array([[row.draw()] for row in self._rows])
         target = cumulative[:, -1:] * draws
-        picked = mx.sum(cumulative <= target, axis=-1)
-        return mx.minimum(picked, logits.shape[-1] - 1).astype(mx.uint32)
+        # Sums that run in parallel may creep up over entries that weigh nothing.
+        picked = mx.argmax((cumulative > target) & (weights > 0), axis=-1)
+        return picked.astype(mx.uint32)
 
 
 Filter = Callable[[mx.array], mx.array]
 
 
-def _filters_for(specs: list[SamplingSpec]) -> list[Filter]:
+def _filters_for(rows: list[RowSampler]) -> list[Filter]:
     """Return the filters that at least one row needs, in order."""
+    specs = [row.spec for row in rows]
     filters: list[Filter] = []
     if any(spec.top_k > 0 for spec in specs):
         filters.append(_top_k_filter([spec.top_k for spec in specs]))
@@ -101,6 +110,8 @@ def _filters_for(specs: list[SamplingSpec]) -> list[Filter]:
         filters.append(lambda weights: mx.where(weights >= floors, weights, 0.0))
     if any(spec.top_p < 1.0 for spec in specs):
         filters.append(_top_p_filter([spec.top_p for spec in specs]))
+    if any(spec.xtc_probability > 0.0 for spec in specs):
+        filters.append(_xtc_filter(rows))
     return filters
 
 
@@ -147,5 +158,33 @@ def _top_p_filter(ps: list[float]) -> Filter:
             high = mx.where(enough, high, middle)
         everything = shares >= 1.0
         return mx.where(everything | (weights >= mx.exp(low)), weights, 0.0)
+
+    return keep
+
+
+def _xtc_filter(rows: list[RowSampler]) -> Filter:
+    """Take away all but the least likely of the tokens above a row's threshold.
+
+    Each row throws a coin at each step; the tokens that end an answer stay.
+    """
+    thresholds = mx.array([[row.spec.xtc_threshold] for row in rows])
+    wanted = [row.spec.xtc_probability for row in rows]
+
+    def keep(weights: mx.array) -> mx.array:
+        coins = [
+            p > 0.0 and row.draw() < p for p, row in zip(wanted, rows, strict=True)
+        ]
+        if not any(coins):
+            return weights
+        shares = weights / mx.sum(weights, axis=-1, keepdims=True)
+        above = shares > thresholds
+        least = mx.min(mx.where(above, shares, mx.inf), axis=-1, keepdims=True)
+        gone = above & (shares > least) & mx.array(coins)[:, None]
+        kept = mx.where(gone, 0.0, weights)
+        for i, row in enumerate(rows):
+            if coins[i] and row.kept:
+                ends = mx.array(row.kept)
+                kept[i, ends] = weights[i, ends]
+        return kept
 
     return keep

@@ -12,16 +12,18 @@ import os
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inference.core.frames import FAILED, Report, SequenceDelta, StepReport, to_bytes
 from inference.core.outcomes import FinishReason
-from inference.parsing.stops import StopMatcher
+from inference.engines.answers import joined
+from inference.parsing.answers import Pieces
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from inference.engines.answers import SequenceText
     from inference.engines.sequences import Emission
 
 logger = logging.getLogger(__name__)
@@ -30,41 +32,7 @@ OUTBOX_STEPS = 64
 # Steps that follow each other faster than this share a frame: nobody reads more
 # than a hundred updates a second, and each costs the web process a chunk a row.
 MERGE_WITHIN_S = 0.010
-_REPLACEMENT = "\ufffd"
-
-
-class SequenceText:
-    """The visible text of one sequence, as far as it is safe to show."""
-
-    def __init__(self, detokenizer: Any, stops: tuple[str, ...]) -> None:
-        self._detokenizer = detokenizer
-        self._matcher = StopMatcher(stops)
-        self.tokens = 0
-
-    @property
-    def stopped(self) -> bool:
-        """Whether a stop string was met."""
-        return self._matcher.stopped
-
-    def add(self, token: int) -> str:
-        """Take a visible token and return the text that it completed."""
-        self.tokens += 1
-        self._detokenizer.add_token(token)
-        return self._matcher.feed(self._detokenizer.last_segment)
-
-    def count_invisible(self) -> None:
-        """Count a token that has no text, as the end-of-sequence token."""
-        self.tokens += 1
-
-    def finish(self) -> str:
-        """Return the rest; half of a character at the very end is left out."""
-        try:
-            self._detokenizer.finalize()
-        except KeyError:
-            # mlx-lm's byte table has no entry for some special tokens' characters.
-            return self._matcher.flush()
-        rest = self._detokenizer.last_segment.rstrip(_REPLACEMENT)
-        return self._matcher.feed(rest) + self._matcher.flush()
+_NOTHING = Pieces()
 
 
 class Sender:
@@ -163,7 +131,7 @@ class Sender:
             return None
         before = text.tokens
         try:
-            shown, finish = _apply(text, emission)
+            pieces, finish = _apply(text, emission)
         except Exception as error:  # noqa: BLE001 -- detokenizers raise anything
             return self._fail_text(emission, error)
         if finish:
@@ -173,11 +141,15 @@ class Sender:
             self._on_stop(sequence_id)
         return SequenceDelta(
             sequence_id=sequence_id,
-            text=shown,
+            text=pieces.text,
             tokens=text.tokens - before,
             finish=finish,
             completion_tokens=text.tokens,
-            message=emission.message,
+            message=emission.message or (text.warning if finish else ""),
+            reasoning=pieces.reasoning,
+            reasoning_tokens=text.reasoning_tokens,
+            tool_calls=pieces.calls,
+            logprobs=text.logprobs,
         )
 
     def _fail_text(self, emission: Emission, error: Exception) -> SequenceDelta:
@@ -195,17 +167,28 @@ class Sender:
             finish=FAILED,
             completion_tokens=text.tokens,
             message=f"A token has no text ({reason}).",
+            reasoning_tokens=text.reasoning_tokens,
         )
 
 
-def _apply(text: SequenceText, emission: Emission) -> tuple[str, str]:
-    """Feed one emission; return the text to show and the finish reason or ''."""
-    shown = ""
+def _apply(text: SequenceText, emission: Emission) -> tuple[Pieces, str]:
+    """Feed one emission; return what to show and the finish reason or ''."""
+    shown = _NOTHING
     if emission.token is not None:
-        if emission.finish == FinishReason.STOP:
-            text.count_invisible()
+        if emission.is_hidden:
+            text.count_hidden()
         else:
-            shown = text.add(emission.token)
-    if emission.finish and not text.stopped:
-        shown += text.finish()
-    return shown, str(FinishReason.STOP) if text.stopped else emission.finish
+            shown = text.add(emission.token, emission.logits)
+    if not emission.finish and not text.stopped:
+        return shown, ""
+    entries = text.logprobs
+    shown = joined(shown, text.finish())
+    text.logprobs = entries + text.logprobs
+    return shown, _finish_reason(text, emission.finish)
+
+
+def _finish_reason(text: SequenceText, finish: str) -> str:
+    """Return the reason a client reads: calls made are a reason of their own."""
+    if text.stopped or finish == FinishReason.STOP:
+        return str(FinishReason.TOOL_CALLS if text.has_calls else FinishReason.STOP)
+    return finish

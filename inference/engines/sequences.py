@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from inference.engines.sampling import RowSampler
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from inference.core.requests import SamplingSpec
+    from inference.engines.guides import Guide
 
 
 @dataclass(slots=True, eq=False)
@@ -16,7 +21,7 @@ class Sequence:
     """Owned by the MLX thread. `prompt` is never empty; ids are the web's.
 
     `history` holds the completion tokens read so far; `end_ids` are the tokens
-    that end this sequence.
+    that end this sequence; `guide` says what it may say, where anything does.
     """
 
     sequence_id: int
@@ -24,6 +29,7 @@ class Sequence:
     spec: SamplingSpec
     sampler: RowSampler
     end_ids: frozenset[int]
+    guide: Guide | None = None
     history: list[int] = field(default_factory=list)
     has_left: bool = False
 
@@ -35,16 +41,29 @@ class Sequence:
         spec: SamplingSpec,
         *,
         eos_ids: frozenset[int] = frozenset(),
+        guide: Guide | None = None,
     ) -> Sequence:
         """Return a sequence that has generated nothing yet."""
         own_ends = frozenset() if spec.ignore_eos else eos_ids
+        end_ids = own_ends | frozenset(spec.stop_token_ids)
         return cls(
             sequence_id=sequence_id,
             prompt=prompt,
             spec=spec,
-            sampler=RowSampler.of(spec),
-            end_ids=own_ends | frozenset(spec.stop_token_ids),
+            sampler=RowSampler.of(spec, kept=end_ids),
+            end_ids=end_ids,
+            guide=guide,
         )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether what the answer had to look like has been written to its end."""
+        return self.guide is not None and self.guide.is_over
+
+    @property
+    def error(self) -> str:
+        """Why its guide had to give up; empty while all is well."""
+        return "" if self.guide is None else self.guide.error
 
     @property
     def last_prompt_token(self) -> int:
@@ -61,11 +80,22 @@ class Sequence:
 class Emission:
     """One token of one sequence, or its end; from the MLX thread to the sender.
 
-    `token` is `None` where a sequence ends without a further token. `finish` is
-    empty, `stop`, `length`, `cancelled` or `failed`.
+    `token` is `None` where a sequence ends without a further token, and
+    `is_hidden` one that only ends it. `finish` is empty, `stop`, `length`,
+    `cancelled` or `failed`. `logits` are those the token was chosen from, before
+    anything moved them, where the request wants to know.
     """
 
     sequence_id: int
     token: int | None
     finish: str = ""
     message: str = ""
+    is_hidden: bool = False
+    logits: np.ndarray | None = None
+
+
+def spec_of(spec: SamplingSpec, place: int) -> SamplingSpec:
+    """Return the settings of the choice at `place`: each has a seed of its own."""
+    if spec.seed is None or place == 0:
+        return spec
+    return msgspec.structs.replace(spec, seed=spec.seed + place)

@@ -12,6 +12,8 @@ from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import load
 
 from inference.engines.device import limit_memory, settle_dtype
+from inference.engines.formats import ModelFormats, formats_of
+from inference.engines.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +31,8 @@ class TextModel:
     """A loaded model and its tokenizer. Lives on the MLX thread, tokenizer apart.
 
     `context_length` counts tokens; `defaults` holds the sampling defaults of
-    the model's own `generation_config.json`.
+    the model's own `generation_config.json`. `vocabulary` is how many logits it
+    gives, `words` what they mean.
     """
 
     model: Any
@@ -39,6 +42,8 @@ class TextModel:
     is_batchable: bool
     vocabulary: int
     eos_ids: frozenset[int]
+    formats: ModelFormats
+    words: Vocabulary
     defaults: dict[str, Any] = field(default_factory=dict)
 
 
@@ -55,14 +60,18 @@ def load_text_model(path: Path) -> TextModel:
     settle_dtype(model)
     weight_bytes = sum(array.nbytes for _, array in tree_flatten(model.parameters()))
     limit_memory(weight_bytes)
+    vocabulary = _vocabulary_of(model)
+    eos_ids = frozenset(tokenizer.eos_token_ids)
     return TextModel(
         model=model,
         tokenizer=tokenizer,
         context_length=context_length_of(config),
         weight_bytes=weight_bytes,
         is_batchable=all(hasattr(c, "merge") for c in make_prompt_cache(model)),
-        vocabulary=_vocabulary_of(model),
-        eos_ids=frozenset(tokenizer.eos_token_ids),
+        vocabulary=vocabulary,
+        eos_ids=eos_ids,
+        formats=formats_of(tokenizer),
+        words=Vocabulary(_inner(tokenizer), size=vocabulary, eos_ids=eos_ids),
         defaults=sampling_defaults_of(_read_json(path / "generation_config.json")),
     )
 
@@ -101,6 +110,11 @@ def _vocabulary_of(model: Any) -> int:
     """Return how many logits the model gives, by asking it for one position's."""
     logits = model(mx.array([[0]]), cache=make_prompt_cache(model))
     return int(logits.shape[-1])
+
+
+def _inner(tokenizer: Any) -> Any:
+    """Return the Hugging Face tokenizer inside mlx-lm's."""
+    return getattr(tokenizer, "_tokenizer", tokenizer)
 
 
 def warm_up(text: TextModel) -> None:

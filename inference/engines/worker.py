@@ -32,6 +32,7 @@ from inference.core.frames import (
     WorkerHello,
 )
 from inference.core.timing import SystemClock
+from inference.engines.answers import AnswerTexts
 from inference.engines.device import blas_name, device_name, versions
 from inference.engines.loop import EngineLoop, StopHit
 from inference.engines.prompts import PromptDesk
@@ -92,7 +93,10 @@ class Worker:
     ) -> EngineLoop:
         max_rows = command.max_rows if text.is_batchable else 1
         self._desk = PromptDesk(text, self._sender)
-        self._loop = EngineLoop(text, self._sender, self._desk, max_rows=max_rows)
+        answers = AnswerTexts(text.tokenizer, text.formats, text.words)
+        self._loop = EngineLoop(
+            text, self._sender, self._desk, answers, max_rows=max_rows
+        )
         self._sender.send(
             ModelLoaded(
                 load_s=load_s,

@@ -8,9 +8,11 @@ import msgspec
 from rest_framework.exceptions import ValidationError
 
 from inference.core.requests import GenerationRequest, SamplingRequest
-from inference.protocol.fields import to_error
-from inference.protocol.messages import to_messages, unknown_keys
-from inference.protocol.parameters import ChatParameters, chat_parameters
+from inference.protocol import faults
+from inference.protocol.body import to_error
+from inference.protocol.parameters import chat_parameters
+from inference.protocol.structure import to_grammar
+from inference.protocol.tool_fields import to_tool_use
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
@@ -18,26 +20,45 @@ if TYPE_CHECKING:
 _IGNORED_NAMES = 20
 _IGNORED_NAME_CHARS = 64
 _RECORDED_BYTES = 1024
+_RECORDED_WHOLE = ("user", "metadata")
 
 
-def to_generation(body: dict[str, Any], *, limits: Limits) -> GenerationRequest:
+def to_generation(
+    body: dict[str, Any], *, limits: Limits, strict: bool = False
+) -> GenerationRequest:
     """Validate `body`; names nobody knows end up in `params["ignored"]`.
 
     Raises:
-        InvalidRequestError: names the first parameter that cannot be honoured.
+        InvalidRequestError: names the first parameter that cannot be honoured;
+            where `strict`, also all those that nobody knows.
     """
     table = chat_parameters(limits)
     try:
         values = table.run_validation(body)
     except ValidationError as error:
         raise to_error(error) from None
+    if "messages" not in values:
+        raise faults.missing("messages")
+    ignored = list(table.unknown_keys(body))
+    shown = [name[:_IGNORED_NAME_CHARS] for name in ignored[:_IGNORED_NAMES]]
+    if strict and ignored:
+        raise faults.unknown(shown, more=len(ignored) - len(shown))
+    tools = to_tool_use(values)
+    options = values.get("stream_options", {})
+    continuous_usage = options.get("continuous_usage_stats", False)
     return GenerationRequest(
-        messages=to_messages(body.get("messages"), limits=limits),
+        messages=values["messages"],
         model=values.get("model"),
         sampling=_to_sampling(values),
+        n=values.get("n", 1),
+        tools=tools,
+        grammar=to_grammar(values, tools),
+        template_kwargs=values.get("chat_template_kwargs", {}),
+        reasoning_effort=values.get("reasoning_effort"),
         stream=values.get("stream", False),
-        include_usage=values.get("stream_options", {}).get("include_usage", False),
-        params=_to_params(body, table),
+        include_usage=continuous_usage or options.get("include_usage", False),
+        continuous_usage=continuous_usage,
+        params=_to_params(body, known=values, ignored=shown),
     )
 
 
@@ -64,24 +85,24 @@ def _to_sampling(values: dict[str, Any]) -> SamplingRequest:
         min_tokens=values.get("min_tokens", 0),
         ignore_eos=values.get("ignore_eos", False),
         stop_token_ids=values.get("stop_token_ids", ()),
+        xtc_probability=values.get("xtc_probability", 0.0),
+        xtc_threshold=values.get("xtc_threshold", 0.1),
+        logprobs=values.get("top_logprobs", 0) if values.get("logprobs") else None,
+        thinking_budget=values.get("thinking_budget"),
     )
 
 
-def _to_params(body: dict[str, Any], table: ChatParameters) -> dict[str, Any]:
+def _to_params(
+    body: dict[str, Any], *, known: dict[str, Any], ignored: list[str]
+) -> dict[str, Any]:
     """Keep the parameters as sent, for the record; never messages, never long."""
-    params: dict[str, Any] = {}
-    ignored: list[str] = []
-    for name, value in body.items():
-        if name in ("messages", "model") or value is None:
-            continue
-        if table.is_known(name):
-            params[name] = _to_recorded(value)
-        else:
-            ignored.append(name)
-    ignored += unknown_keys(body["messages"])
+    params = {
+        name: value if name in _RECORDED_WHOLE else _to_recorded(value)
+        for name, value in body.items()
+        if name in known and name not in ("messages", "model")
+    }
     if ignored:
-        shortened = (name[:_IGNORED_NAME_CHARS] for name in ignored[:_IGNORED_NAMES])
-        params["ignored"] = list(shortened)
+        params["ignored"] = ignored
     return params
 
 

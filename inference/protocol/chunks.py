@@ -6,24 +6,37 @@ small concatenation.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import msgspec
 
 from inference.core.requests import Delta, Usage
-from inference.protocol.responses import usage_body
+from inference.protocol.responses import logprobs_body, reasoning_body, usage_body
+
+if TYPE_CHECKING:
+    from inference.core.requests import ToolCallDelta
 
 _encode = msgspec.json.Encoder().encode
-_ROLE = b'{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}'
+_NO_END = b',"logprobs":null,"finish_reason":null}'
+_ROLE = b'{"role":"assistant","content":"","refusal":null}' + _NO_END
 
 
 class ChunkWriter:
     """Writes one generation's deltas as encoded chat.completion.chunk objects.
 
-    Each choice gets its role once, before its text, and its finish reason once,
-    in a chunk of its own; `ending` gives what follows the last delta.
+    Each choice gets its role once, before all else, and its finish reason once,
+    in a chunk of its own; `ending` gives what follows the last delta. With
+    `continuous_usage` every chunk carries the latest usage.
     """
 
     def __init__(
-        self, *, completion_id: str, created: int, model: str, include_usage: bool
+        self,
+        *,
+        completion_id: str,
+        created: int,
+        model: str,
+        include_usage: bool,
+        continuous_usage: bool = False,
     ) -> None:
         head = {
             "id": completion_id,
@@ -36,28 +49,38 @@ class ChunkWriter:
         self._head = self._bare_head + b'{"index":'
         self._tail = b'],"usage":null}' if include_usage else b"]}"
         self._include_usage = include_usage
+        self._continuous_usage = continuous_usage
         self._begun: set[int] = set()
         self._usage = Usage()
 
     def chunks(self, delta: Delta) -> list[bytes]:
         """Return the chunks that tell of `delta`, in order; none if it is bare."""
+        if delta.usage is not None:
+            self._note_usage(delta.usage)
         opening = self._head + b'%d,"delta":' % delta.index
         written = []
         if delta.index not in self._begun:
             self._begun.add(delta.index)
             written.append(opening + _ROLE + self._tail)
-        if delta.text:
+        if delta.reasoning:
+            thought = _encode(reasoning_body(delta.reasoning))
+            written.append(opening + thought + _NO_END + self._tail)
+        if delta.logprobs:
+            written.append(self._weighed_text(opening, delta))
+        elif delta.text:
             written.append(
                 b'%b{"content":%b},"logprobs":null,"finish_reason":null}%b'
                 % (opening, _encode(delta.text), self._tail)
             )
+        if delta.tool_calls:
+            calls = [_call_piece(piece) for piece in delta.tool_calls]
+            called = _encode({"tool_calls": calls})
+            written.append(opening + called + _NO_END + self._tail)
         if delta.finish_reason is not None:
             written.append(
                 b'%b{},"logprobs":null,"finish_reason":%b}%b'
                 % (opening, _encode(delta.finish_reason), self._tail)
             )
-        if delta.usage is not None:
-            self._usage = delta.usage
         return written
 
     def ending(self) -> list[bytes]:
@@ -66,3 +89,28 @@ class ChunkWriter:
             return []
         usage = _encode(usage_body(self._usage))
         return [b'%b],"usage":%b}' % (self._bare_head, usage)]
+
+    def _note_usage(self, usage: Usage) -> None:
+        self._usage = usage
+        if self._continuous_usage:
+            self._tail = b'],"usage":%b}' % _encode(usage_body(usage))
+
+    def _weighed_text(self, opening: bytes, delta: Delta) -> bytes:
+        return b'%b{"content":%b},"logprobs":%b,"finish_reason":null}%b' % (
+            opening,
+            _encode(delta.text),
+            _encode(logprobs_body(delta.logprobs)),
+            self._tail,
+        )
+
+
+def _call_piece(piece: ToolCallDelta) -> dict[str, Any]:
+    """A call's first piece tells what is called, the later ones only add to it."""
+    if not piece.id:
+        return {"index": piece.index, "function": {"arguments": piece.arguments}}
+    return {
+        "index": piece.index,
+        "id": piece.id,
+        "type": "function",
+        "function": {"name": piece.name, "arguments": piece.arguments},
+    }

@@ -27,7 +27,12 @@ _TYPE_NAMES: dict[type, str] = {
 
 def type_name(value: Any) -> str:
     """Name a JSON value's type with its article."""
-    return _TYPE_NAMES.get(type(value), "an unknown type")
+    return named(type(value))
+
+
+def named(kind: type) -> str:
+    """Name a JSON type with its article."""
+    return _TYPE_NAMES.get(kind, "an unknown type")
 
 
 def shown(text: str) -> str:
@@ -65,7 +70,7 @@ def wrong_value(path: str, value: str, supported: Iterable[str]) -> InvalidReque
 
 
 def too_long(path: str, *, limit: int, length: int, what: str) -> InvalidRequestError:
-    """A string or array (`what`) has more than `limit` items."""
+    """A string, array or object (`what`) has more than `limit` items."""
     items = "items" if what == "array" else "characters"
     return InvalidRequestError(
         f"Invalid '{path}': {what} too long. Expected at most {limit} {items}, "
@@ -89,4 +94,21 @@ def unsupported(path: str, why: str) -> UnsupportedParameterError:
     """A known field that is not honoured here; `why` ends the sentence."""
     return UnsupportedParameterError(
         f"Unsupported parameter: '{path}' {why}", param=path
+    )
+
+
+def invalid(path: str, why: str) -> InvalidRequestError:
+    """A value that cannot be taken for another reason; `why` is a sentence."""
+    return InvalidRequestError(f"Invalid '{path}': {why}", param=path)
+
+
+def unknown(names: list[str], *, more: int = 0) -> InvalidRequestError:
+    """Names that no rule here reads; `more` of them are not listed."""
+    plural = "s" if len(names) + more > 1 else ""
+    listed = ", ".join(f"'{name}'" for name in names)
+    rest = f" and {more} more" if more else ""
+    return InvalidRequestError(
+        f"Unknown parameter{plural}: {listed}{rest}.",
+        param=names[0],
+        code="unknown_parameter",
     )

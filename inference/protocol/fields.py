@@ -1,39 +1,62 @@
 """Serializer fields that take JSON at its word: no "1" for 1, no true for 1.
 
 DRF's own fields coerce, because HTML forms must; an API that guesses hides its
-clients' mistakes. Limits arrive by the serializer's context (`limits`).
+clients' mistakes. Limits arrive by the serializer's context (`limits`). A field
+says all that `docs/parameters.md` tells of it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import ValidationError
 
-from inference.core.errors import InvalidRequestError, UnsupportedParameterError
 from inference.protocol import faults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from inference.core.limits import Limits
 
 UNSUPPORTED = "unsupported_parameter"
 
 
-class StrictField(serializers.Field[Any, Any, Any, Any]):
-    """A value of exactly the JSON types in `types`; `what` names them in errors."""
+class Standing(StrEnum):
+    """What becomes of a parameter that a client sends."""
 
-    types: ClassVar[tuple[type, ...]] = ()
-    what: ClassVar[str] = ""
+    HONOURED = "honoured"
+    NO_EFFECT = "no effect"
+    REFUSED = "refused"
+
+
+class StrictField(serializers.Field[Any, Any, Any, Any]):
+    """A value of exactly the JSON types in `types`; `what` names them in errors.
+
+    `help_text` says what it does, `absent` what holds without it, `refuses`
+    what is refused beside another type or a value out of range.
+    """
+
+    types: tuple[type, ...] = ()
+    what: str = ""
     default_error_messages = {
         "invalid_type": "expected {expected}, but got {got} instead.",
     }
 
-    def __init__(self, *, help_text: str = "", **options: Any) -> None:
-        super().__init__(required=False, help_text=help_text, **options)
+    def __init__(
+        self,
+        *,
+        help_text: str = "",
+        absent: str = "",
+        refuses: str = "",
+        standing: Standing = Standing.HONOURED,
+    ) -> None:
+        super().__init__(required=False, help_text=help_text)
+        self.absent = absent
+        self.refuses = refuses
+        self.standing = standing
 
     @property
     def limits(self) -> Limits:
@@ -57,6 +80,15 @@ class StrictField(serializers.Field[Any, Any, Any, Any]):
         """Return the validated value of the right type."""
         return data
 
+    def type_and_range(self) -> str:
+        """Say which values it takes."""
+        return self.what.removeprefix("an ").removeprefix("a ")
+
+    def unknown_keys(self, data: Any) -> Iterable[str]:
+        """Name the keys within a validated value that no rule here reads."""
+        del data
+        return ()
+
 
 class Flag(StrictField):
     """true or false."""
@@ -78,9 +110,9 @@ class Number(StrictField):
     A bound given as a string names an entry of `Limits`.
     """
 
-    types: ClassVar[tuple[type, ...]] = (int, float)
+    types: tuple[type, ...] = (int, float)
     what = "a decimal"
-    kind: ClassVar[str] = "decimal"
+    kind = "decimal"
     default_error_messages = {
         "below": "{kind} below minimum value. Expected a value {sign} {bound}, "
         "but got {got} instead.",
@@ -89,9 +121,9 @@ class Number(StrictField):
     }
 
     def __init__(
-        self, low: float, high: float | str, *, above: bool = False, help_text: str = ""
+        self, low: float, high: float | str, *, above: bool = False, **said: Any
     ) -> None:
-        super().__init__(help_text=help_text)
+        super().__init__(**said)
         self.low = low
         self.high = high
         self.above = above
@@ -108,6 +140,11 @@ class Number(StrictField):
     def convert(self, data: Any) -> float | int:
         """Return the number in its own type."""
         return float(data)
+
+    def type_and_range(self) -> str:
+        """Say the range."""
+        least = f"above {self.low:,}" if self.above else f"{self.low:,}"
+        return f"{self.kind}, {least} to {self.bound(self.high):,}".removesuffix(".0")
 
     def _refuse(self, key: str, bound: float, data: Any) -> None:
         message = self.error_messages[key].format(
@@ -143,10 +180,8 @@ class Text(StrictField):
         "characters, but got {got} instead.",
     }
 
-    def __init__(
-        self, limit: int | str, *, blank: bool = False, help_text: str = ""
-    ) -> None:
-        super().__init__(help_text=help_text)
+    def __init__(self, limit: int | str, *, blank: bool = False, **said: Any) -> None:
+        super().__init__(**said)
         self.limit = limit
         self.blank = blank
 
@@ -159,90 +194,77 @@ class Text(StrictField):
             self.fail("string_above_max_length", limit=limit, got=len(data))
         return data
 
+    def type_and_range(self) -> str:
+        """Say the lengths."""
+        return (
+            f"string, {0 if self.blank else 1} to {self.bound(self.limit):,} characters"
+        )
+
+
+class Choice(StrictField):
+    """One of some strings."""
+
+    types = (str,)
+    what = "a string"
+    default_error_messages = {
+        "invalid_value": "'{got}' is none of the supported values: {supported}.",
+    }
+
+    def __init__(self, *choices: str, **said: Any) -> None:
+        super().__init__(**said)
+        self.choices = choices
+
+    def to_value(self, data: Any) -> Any:
+        """Refuse what is not among the choices."""
+        if data not in self.choices:
+            supported = ", ".join(f"'{choice}'" for choice in self.choices)
+            self.fail("invalid_value", got=faults.shown(data), supported=supported)
+        return data
+
+    def type_and_range(self) -> str:
+        """Name the choices."""
+        return ", ".join(f'`"{choice}"`' for choice in self.choices)
+
 
 class OnlyDefault(StrictField):
-    """A parameter OpenAI knows and this server does not honour yet.
+    """A parameter OpenAI knows and this server does not honour.
 
-    Its default says "as if it were absent" and passes; anything else is refused
-    by name. The type counts: true is not 1.
+    A value that says "as if it were absent" passes; any other one of the right
+    type is refused by name. `help_text` says what to do or know instead.
     """
 
     default_error_messages = {
-        UNSUPPORTED: "is not supported yet. Leave it out{or_default}.",
+        UNSUPPORTED: "is not supported. {instead} Leave it out{or_default}.",
     }
 
-    def __init__(self, *defaults: Any, help_text: str = "") -> None:
-        super().__init__(help_text=help_text)
+    def __init__(self, what: str, *defaults: Any, **said: Any) -> None:
+        super().__init__(standing=Standing.REFUSED, **said)
+        self.what = what
+        self.types = _TYPES_BY_NAME[what]
         self.defaults = defaults
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_value(self, data: Any) -> Any:
         """Accept a default, refuse the rest."""
-        is_flag = type(data) is bool
-        for default in self.defaults:
-            if data == default and is_flag == (type(default) is bool):
-                return data
-        or_default = ""
-        if self.defaults:
-            or_default = f" or send {msgspec.json.encode(self.defaults[0]).decode()}"
-        return self.fail(UNSUPPORTED, or_default=or_default)
+        if data in self.defaults:
+            return data
+        or_default = f" or send {_json(self.defaults[0])}" if self.defaults else ""
+        instead = str(self.help_text).replace("`", "'")
+        return self.fail(UNSUPPORTED, instead=instead, or_default=or_default)
+
+    def type_and_range(self) -> str:
+        """Name what passes."""
+        passing = ", ".join(f"`{_json(default)}`" for default in self.defaults)
+        return f"only {passing}" if passing else "nothing but `null`"
 
 
-class BodySerializer(serializers.Serializer[Any]):
-    """Validates what was sent, in the order it was sent; null means absent.
-
-    Only the keys that are there cost time, so one instance serves all requests:
-    `run_validation` keeps no state. Unknown keys are left to the caller.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, required=False, **options)
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """Return the validated values of the known keys."""
-        if type(data) is not dict:
-            message = f"expected an object, but got {faults.type_name(data)} instead."
-            raise ValidationError(message, code="invalid_type")
-        fields = self._bound_fields
-        values: dict[str, Any] = {}
-        for name, value in data.items():
-            if value is None or name not in fields:
-                continue
-            try:
-                values[name] = fields[name].run_validation(value)
-            except ValidationError as error:
-                raise ValidationError({name: error.detail}) from None
-        return values
-
-    def is_known(self, name: str) -> bool:
-        """Whether the table has a line for `name`."""
-        return name in self._bound_fields
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        """Validate without DRF's walk over every declared field."""
-        return self.validate(self.to_internal_value(data))
-
-    @property
-    def _bound_fields(self) -> Mapping[str, Any]:
-        return self.fields.fields
+_TYPES_BY_NAME: dict[str, tuple[type, ...]] = {
+    "a boolean": (bool,),
+    "a string": (str,),
+    "an array": (list,),
+    "an object": (dict,),
+    "a string or an object": (str, dict),
+}
 
 
-def to_error(error: ValidationError) -> InvalidRequestError:
-    """Turn the first fault a serializer found into the error a client sees."""
-    path, fault = _first_fault(error.detail)
-    if fault.code == UNSUPPORTED:
-        message = f"Unsupported parameter: '{path}' {fault}"
-        return UnsupportedParameterError(message, param=path)
-    prefix = "Invalid type for" if fault.code == "invalid_type" else "Invalid"
-    return InvalidRequestError(
-        f"{prefix} '{path}': {fault}", param=path, code=fault.code
-    )
-
-
-def _first_fault(detail: Any, path: str = "") -> tuple[str, ErrorDetail]:
-    while not isinstance(detail, ErrorDetail):
-        if isinstance(detail, list):
-            detail = detail[0]
-            continue
-        key, detail = next(iter(detail.items()))
-        path = f"{path}[{key}]" if key.isdecimal() else f"{path}.{key}" if path else key
-    return path, detail
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

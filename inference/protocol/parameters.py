@@ -1,7 +1,9 @@
 """The table of chat parameters: type, range, default and effect, one line each.
 
-The only place where a parameter's grammar stands; messages have their own
-(`inference.protocol.messages`). Names follow OpenAI's createChatCompletion.
+The only place where a parameter's grammar stands; what has a grammar of its own
+(messages, tools, structured output) is read by the room's other modules. Names
+follow OpenAI's createChatCompletion, then vLLM. `docs/parameters.md` is made
+from it.
 """
 
 from __future__ import annotations
@@ -9,186 +11,274 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from rest_framework.exceptions import ErrorDetail, ValidationError
-
+from inference.protocol import faults
+from inference.protocol.body import BodySerializer
 from inference.protocol.fields import (
-    BodySerializer,
+    Choice,
     Flag,
     Integer,
     JSONObject,
     Number,
     OnlyDefault,
+    Standing,
     StrictField,
     Text,
 )
+from inference.protocol.messages import ROLES, to_messages, unknown_keys
+from inference.protocol.objects import Metadata, Prediction, TemplateArguments
+from inference.protocol.sampling_fields import LogitBias, StopStrings, TokenIds
+from inference.protocol.structure import Guided, ResponseFormat, StructuredOutputs
+from inference.protocol.tool_fields import ToolChoice, Tools
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from inference.core.limits import Limits
+    from inference.core.requests import ChatMessage
+
+NO_EFFECT = Standing.NO_EFFECT
+_ONE_GRAMMAR = "a second grammar; tools the model may call"
 
 
-class StopStrings(StrictField):
-    """One string, or some; becomes a tuple."""
-
-    types = (str, list)
-    what = "a string or an array of strings"
-
-    def to_value(self, data: Any) -> tuple[str, ...]:
-        """Check each string; name the one at fault by its place."""
-        if isinstance(data, str):
-            return (self._to_stop(data),)
-        if len(data) > self.limits.stops:
-            raise ValidationError(
-                f"array too long. Expected at most {self.limits.stops} items, "
-                f"but got {len(data)} instead.",
-                code="array_above_max_length",
-            )
-        stops = []
-        for i, item in enumerate(data):
-            try:
-                stops.append(self._to_stop(item))
-            except ValidationError as error:
-                raise ValidationError({str(i): error.detail}) from None
-        return tuple(stops)
-
-    def _to_stop(self, item: Any) -> str:
-        text = Text(self.limits.stop_chars)
-        stop: str = text.to_internal_value(item)
-        return stop
-
-
-class LogitBias(StrictField):
-    """An object of token ids and biases; becomes a tuple of pairs."""
-
-    types = (dict,)
-    what = "an object of token ids and biases"
-
-    def to_value(self, data: Any) -> tuple[tuple[int, float], ...]:
-        """Check each pair; name the one at fault by its token."""
-        if len(data) > self.limits.logit_bias:
-            raise ValidationError(
-                f"too many tokens. Expected at most {self.limits.logit_bias}, "
-                f"but got {len(data)} instead.",
-                code="object_above_max_properties",
-            )
-        return tuple(self._to_pair(key, value) for key, value in data.items())
-
-    def _to_pair(self, key: str, value: Any) -> tuple[int, float]:
-        most = self.limits.token_id
-        if not (key.isascii() and key.isdecimal() and int(key[:12]) <= most):
-            raise ValidationError(
-                f"expected token ids as keys, but got '{key[:64]}' instead.",
-                code="invalid_value",
-            )
-        number = Number(-100, 100)
-        try:
-            return int(key), number.run_validation(value)
-        except ValidationError as error:
-            raise ValidationError({f"'{key}'": error.detail}) from None
-
-
-class TokenIds(StrictField):
-    """Some token ids; becomes a tuple."""
+class Messages(StrictField):
+    """The conversation; becomes a tuple of `ChatMessage`."""
 
     types = (list,)
-    what = "an array of token ids"
+    what = "an array of objects"
 
-    def to_value(self, data: Any) -> tuple[int, ...]:
-        """Check each id; name the one at fault by its place."""
-        if len(data) > self.limits.stop_token_ids:
-            raise ValidationError(
-                f"array too long. Expected at most {self.limits.stop_token_ids} "
-                f"items, but got {len(data)} instead.",
-                code="array_above_max_length",
-            )
-        return tuple(self._to_id(i, item) for i, item in enumerate(data))
+    def to_value(self, data: Any) -> tuple[ChatMessage, ...]:
+        """Read each message."""
+        return to_messages(data, limits=self.limits)
 
-    def _to_id(self, place: int, item: Any) -> int:
-        number = Integer(0, self.limits.token_id)
-        try:
-            return int(number.run_validation(item))
-        except ValidationError as error:
-            raise ValidationError({str(place): error.detail}) from None
+    def type_and_range(self) -> str:
+        """Say the roles."""
+        roles = ", ".join(f"`{role}`" for role in ROLES)
+        return f"array of 1 to {self.limits.messages:,} messages; roles {roles}"
+
+    def unknown_keys(self, data: Any) -> Iterable[str]:
+        """Look into each message."""
+        return unknown_keys(data)
 
 
 class StreamOptions(BodySerializer):
     """How to stream."""
 
-    include_usage = Flag(help_text="Default false. A last chunk carries the usage.")
-    include_obfuscation = Flag(help_text="No effect: nothing is obfuscated here.")
+    include_usage = Flag(
+        absent="`false`", help_text="A last chunk carries the usage of the request."
+    )
+    continuous_usage_stats = Flag(
+        absent="`false`",
+        help_text="Every chunk carries the usage so far; implies `include_usage`.",
+    )
+    include_obfuscation = Flag(
+        standing=NO_EFFECT, help_text="Nothing is obfuscated here."
+    )
 
 
 class ChatParameters(BodySerializer):
-    """Everything a chat request may carry beside its messages."""
+    """Everything a chat request may carry."""
 
-    # Honoured.
-    model = Text("model_name_chars", help_text="Default: the server's default model.")
-    stream = Flag(help_text="Default false. Answer as server-sent events.")
-    stream_options = StreamOptions(help_text="Only with stream.")
-    temperature = Number(0, "temperature", help_text="Default: the model's. 0: greedy.")
-    top_p = Number(0, 1, above=True, help_text="Default: the model's. 1: off.")
-    top_k = Integer(-1, "top_k", help_text="Default: the model's. 0 or -1: off.")
-    min_p = Number(0, 1, help_text="Default: the model's. 0: off.")
-    max_tokens = Integer(1, "max_tokens", help_text="Most completion tokens.")
-    max_completion_tokens = Integer(
-        1, "max_tokens", help_text="The same; wins over max_tokens."
+    messages = Messages(
+        absent="a 400",
+        help_text="The conversation to continue. A tool's message answers a call "
+        "of an earlier one; `reasoning_content` carries thinking back.",
+        refuses="audio, files, role `function`, `function_call`",
     )
-    stop = StopStrings(help_text="Text that ends the answer and is not shown.")
-    seed = Integer(-(2**63), "seed_abs", help_text="Makes sampling repeatable.")
+    model = Text(
+        "model_name_chars",
+        absent="the server's default model",
+        help_text="Which model answers.",
+        refuses="a model that is not served: 404",
+    )
+
+    # Streaming.
+    stream = Flag(absent="`false`", help_text="Answer as server-sent events.")
+    stream_options = StreamOptions(
+        help_text="How to stream.", refuses="without `stream`"
+    )
+
+    # Sampling.
+    temperature = Number(
+        0, "temperature", absent="the model's", help_text="0: always the likeliest."
+    )
+    top_p = Number(
+        0,
+        1,
+        above=True,
+        absent="the model's",
+        help_text="Sample among the likeliest tokens that reach this share. 1: off.",
+    )
+    top_k = Integer(
+        -1,
+        "top_k",
+        absent="the model's",
+        help_text="Sample among so many likeliest tokens. 0 or -1: off.",
+    )
+    min_p = Number(
+        0,
+        1,
+        absent="the model's",
+        help_text="No token below this share of the likeliest one's. 0: off.",
+    )
+    xtc_probability = Number(
+        0,
+        1,
+        absent="0",
+        help_text="How often all but the least of the tokens above `xtc_threshold` "
+        "are left out. 0: off.",
+    )
+    xtc_threshold = Number(
+        0, 0.5, absent="0.1", help_text="See `xtc_probability`, without which it rests."
+    )
+    seed = Integer(
+        -(2**63), "seed_abs", absent="random", help_text="Makes sampling repeatable."
+    )
     presence_penalty = Number(
-        -2, 2, help_text="Default 0. Taken once from each token of the answer so far."
+        -2, 2, absent="0", help_text="Taken once from each token of the answer so far."
     )
     frequency_penalty = Number(
-        -2, 2, help_text="Default 0. Taken as often as the answer has the token."
+        -2, 2, absent="0", help_text="Taken as often as the answer has the token."
     )
     repetition_penalty = Number(
         0,
         2,
         above=True,
-        help_text="Default: the model's. Divides the logits of prompt and answer.",
+        absent="the model's",
+        help_text="Divides the logits of tokens in prompt and answer. 1: off.",
     )
     logit_bias = LogitBias(help_text="Added to the logits of these token ids.")
-    min_tokens = Integer(
-        0, "max_tokens", help_text="Default 0. No end token before so many tokens."
+    n = Integer(
+        1,
+        "choices",
+        absent="1",
+        help_text="Choices, sampled independently.",
+        refuses="more than the model has seats",
     )
-    ignore_eos = Flag(help_text="Default false. The end token does not end.")
+    logprobs = Flag(
+        absent="`false`", help_text="Tell the log probability of each token."
+    )
+    top_logprobs = Integer(
+        0,
+        20,
+        absent="0",
+        help_text="Tell so many likeliest tokens at each place.",
+        refuses="above 0 without `logprobs`",
+    )
+
+    # The end of the answer.
+    max_tokens = Integer(
+        1,
+        "max_tokens",
+        absent="the server's default",
+        help_text="Most completion tokens, cut to what the context leaves.",
+    )
+    max_completion_tokens = Integer(
+        1, "max_tokens", help_text="The same; wins over `max_tokens`."
+    )
+    min_tokens = Integer(
+        0, "max_tokens", absent="0", help_text="No end token before so many tokens."
+    )
+    stop = StopStrings(help_text="Text that ends the answer and is not shown.")
     stop_token_ids = TokenIds(help_text="Further tokens that end the answer.")
+    ignore_eos = Flag(absent="`false`", help_text="The end token does not end.")
+
+    # Structured output.
+    response_format = ResponseFormat(
+        absent="text",
+        help_text="What the answer must look like. A schema is enforced, whatever "
+        "`strict` says.",
+        refuses=_ONE_GRAMMAR + "; a schema that cannot be enforced",
+    )
+    structured_outputs = StructuredOutputs(
+        help_text="The same, with vLLM's further grammars.", refuses=_ONE_GRAMMAR
+    )
+    guided_json = Guided(
+        "json", help_text="The answer fits this JSON schema.", refuses=_ONE_GRAMMAR
+    )
+    guided_regex = Guided(
+        "regex", help_text="The answer matches this expression.", refuses=_ONE_GRAMMAR
+    )
+    guided_choice = Guided(
+        "choice", help_text="The answer is one of these.", refuses=_ONE_GRAMMAR
+    )
+    guided_grammar = Guided(
+        "grammar",
+        help_text="The answer fits this grammar, Lark in llguidance's dialect.",
+        refuses=_ONE_GRAMMAR,
+    )
+
+    # Tools.
+    tools = Tools(
+        help_text="Functions the model may call.",
+        refuses="type `custom`; two of one name",
+    )
+    tool_choice = ToolChoice(
+        absent='`"auto"` with tools',
+        help_text="Whether the model may, must or must not call, and which function.",
+        refuses='without `tools`, but for `"none"`; a function that is not in them; '
+        "`allowed_tools`",
+    )
+    parallel_tool_calls = Flag(
+        absent="`true`", help_text="Whether one answer may hold several calls."
+    )
+
+    # Thinking and the chat template.
+    reasoning_effort = Choice(
+        *("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+        absent="the model's",
+        help_text="How much the model thinks.",
+        refuses="what the model's template does not know",
+    )
+    thinking_budget = Integer(
+        0,
+        "max_tokens",
+        absent="no bound",
+        help_text="Most tokens of thinking; then it is ended.",
+    )
+    chat_template_kwargs = TemplateArguments(
+        help_text="Further arguments of the model's chat template.",
+        refuses="names the server sets itself, such as `messages` or `tools`",
+    )
 
     # Accepted, without effect on the answer.
-    user = Text(512, blank=True, help_text="Kept in the record.")
-    safety_identifier = Text(512, blank=True, help_text="Kept in the record.")
-    metadata = JSONObject(help_text="Kept in the record.")
-    prompt_cache_key = Text(
-        512, blank=True, help_text="No effect: shared prefixes are found without it."
+    user = Text(512, blank=True, standing=NO_EFFECT, help_text="Kept in the record.")
+    safety_identifier = Text(
+        512, blank=True, standing=NO_EFFECT, help_text="Kept in the record."
     )
-    prompt_cache_retention = Text(64, help_text="No effect.")
-    prompt_cache_options = JSONObject(help_text="No effect.")
+    metadata = Metadata(standing=NO_EFFECT, help_text="Kept in the record.")
+    service_tier = Choice(
+        *("auto", "default", "flex", "scale", "priority", "fast"),
+        standing=NO_EFFECT,
+        help_text="There is one tier.",
+    )
+    prediction = Prediction(
+        standing=NO_EFFECT, help_text="The answer is the same without it."
+    )
+    prompt_cache_key = Text(512, blank=True, standing=NO_EFFECT, help_text="No effect.")
+    prompt_cache_retention = Text(64, standing=NO_EFFECT, help_text="No effect.")
+    prompt_cache_options = JSONObject(standing=NO_EFFECT, help_text="No effect.")
 
-    # Not honoured yet: the default passes, anything else is refused by name.
-    n = OnlyDefault(1)
-    logprobs = OnlyDefault(False)
-    top_logprobs = OnlyDefault(0)
-    response_format = OnlyDefault({"type": "text"})
-    tools = OnlyDefault([])
-    tool_choice = OnlyDefault("none", "auto")
-    parallel_tool_calls = OnlyDefault(True)
-    functions = OnlyDefault([])
-    function_call = OnlyDefault("none", "auto")
-    reasoning_effort = OnlyDefault("medium")
-    verbosity = OnlyDefault("medium")
-    modalities = OnlyDefault(["text"])
-    audio = OnlyDefault()
-    prediction = OnlyDefault()
-    web_search_options = OnlyDefault()
-    moderation = OnlyDefault()
-    service_tier = OnlyDefault("auto", "default")
-    store = OnlyDefault(False)
+    # Not honoured: the default passes, anything else is refused by name.
+    functions = OnlyDefault("an array", [], help_text="Use `tools`.")
+    function_call = OnlyDefault(
+        "a string or an object", "none", "auto", help_text="Use `tool_choice`."
+    )
+    verbosity = OnlyDefault("a string", "medium", help_text="Say it in the prompt.")
+    modalities = OnlyDefault("an array", ["text"], help_text="Answers are text.")
+    audio = OnlyDefault("an object", help_text="Answers are text.")
+    web_search_options = OnlyDefault("an object", help_text="There is no search here.")
+    moderation = OnlyDefault("an object", help_text="There is no moderation here.")
+    store = OnlyDefault("a boolean", False, help_text="Answers are not stored.")
 
     def validate(self, attrs: Any) -> Any:
-        """Refuse options of a stream that was not asked for."""
-        if "stream_options" in attrs and not attrs.get("stream", False):
-            message = "only allowed when 'stream' is true."
-            raise ValidationError(
-                {"stream_options": [ErrorDetail(message, code="invalid_value")]}
+        """Refuse what makes sense only beside something that was not sent."""
+        if "stream_options" in attrs and not attrs.get("stream"):
+            raise faults.invalid(
+                "stream_options", "only allowed when 'stream' is true."
+            )
+        if attrs.get("top_logprobs") and not attrs.get("logprobs"):
+            raise faults.invalid(
+                "top_logprobs", "only allowed when 'logprobs' is true."
             )
         return attrs
 

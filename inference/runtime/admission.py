@@ -33,16 +33,17 @@ class WaitingRoom:
 
 @dataclass(slots=True, eq=False)
 class Seats:
-    """The right of one request to run `count` sequences; given back once."""
+    """The right of one request to run `count` sequences; each is given back once."""
 
     count: int
-    _give_back: Callable[[int], None] | None
+    _give_back: Callable[[int], None]
 
-    def release(self) -> None:
-        """Give the seats back; later calls do nothing."""
-        give_back, self._give_back = self._give_back, None
-        if give_back is not None:
-            give_back(self.count)
+    def release(self, count: int | None = None) -> None:
+        """Give `count` seats back, or all that are left; never one twice."""
+        returned = self.count if count is None else min(count, self.count)
+        self.count -= returned
+        if returned:
+            self._give_back(returned)
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +73,8 @@ class AdmissionQueue:
             raise self._closed_by
         if count > self.seats:
             raise InvalidRequestError(
-                f"{count} sequences were asked for; at most {self.seats} run at once.",
+                f"Invalid 'n': {count} choices were asked for, but this model runs at "
+                f"most {self.seats} sequences at once.",
                 param="n",
             )
         if not self._can_run(count) and self._room.is_full:

@@ -38,6 +38,7 @@ class App:
     limits: Limits = DEFAULT_LIMITS
     clock: Clock = field(default_factory=SystemClock)
     sse_keepalive_after_s: float = 15.0
+    strict_params: bool = False
     allowed_hosts: tuple[str, ...] = ()
     strangers: StrangerBudget = field(default_factory=StrangerBudget)
 

@@ -1,4 +1,4 @@
-"""From a worker's word on a sequence to what its client may see."""
+"""From a worker's word on its sequences to what their client may see."""
 
 from __future__ import annotations
 
@@ -12,33 +12,66 @@ from inference.core.requests import Delta, Usage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.core.frames import PromptPrepared, SequenceDelta
+    from inference.core.frames import SequenceDelta
 
 _NORMAL_ENDS = frozenset(FinishReason)
 
 
-def to_deltas(
-    gained: SequenceDelta, prompt: PromptPrepared
-) -> Iterator[tuple[Delta, int]]:
-    """Turn what the worker said into what the client may see, with token counts.
+class ChoiceCounter:
+    """Counts one request's tokens over its choices; knows when all have ended."""
 
-    What came before a bad end is still handed out.
+    def __init__(
+        self, *, prompt_tokens: int, choices: int, is_continuous: bool
+    ) -> None:
+        self._prompt_tokens = prompt_tokens
+        self._is_continuous = is_continuous
+        self._completion: dict[int, int] = {}
+        self._reasoning: dict[int, int] = {}
+        self._open = set(range(choices))
+        self.warnings: list[str] = []
 
-    Raises:
-        InferenceError: the sequence ended in no way a client asked for.
-    """
-    if not gained.finish:
-        yield Delta(text=gained.text), gained.tokens
-    elif gained.finish in _NORMAL_ENDS:
-        usage = Usage(
-            prompt_tokens=prompt.tokens, completion_tokens=gained.completion_tokens
+    @property
+    def all_ended(self) -> bool:
+        """Whether every choice has its finish reason."""
+        return not self._open
+
+    def deltas(self, gained: SequenceDelta, choice: int) -> Iterator[tuple[Delta, int]]:
+        """Turn what the worker said into what the client may see, with token counts.
+
+        What came before a bad end is still handed out.
+
+        Raises:
+            InferenceError: the sequence ended in no way a client asked for.
+        """
+        self._completion[choice] = gained.completion_tokens
+        self._reasoning[choice] = gained.reasoning_tokens
+        is_end = gained.finish in _NORMAL_ENDS
+        if is_end:
+            self._open.discard(choice)
+            if gained.message:
+                self.warnings.append(gained.message)
+        if is_end or not gained.finish or gained.tokens:
+            yield self._delta(gained, choice, is_end=is_end), gained.tokens
+        if gained.finish and not is_end:
+            raise _error_for(gained)
+
+    def _delta(self, gained: SequenceDelta, choice: int, *, is_end: bool) -> Delta:
+        return Delta(
+            text=gained.text,
+            index=choice,
+            finish_reason=gained.finish if is_end else None,
+            usage=self._usage() if self._is_continuous or self.all_ended else None,
+            reasoning=gained.reasoning,
+            tool_calls=gained.tool_calls,
+            logprobs=gained.logprobs,
         )
-        last = Delta(text=gained.text, finish_reason=gained.finish, usage=usage)
-        yield last, gained.tokens
-    else:
-        if gained.tokens:
-            yield Delta(text=gained.text), gained.tokens
-        raise _error_for(gained)
+
+    def _usage(self) -> Usage:
+        return Usage(
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=sum(self._completion.values()),
+            reasoning_tokens=sum(self._reasoning.values()),
+        )
 
 
 def _error_for(gained: SequenceDelta) -> InferenceError:

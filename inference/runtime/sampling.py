@@ -49,6 +49,10 @@ def to_sampling_spec(
         min_tokens=asked.min_tokens,
         ignore_eos=asked.ignore_eos,
         stop_token_ids=asked.stop_token_ids,
+        xtc_probability=asked.xtc_probability,
+        xtc_threshold=asked.xtc_threshold,
+        logprobs=asked.logprobs,
+        thinking_budget=asked.thinking_budget,
     )
 
 

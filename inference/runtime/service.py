@@ -18,8 +18,9 @@ from inference.core.events import RequestObserver, ServerEvent
 from inference.core.outcomes import Phase
 from inference.core.timing import Clock, SystemClock
 from inference.runtime.admission import WaitingRoom
+from inference.runtime.checks import checked
 from inference.runtime.deadline import Deadline
-from inference.runtime.deltas import to_deltas
+from inference.runtime.deltas import ChoiceCounter
 from inference.runtime.registry import ModelRegistry
 from inference.runtime.sampling import refuse_unknown_tokens, to_sampling_spec
 from inference.runtime.served import ServedModel
@@ -165,12 +166,13 @@ class ModelService:
         deadline = Deadline(timeout_s, self._clock, spent_s=trace.elapsed_s)
         model = self._registry.find(request.model)
         trace.served_by(model.key)
-        model.queue.refuse_if_hopeless()
+        model.queue.refuse_if_hopeless(request.n)
+        request = await checked(request, trace)
         worker = await self._worker_of(model, trace, deadline)
         refuse_unknown_tokens(request.sampling, vocabulary=model.vocabulary)
         prompt = await self._prepare(worker, request, trace, deadline)
         try:
-            seats = await self._seat(model, trace, deadline)
+            seats = await self._seat(model, request.n, trace, deadline)
         except BaseException:
             worker.drop(prompt.prompt_id)
             raise
@@ -178,10 +180,15 @@ class ModelService:
         try:
             spec = self._spec_for(request, model, prompt)
             trace.enter(Phase.PREFILL)
-            stream = worker.generate(prompt.prompt_id, spec)
+            stream = worker.generate(prompt.prompt_id, spec, choices=request.n)
             stream.when_left(seats.release)
+            counter = ChoiceCounter(
+                prompt_tokens=prompt.tokens,
+                choices=request.n,
+                is_continuous=request.continuous_usage,
+            )
             async with aclosing(
-                self._deltas(stream, worker, prompt, trace, deadline)
+                self._deltas(stream, worker, counter, trace, deadline)
             ) as deltas:
                 async for delta in deltas:
                     yield delta
@@ -214,23 +221,23 @@ class ModelService:
         trace.enter(Phase.PREPARE)
         try:
             async with asyncio.timeout(deadline.left_s(self._config.queue_timeout_s)):
-                prompt = await worker.prepare(request.messages)
+                prompt = await worker.prepare(request)
         except TimeoutError:
             if deadline.is_over:
                 raise deadline.error() from None
             raise QueueTimeoutError(
                 "The prompt could not be prepared in time."
             ) from None
-        trace.prepared(prompt.tokens)
+        trace.prepared(prompt.tokens, warnings=prompt.warnings)
         return prompt
 
     async def _seat(
-        self, model: ServedModel, trace: RequestTrace, deadline: Deadline
+        self, model: ServedModel, count: int, trace: RequestTrace, deadline: Deadline
     ) -> Any:
         trace.enter(Phase.QUEUED)
         patience_s = deadline.left_s(self._config.queue_timeout_s)
         try:
-            seats = await model.queue.take(timeout_s=patience_s)
+            seats = await model.queue.take(timeout_s=patience_s, count=count)
         except InferenceError:
             if deadline.is_over:
                 raise deadline.error() from None
@@ -252,7 +259,7 @@ class ModelService:
         self,
         stream: TokenStream,
         worker: WorkerHandle,
-        prompt: PromptPrepared,
+        counter: ChoiceCounter,
         trace: RequestTrace,
         deadline: Deadline,
     ) -> AsyncGenerator[Delta, None]:
@@ -262,14 +269,15 @@ class ModelService:
 
         alarm = deadline.call_when_over(time_is_up)
         try:
-            while True:
-                gained = await stream.take()
-                for delta, tokens in to_deltas(gained, prompt):
-                    trace.arrived(delta, tokens)
-                    yield delta
-                if gained.finish:
-                    return
+            while not counter.all_ended:
+                for gained in await stream.take():
+                    choice = stream.choice_of(gained.sequence_id)
+                    for delta, tokens in counter.deltas(gained, choice):
+                        trace.arrived(delta, tokens)
+                        yield delta
         finally:
+            for warning in counter.warnings:
+                trace.warn(warning)
             if alarm is not None:
                 alarm.cancel()
 

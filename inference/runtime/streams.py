@@ -1,4 +1,4 @@
-"""What a worker has said about one sequence and its reader has not yet taken."""
+"""What a worker has said about the sequences of one request, not yet taken."""
 
 from __future__ import annotations
 
@@ -14,37 +14,56 @@ if TYPE_CHECKING:
 
 
 class TokenStream:
-    """A one-reader buffer of deltas; what waits is merged into one.
+    """A one-reader buffer of deltas of one or more sequences, its choices in order.
 
-    The worker's socket is always drained into it. A reader that lets more than
-    `limit_bytes` pile up is given up: `push` then returns false.
+    The worker's socket is always drained into it; what waits is merged into one
+    delta per sequence. A reader that lets more than `limit_bytes` pile up is given
+    up: `push` then returns false.
     """
 
-    def __init__(self, sequence_id: int, *, limit_bytes: int) -> None:
-        self.sequence_id = sequence_id
+    def __init__(self, *sequence_ids: int, limit_bytes: int) -> None:
+        self.sequence_ids = sequence_ids
         self._limit_bytes = limit_bytes
-        self._pending: SequenceDelta | None = None
+        self._pending: dict[int, SequenceDelta] = {}
+        self._in_batch = set(sequence_ids)
         self._error: InferenceError | None = None
         self._reader: asyncio.Future[None] | None = None
-        self._on_left: Callable[[], None] | None = None
-        self.has_left = False
+        self._on_left: Callable[[int], None] | None = None
 
-    def when_left(self, callback: Callable[[], None]) -> None:
-        """Call `callback` once, when the sequence has left the worker's batch."""
-        if self.has_left:
-            callback()
-        else:
-            self._on_left = callback
+    @property
+    def has_left(self) -> bool:
+        """Whether the worker holds none of the sequences any longer."""
+        return not self._in_batch
+
+    @property
+    def in_batch(self) -> tuple[int, ...]:
+        """The sequences that the worker still holds."""
+        return tuple(self._in_batch)
+
+    def choice_of(self, sequence_id: int) -> int:
+        """Return the index of the choice that a sequence writes."""
+        return self.sequence_ids.index(sequence_id)
+
+    def when_left(self, callback: Callable[[int], None]) -> None:
+        """Call `callback` with how many sequences have left the worker's batch.
+
+        It is called whenever some have, until all have.
+        """
+        self._on_left = callback
+        gone = len(self.sequence_ids) - len(self._in_batch)
+        if gone:
+            callback(gone)
 
     def push(self, delta: SequenceDelta) -> bool:
         """Take a delta from the worker; false when the reader is too slow."""
         if delta.finish:
-            self.leave()
+            self._leave(delta.sequence_id)
         if self._error is not None:
             return True
-        waiting = self._pending
-        self._pending = delta if waiting is None else waiting.followed_by(delta)
-        if len(self._pending.text) > self._limit_bytes:
+        waiting = self._pending.get(delta.sequence_id)
+        merged = delta if waiting is None else waiting.followed_by(delta)
+        self._pending[delta.sequence_id] = merged
+        if sum(delta.size for delta in self._pending.values()) > self._limit_bytes:
             self.fail(
                 ClientTooSlowError(
                     f"More than {self._limit_bytes} characters were waiting to be read."
@@ -61,19 +80,17 @@ class TokenStream:
             self._wake()
 
     def leave(self) -> None:
-        """Note that the worker holds this sequence no longer."""
-        self.has_left = True
-        callback, self._on_left = self._on_left, None
-        if callback is not None:
-            callback()
+        """Note that the worker holds these sequences no longer."""
+        for sequence_id in self.in_batch:
+            self._leave(sequence_id)
 
-    async def take(self) -> SequenceDelta:
-        """Return everything that arrived since the last call, as one delta.
+    async def take(self) -> list[SequenceDelta]:
+        """Return everything that arrived since the last call, one delta a sequence.
 
         Raises:
             InferenceError: the stream was ended with it.
         """
-        while self._pending is None:
+        while not self._pending:
             if self._error is not None:
                 raise self._error
             self._reader = asyncio.get_running_loop().create_future()
@@ -81,8 +98,14 @@ class TokenStream:
                 await self._reader
             finally:
                 self._reader = None
-        pending, self._pending = self._pending, None
-        return pending
+        pending, self._pending = self._pending, {}
+        return list(pending.values())
+
+    def _leave(self, sequence_id: int) -> None:
+        if sequence_id in self._in_batch:
+            self._in_batch.discard(sequence_id)
+            if self._on_left is not None:
+                self._on_left(1)
 
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():

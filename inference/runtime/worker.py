@@ -32,7 +32,7 @@ from inference.runtime.streams import TokenStream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.core.requests import ChatMessage, SamplingSpec
+    from inference.core.requests import GenerationRequest, SamplingSpec
 
 logger = logging.getLogger("inference.worker")
 
@@ -117,7 +117,7 @@ class WorkerHandle:
         self._send(LoadModel(path=path, kind=kind, max_rows=max_rows))
         return await self._loaded
 
-    async def prepare(self, messages: tuple[ChatMessage, ...]) -> PromptPrepared:
+    async def prepare(self, request: GenerationRequest) -> PromptPrepared:
         """Template and tokenize; the prompt then waits in the worker.
 
         Raises:
@@ -128,7 +128,17 @@ class WorkerHandle:
         waiting = asyncio.get_running_loop().create_future()
         self._prompts[prompt_id] = waiting
         try:
-            self._send(PreparePrompt(prompt_id=prompt_id, messages=messages))
+            self._send(
+                PreparePrompt(
+                    prompt_id=prompt_id,
+                    messages=request.messages,
+                    tools=request.tools,
+                    grammar=request.grammar,
+                    template_kwargs=request.template_kwargs,
+                    reasoning_effort=request.reasoning_effort,
+                    wants_logprobs=request.sampling.logprobs is not None,
+                )
+            )
             prepared: PromptPrepared = await waiting
         except asyncio.CancelledError:
             self.drop(prompt_id)
@@ -142,24 +152,25 @@ class WorkerHandle:
         if self.is_alive:
             self._send(DropPrompt(prompt_id=prompt_id))
 
-    def generate(self, prompt_id: int, sampling: SamplingSpec) -> TokenStream:
-        """Begin decoding from a prepared prompt."""
-        sequence_id = next(self._ids)
-        self._send(
-            Generate(sequence_id=sequence_id, prompt_id=prompt_id, sampling=sampling)
-        )
-        stream = TokenStream(sequence_id, limit_bytes=self._stream_limit_bytes)
-        self._streams[sequence_id] = stream
+    def generate(
+        self, prompt_id: int, sampling: SamplingSpec, *, choices: int = 1
+    ) -> TokenStream:
+        """Begin decoding from a prepared prompt, `choices` times."""
+        ids = tuple(next(self._ids) for _ in range(choices))
+        self._send(Generate(sequence_ids=ids, prompt_id=prompt_id, sampling=sampling))
+        stream = TokenStream(*ids, limit_bytes=self._stream_limit_bytes)
+        self._streams.update(dict.fromkeys(ids, stream))
         return stream
 
     def cancel(self, stream: TokenStream) -> None:
-        """Take a sequence out of the batch; `stream.when_left` says when."""
-        if not stream.has_left and self.is_alive:
-            self._send(CancelSequence(sequence_id=stream.sequence_id))
+        """Take its sequences out of the batch; `stream.when_left` says when."""
+        for sequence_id in stream.in_batch:
+            if self.is_alive:
+                self._send(CancelSequence(sequence_id=sequence_id))
 
     def fail_streams(self, error: InferenceError) -> None:
-        """End every live stream with `error` and its sequence with it."""
-        for stream in list(self._streams.values()):
+        """End every live stream with `error` and its sequences with it."""
+        for stream in set(self._streams.values()):
             stream.fail(error)
             self.cancel(stream)
 
@@ -257,7 +268,7 @@ class WorkerHandle:
             if not waiting.done():
                 waiting.set_exception(error)
         streams, self._streams = self._streams, {}
-        for stream in streams.values():
+        for stream in set(streams.values()):
             stream.leave()
             stream.fail(error)
 

@@ -29,12 +29,12 @@ def fitted_values(table: type[models.Model], value: msgspec.Struct) -> dict[str,
 
 
 def without_nul(value: Any) -> Any:
-    """Return JSON data with every NUL replaced, keys included."""
+    """Return JSON data with every NUL replaced, keys included, and tuples as lists."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd")
     if isinstance(value, dict):
         return {without_nul(key): without_nul(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [without_nul(item) for item in value]
     return value
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from inference.core.events import RequestRecord
 from inference.core.outcomes import FinishReason, Outcome, Phase, RequestKind
+from inference.core.requests import GrammarKind
 from metrics.figures import NOTHING, count_text, rate_text, seconds_text, share_text
 from metrics.models.fitting import fitted_values, moment
 
@@ -33,6 +34,9 @@ KINDS = [(kind.value, _words(kind) or "other") for kind in RequestKind]
 # What an end may change: all but the key.
 RECORDED_COLUMNS = [
     name for name in RequestRecord.__struct_fields__ if name != "request_id"
+]
+STRUCTURES = [(kind.value, _words(kind)) for kind in GrammarKind] + [
+    ("tool_call", "tool call")
 ]
 FINISH_REASONS = [(reason.value, _words(reason)) for reason in FinishReason]
 
@@ -119,6 +123,19 @@ class RequestLog(models.Model):
     prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
     cached_tokens = models.PositiveIntegerField(null=True, blank=True)
     completion_tokens = models.PositiveIntegerField(null=True, blank=True)
+    # With defaults in the database, for servers of the version before write, too.
+    reasoning_tokens = models.PositiveIntegerField(null=True, blank=True)
+    choices = models.PositiveSmallIntegerField(default=1, db_default=1)
+    tool_calls = models.PositiveIntegerField(default=0, db_default=0)
+    structured = models.CharField(
+        "structure",
+        max_length=16,
+        choices=STRUCTURES,
+        blank=True,
+        default="",
+        db_default="",
+    )
+    warnings = models.JSONField(default=list, blank=True, db_default=[])
     words = models.PositiveIntegerField(default=0)
     characters = models.PositiveIntegerField(default=0)
     finish_reason = models.CharField(max_length=32, choices=FINISH_REASONS, blank=True)
@@ -215,6 +232,12 @@ class RequestLog(models.Model):
     def written_text(self) -> str:
         """The answer's size, as text."""
         return f"{self.words:,} words, {self.characters:,} characters"
+
+    @property
+    def reasoning_text(self) -> str:
+        """How many of the tokens out were thinking, as text."""
+        share = share_text(self.reasoning_tokens or 0, self.completion_tokens or 0)
+        return f"{count_text(self.reasoning_tokens)} thinking, {share}"
 
     @property
     def parameters(self) -> list[tuple[str, str]]:

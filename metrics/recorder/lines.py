@@ -100,6 +100,8 @@ def _mended(value: Any) -> Any:
     except (*_NOT_ENCODABLE, RecursionError) as error:
         if isinstance(value, str):
             return value.encode(errors="replace").decode()
+        if isinstance(value, tuple):
+            return tuple(_mended(item) for item in value)
         return (
             {"not_recorded": type(error).__name__} if isinstance(value, dict) else None
         )

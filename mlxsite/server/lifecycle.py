@@ -113,6 +113,7 @@ class ServerRun:
                 record=self._recorder,
                 sse_keepalive_after_s=config.sse_keepalive_after_s,
                 allowed_hosts=tuple(settings.ALLOWED_HOSTS),
+                strict_params=config.strict_params,
             )
         )
         self._service.publish("server_start", detail=f"port {config.port}")

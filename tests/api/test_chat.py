@@ -144,6 +144,17 @@ async def test_it_names_the_parameters_it_ignored_in_a_header(
     assert house.ledger.only_row.params["ignored"] == ["mirostat", "x\r\ny"]
 
 
+async def test_it_refuses_what_nobody_knows_where_it_is_strict(
+    make_house: MakeHouse, client: Client
+) -> None:
+    house = make_house(strict_params=True)
+    reply = await client.ask(ASK | {"mirostat": 1.1, "typical_p": 1})
+    assert (reply.status, reply.error["code"]) == (400, "unknown_parameter")
+    assert "'mirostat', 'typical_p'" in reply.error["message"]
+    assert house.ledger.only_row.reason == "unknown_parameter"
+    assert house.service.requests == []
+
+
 async def test_it_sends_no_such_header_when_nothing_was_ignored(
     make_house: MakeHouse, client: Client
 ) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import httpx2
 import openai
 import pytest
 
 from inference.core.errors import QueueFullError
-from tests.api.cast import ASK, MODEL, Client, House
+from inference.core.requests import Delta, ToolCallDelta
+from tests.api.cast import ASK, MODEL, USAGE, Client, House
 
 MakeHouse = Callable[..., House]
 MESSAGES = ASK["messages"]
@@ -72,6 +74,37 @@ async def test_it_takes_an_assistant_message_of_the_sdk_back(
     assert "ignored" not in house.service.requests[1].params
 
 
+async def test_it_streams_calls_to_the_sdk_and_takes_them_back(
+    make_house: MakeHouse, sdk: openai.AsyncOpenAI
+) -> None:
+    house = make_house(
+        Delta(reasoning="Weather?"),
+        Delta(tool_calls=(ToolCallDelta(0, "c1", "weather", '{"city":'),)),
+        Delta(tool_calls=(ToolCallDelta(0, arguments='"Rome"}'),)),
+        Delta(finish_reason="tool_calls", usage=USAGE),
+    )
+    tool: Any = {"type": "function", "function": {"name": "weather"}}
+    async with sdk.chat.completions.stream(
+        model=MODEL, messages=MESSAGES, tools=[tool]
+    ) as stream:
+        answer = await stream.get_final_completion()
+    said = answer.choices[0].message
+    assert said.tool_calls is not None
+    (call,) = said.tool_calls
+    assert (call.id, call.function.arguments) == ("c1", '{"city":"Rome"}')
+    spoken: Any = said.model_dump()
+    result: Any = {"role": "tool", "tool_call_id": "c1", "content": "20 °C"}
+    again = await sdk.chat.completions.create(
+        model=MODEL,
+        messages=[*MESSAGES, spoken, result],
+        tools=[tool],
+        logprobs=True,
+    )
+    assert again.choices[0].finish_reason == "tool_calls"
+    assert house.service.requests[1].messages[1].tool_calls[0].name == "weather"
+    assert house.service.requests[1].messages[1].reasoning == "Weather?"
+
+
 async def test_it_raises_the_sdks_own_errors(
     make_house: MakeHouse, sdk: openai.AsyncOpenAI
 ) -> None:
@@ -82,7 +115,7 @@ async def test_it_raises_the_sdks_own_errors(
     with pytest.raises(openai.NotFoundError):
         await sdk.models.retrieve("org/other")
     with pytest.raises(openai.BadRequestError) as bad:
-        await sdk.chat.completions.create(model=MODEL, messages=MESSAGES, n=2)
+        await sdk.chat.completions.create(model=MODEL, messages=MESSAGES, n=0)
     assert bad.value.param == "n"
     assert bad.value.request_id == house.ledger.finished[-1].request_id
     with pytest.raises(openai.AuthenticationError):

@@ -15,11 +15,11 @@ from inference.core.frames import (
     StepReport,
     to_bytes,
 )
-from inference.core.requests import ChatMessage, SamplingSpec, TextPart
+from inference.core.requests import ChatMessage, SamplingSpec, TextPart, ToolCallDelta
 
 COMMANDS = [
     PreparePrompt(prompt_id=1, messages=(ChatMessage("user", (TextPart("h\u00e9"),)),)),
-    Generate(sequence_id=2, prompt_id=1, sampling=SamplingSpec(stop=("a", "b"))),
+    Generate(sequence_ids=(2, 3), prompt_id=1, sampling=SamplingSpec(stop=("a", "b"))),
     CancelSequence(sequence_id=2),
 ]
 
@@ -48,3 +48,10 @@ def test_it_joins_two_deltas_of_a_sequence_without_losing_a_token() -> None:
     last = SequenceDelta(1, "c", 1, finish="stop", completion_tokens=3)
     joined = first.followed_by(last)
     assert joined == SequenceDelta(1, "abc", 3, finish="stop", completion_tokens=3)
+
+
+def test_it_joins_the_pieces_of_one_call_and_keeps_calls_apart() -> None:
+    first = SequenceDelta(1, "", 1, tool_calls=(ToolCallDelta(0, "id", "f", "{"),))
+    more = (ToolCallDelta(0, arguments="}"), ToolCallDelta(1, "id2", "g", ""))
+    joined = first.followed_by(SequenceDelta(1, "", 1, tool_calls=more))
+    assert joined.tool_calls == (ToolCallDelta(0, "id", "f", "{}"), more[1])

@@ -2,66 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
 from inference.core.errors import QueueFullError
-from inference.core.events import RequestRecord, ServerEvent
 from inference.core.outcomes import Outcome, Phase
-from inference.core.requests import Delta, Usage
-from inference.core.trace import RequestTrace
+from inference.core.requests import (
+    ChatMessage,
+    Delta,
+    GenerationRequest,
+    Grammar,
+    GrammarKind,
+    Tool,
+    ToolMode,
+    ToolUse,
+    Usage,
+)
+from inference.core.trace import WARNING_CHARS, WARNINGS_MAX, RequestTrace
+
+if TYPE_CHECKING:
+    from tests.core.conftest import Ledger, StoppedClock
 
 
-class StoppedClock:
-    """Moves only when told to."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return self.now
+def asking(**changes: Any) -> GenerationRequest:
+    return GenerationRequest(messages=(ChatMessage(role="user"),), **changes)
 
 
-class Ledger:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.started: list[RequestRecord] = []
-        self.finished: list[RequestRecord] = []
-
-    def request_started(self, record: RequestRecord) -> None:
-        self.started.append(record)
-
-    def request_finished(self, record: RequestRecord) -> None:
-        self.finished.append(record)
-
-    def server_event(self, event: ServerEvent) -> None:
-        raise AssertionError(event)
-
-
-@pytest.fixture
-def clock() -> StoppedClock:
-    return StoppedClock()
-
-
-@pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
-
-
-@pytest.fixture
-def trace(clock: StoppedClock, ledger: Ledger) -> RequestTrace:
-    record = RequestRecord(
-        request_id="req-1",
-        node="n",
-        boot_id="b",
-        started_at=clock.wall(),
-        endpoint="/v1/chat/completions",
-    )
-    trace = RequestTrace(record=record, observer=ledger, clock=clock)
-    trace.open()
-    return trace
+def tools(mode: ToolMode) -> ToolUse:
+    return ToolUse(tools=(Tool(name="look"),), mode=mode, function="look")
 
 
 def test_it_measures_each_phase(
@@ -137,3 +106,48 @@ def test_it_leaves_no_record_of_a_request_that_was_never_opened(
     silent.finish()
     silent.close()
     assert ledger.finished == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "structured"),
+    [
+        ({}, ""),
+        ({"grammar": Grammar(GrammarKind.REGEX, "a+", "regex")}, "regex"),
+        (
+            {
+                "grammar": Grammar(GrammarKind.JSON_SCHEMA, "{}", "response_format"),
+                "tools": tools(ToolMode.REQUIRED),
+            },
+            "json_schema",
+        ),
+        ({"tools": tools(ToolMode.AUTO)}, ""),
+        ({"tools": tools(ToolMode.REQUIRED)}, "tool_call"),
+        ({"tools": tools(ToolMode.FUNCTION)}, "tool_call"),
+    ],
+)
+def test_it_notes_how_many_choices_were_asked_for_and_what_they_must_look_like(
+    trace: RequestTrace, ledger: Ledger, asked: dict[str, Any], structured: str
+) -> None:
+    trace.describe(asking(n=3, **asked))
+    trace.close()
+    (row,) = ledger.finished
+    assert (row.choices, row.structured) == (3, structured)
+
+
+def test_it_keeps_the_first_few_warnings_short_and_once_each(
+    trace: RequestTrace, ledger: Ledger
+) -> None:
+    trace.prepared(7, warnings=("pattern is not enforced", "x" * 1000))
+    for number in range(20):
+        trace.warn("pattern is not enforced")
+        trace.warn("")
+        trace.warn(f"warning {number}")
+    trace.close()
+    (row,) = ledger.finished
+    assert row.prompt_tokens == 7
+    assert row.warnings[:3] == (
+        "pattern is not enforced",
+        "x" * WARNING_CHARS,
+        "warning 0",
+    )
+    assert len(row.warnings) == WARNINGS_MAX == 10

@@ -22,10 +22,20 @@ class StartServer(Protocol):
 @pytest.fixture(scope="session")
 def rambler_dir(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real model that answers until it is stopped."""
-    target = tmp_path_factory.mktemp("models") / "rambler"
-    maker = REPOSITORY / "tests" / "models" / "make_rambler.py"
+    return _made("rambler", tiny_model_dir, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def thinker_dir(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real model with thinking and a call format of its own."""
+    return _made("thinker", tiny_model_dir, tmp_path_factory)
+
+
+def _made(name: str, tokenizer: Path, factory: pytest.TempPathFactory) -> Path:
+    target = factory.mktemp("models") / name
+    maker = REPOSITORY / "tests" / "models" / f"make_{name}.py"
     subprocess.run(
-        [sys.executable, str(maker), str(tiny_model_dir), str(target)], check=True
+        [sys.executable, str(maker), str(tokenizer), str(target)], check=True
     )
     return target
 
@@ -62,5 +72,15 @@ def rambler_server(
 ) -> Iterator[Server]:
     """One running server whose model answers until it is stopped."""
     server = Server(tmp_path_factory.mktemp("rambler") / "data", rambler_dir)
+    yield server.wait_ready()
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def thinker_server(
+    thinker_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One running server whose model thinks, and calls in its own format."""
+    server = Server(tmp_path_factory.mktemp("thinker") / "data", thinker_dir)
     yield server.wait_ready()
     server.kill()

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.core.frames import PreparePrompt
 from inference.core.requests import ChatMessage, SamplingSpec, TextPart
 from inference.engines.batch import DecodeBatch
 from inference.engines.prefill import PrefillPace, PrefillQueue
 from inference.engines.sequences import Sequence
 from inference.engines.text import TextModel, load_text_model
-from inference.prompting.templates import to_prompt_tokens
+from inference.prompting.templates import render
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,9 @@ def text(tiny_model_dir: Path) -> TextModel:
 
 def sequence(text: TextModel, number: int, spec: SamplingSpec = GREEDY) -> Sequence:
     message = ChatMessage("user", (TextPart(TEXTS[number % len(TEXTS)]),))
-    return Sequence.of(number, to_prompt_tokens(text.tokenizer, [message]), spec)
+    command = PreparePrompt(prompt_id=number, messages=(message,))
+    prompt = render(text.tokenizer, command, text.formats.traits, think_start=None)
+    return Sequence.of(number, prompt.tokens, spec)
 
 
 class Run:
@@ -61,7 +64,7 @@ class Run:
 
     def add(self, *sequences: Sequence) -> None:
         for one in sequences:
-            self.prefill.append(one)
+            self.prefill.append([one])
 
     def turn(self) -> None:
         self.prefill.form_groups(32 - len(self.batch) - self.prefill.rows)
@@ -69,7 +72,7 @@ class Run:
         if group is not None:
             self.batch.join(group)
         gone = set()
-        for row, token in self.batch.step():
+        for row, token, _ in self.batch.step():
             self.tokens.setdefault(row.sequence_id, []).append(token)
             if len(self.tokens[row.sequence_id]) == row.max_tokens:
                 row.has_left = True
@@ -132,7 +135,7 @@ def test_it_drops_a_sequence_that_left_during_its_prefill(text: TextModel) -> No
     run.add(stays, goes)
     run.turn()
     goes.has_left = True
-    run.prefill.remove(goes)
+    run.prefill.forget_those_who_left()
     assert run.finish() == {2: alone(text, 2)}
 
 
@@ -166,3 +169,30 @@ def test_it_does_not_pad_short_prompts_to_a_very_long_one(text: TextModel) -> No
     group = run.prefill.advance(target_s=0.25)
     assert group is not None
     assert [s.sequence_id for s in group.sequences] == [1]
+
+
+def test_it_prefills_the_prompt_of_several_choices_once(text: TextModel) -> None:
+    run = Run(text)
+    choices = [sequence(text, 0) for _ in range(3)]
+    for place, choice in enumerate(choices):
+        choice.sequence_id = 10 + place
+    run.prefill.append(choices)
+    run.add(sequence(text, 5))
+    run.prefill.form_groups(32)
+    group = run.prefill.advance(target_s=0.25)
+    assert group is not None
+    assert (len(group.families), len(group.sequences)) == (2, 4)
+    run.batch.join(group)
+    answer = alone(text, 0)
+    assert run.finish() == {10: answer, 11: answer, 12: answer, 5: alone(text, 5)}
+
+
+def test_it_lets_one_choice_leave_without_its_siblings(text: TextModel) -> None:
+    run = Run(text, SmallChunks())
+    first, second = sequence(text, 2), sequence(text, 2)
+    second.sequence_id = 20
+    run.prefill.append([first, second])
+    run.turn()
+    first.has_left = True
+    run.prefill.forget_those_who_left()
+    assert run.finish() == {20: alone(text, 2)}

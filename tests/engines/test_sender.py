@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.core.frames import FrameReader, SequenceDelta, StepReport
-from inference.engines.sender import Sender, SequenceText
+from inference.engines.answers import SequenceText
+from inference.engines.sender import Sender
 from inference.engines.sequences import Emission
 from inference.engines.text import load_text_model
+from inference.parsing.answers import AnswerParser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,10 +61,12 @@ def wire() -> Iterator[Wire]:
 
 def emit(wire: Wire, tokenizer: Any, text: str, *, stops: tuple[str, ...] = ()) -> None:
     """Send a text token by token, then its end token."""
-    wire.sender.open_text(1, SequenceText(tokenizer.detokenizer, stops))
+    wire.sender.open_text(
+        1, SequenceText(tokenizer.detokenizer, AnswerParser(stops=stops))
+    )
     for token in tokenizer.encode(text, add_special_tokens=False):
         wire.sender.send([Emission(1, token)])
-    wire.sender.send([Emission(1, tokenizer.eos_token_id, "stop")])
+    wire.sender.send([Emission(1, tokenizer.eos_token_id, "stop", is_hidden=True)])
 
 
 def test_it_sends_the_whole_text_and_counts_the_end_token(
@@ -90,7 +94,7 @@ def test_it_neither_shows_nor_counts_what_comes_after_a_stop_string(
 def test_it_keeps_half_a_character_at_the_very_end_to_itself(
     wire: Wire, tokenizer: Any
 ) -> None:
-    wire.sender.open_text(1, SequenceText(tokenizer.detokenizer, ()))
+    wire.sender.open_text(1, SequenceText(tokenizer.detokenizer, AnswerParser()))
     *whole, _half = tokenizer.encode("a\U0001f600", add_special_tokens=False)
     for token in whole[:-1]:
         wire.sender.send([Emission(1, token)])
@@ -99,7 +103,7 @@ def test_it_keeps_half_a_character_at_the_very_end_to_itself(
 
 
 def test_it_says_that_a_cancelled_sequence_has_left(wire: Wire, tokenizer: Any) -> None:
-    wire.sender.open_text(1, SequenceText(tokenizer.detokenizer, ()))
+    wire.sender.open_text(1, SequenceText(tokenizer.detokenizer, AnswerParser()))
     wire.sender.send([Emission(1, None, "cancelled")])
     assert wire.deltas()[1].finish == "cancelled"
 
@@ -111,8 +115,8 @@ def test_it_ends_only_the_sequence_whose_token_has_no_text(
         def add_token(self, token: int) -> None:
             raise IndexError(token)
 
-    wire.sender.open_text(1, SequenceText(Broken(), ()))
-    wire.sender.open_text(2, SequenceText(tokenizer.detokenizer, ()))
+    wire.sender.open_text(1, SequenceText(Broken(), AnswerParser()))
+    wire.sender.open_text(2, SequenceText(tokenizer.detokenizer, AnswerParser()))
     (token, *_) = tokenizer.encode("one", add_special_tokens=False)
     wire.sender.send([Emission(1, token), Emission(2, token)])
     wire.sender.send([Emission(1, token), Emission(2, token, "length")])

@@ -83,6 +83,37 @@ def test_a_request_tells_its_story(admin_client):
     assert "5 from the cache, 25 %" in text
 
 
+def test_a_request_tells_what_its_answer_had_to_be_and_was(admin_client):
+    row = kept(
+        choices=3,
+        reasoning_tokens=30,
+        tool_calls=2,
+        structured="json_schema",
+        finish_reason=FinishReason.TOOL_CALLS,
+        warnings=("not enforced: <pattern>", "a description was cut"),
+    )
+    text = page(admin_client, detail_url(row))
+    for name, value in (
+        ("Choices", "3"),
+        ("Structure", "json schema"),
+        ("Tool calls", "2"),
+        ("Finish reason", "tool calls"),
+    ):
+        assert f"<dt>{name}</dt><dd>{value}</dd>" in text
+    assert "30 thinking, 20 %" in text
+    assert "<dt>Ended by</dt><dd>tool calls</dd>" in text
+    assert "<li>not enforced: &lt;pattern&gt;</li>" in text
+    assert "<li>a description was cut</li>" in text
+    assert "tool calls" in page(admin_client, LIST)
+
+
+def test_a_free_answer_without_warnings_says_so_in_few_words(admin_client):
+    text = page(admin_client, detail_url(kept()))
+    assert "<dt>Structure</dt><dd>free</dd>" in text
+    assert "Warnings" not in text
+    assert "thinking" not in text
+
+
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_a_request_without_any_figure_has_a_page_too(admin_client, outcome):
     row = RequestLog.from_record(started(outcome=outcome))
@@ -133,6 +164,23 @@ def test_it_filters(admin_client):
     assert listed(admin_client, reason="worker_died") == {new.request_id}
     assert listed(admin_client, reason="none") == everything - {new.request_id}
     assert listed(admin_client, model="never seen") == set()
+
+
+def test_it_filters_by_structure_tool_calls_and_warnings(admin_client):
+    plain = kept().request_id
+    left_out = ("a keyword was left out",)
+    schema = kept(structured="json_schema", warnings=left_out).request_id
+    calls = kept(structured="tool_call", tool_calls=2, warnings=("a", "b")).request_id
+    assert listed(admin_client, structured="json_schema") == {schema}
+    assert listed(admin_client, structured="none") == {plain}
+    assert listed(admin_client, tool_calls="yes") == {calls}
+    assert listed(admin_client, tool_calls="no") == {plain, schema}
+    assert listed(admin_client, warnings="yes") == {schema, calls}
+    assert listed(admin_client, warnings="no") == {plain}
+    assert listed(admin_client, warnings="nonsense") == {plain, schema, calls}
+    text = page(admin_client, LIST)
+    for choice in ("json schema", "regex", "lark", "tool call", "free"):
+        assert f">{choice}</a>" in text
 
 
 def test_it_finds_a_request_by_id_and_by_error_text(admin_client):

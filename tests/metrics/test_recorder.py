@@ -46,6 +46,11 @@ def test_it_keeps_every_field_of_the_record(tmp_path: Path) -> None:
         itl_mean_s=0.01,
         decode_tps=99.5,
         error_param="stop",
+        reasoning_tokens=40,
+        choices=2,
+        tool_calls=3,
+        structured="json_schema",
+        warnings=("one thing", "another"),
     )
     with recording(tmp_path) as recorder:
         recorder.request_finished(record)
@@ -53,7 +58,8 @@ def test_it_keeps_every_field_of_the_record(tmp_path: Path) -> None:
     row = RequestLog.objects.get()
     for name, value in msgspec.structs.asdict(record).items():
         if name not in {"started_at", "finished_at"}:
-            assert getattr(row, name) == value, name
+            kept = list(value) if isinstance(value, tuple) else value
+            assert getattr(row, name) == kept, name
     assert {field.name for field in RequestLog._meta.fields} == {
         "id",
         *RequestRecord.__struct_fields__,
@@ -129,6 +135,7 @@ def test_it_rotates_and_deletes_what_is_committed(tmp_path: Path) -> None:
         {"params": {"a\0": ["b\0", {"c": "\0"}]}},
         {"error": "half a character: \ud83d"},
         {"params": {"text": "\ud83d"}},
+        {"warnings": ("a\0b", "half a character: \ud83d")},
         {"params": {"seed": 10**40}},
         {"params": {"object": object()}},
         {"tps": float("nan"), "decode_s": float("inf")},

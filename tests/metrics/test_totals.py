@@ -86,6 +86,12 @@ def test_a_generation_that_failed_counts_as_request_and_as_error():
     assert totals.recent_requests == 0
 
 
+def test_tokens_are_those_of_all_choices_thinking_included():
+    several = ended(started(), completion_tokens=90, reasoning_tokens=60, choices=3)
+    totals = counted(several).totals()
+    assert (totals.total_requests, totals.total_tokens) == (1, 90)
+
+
 def test_what_got_no_seat_counts_by_its_outcome_only():
     rejected = ended(started(), outcome=Outcome.REJECTED, admitted=False, tps=None)
     expired = ended(started(), outcome=Outcome.TIMED_OUT, admitted=False, tps=None)

@@ -6,7 +6,13 @@ import json
 from typing import Any
 
 from inference.core.errors import AuthenticationError, InferenceError, QueueFullError
-from inference.core.requests import Delta, Usage
+from inference.core.requests import (
+    Delta,
+    TokenAlternative,
+    TokenLogprob,
+    ToolCallDelta,
+    Usage,
+)
 from inference.protocol import sse
 from inference.protocol.chunks import ChunkWriter
 from inference.protocol.errors import error_body, error_headers
@@ -33,6 +39,79 @@ def test_it_gives_each_choice_its_role_and_its_finish_once() -> None:
         assert "".join(c["delta"].get("content", "") for c in own) == text
         assert [c["finish_reason"] for c in own if c["finish_reason"]] == [reason]
         assert own[-1]["finish_reason"] == reason
+
+
+def test_it_shows_thinking_under_both_names() -> None:
+    _, thought, said = choices_of(Delta(reasoning="Hm."), Delta("4"))
+    assert thought["delta"] == {"reasoning_content": "Hm.", "reasoning": "Hm."}
+    assert said["delta"] == {"content": "4"}
+
+
+def test_it_names_a_call_once_and_then_adds_to_it() -> None:
+    first = (ToolCallDelta(0, "c1", "f"),)
+    rest = (ToolCallDelta(0, arguments="{}"), ToolCallDelta(1, "c2", "g", "["))
+    _, *pieces, end = choices_of(
+        Delta(tool_calls=first), Delta(tool_calls=rest, finish_reason="tool_calls")
+    )
+    assert [piece["delta"] for piece in pieces] == [
+        {
+            "tool_calls": [
+                {
+                    "index": 0,
+                    "id": "c1",
+                    "type": "function",
+                    "function": {"name": "f", "arguments": ""},
+                }
+            ]
+        },
+        {
+            "tool_calls": [
+                {"index": 0, "function": {"arguments": "{}"}},
+                {
+                    "index": 1,
+                    "id": "c2",
+                    "type": "function",
+                    "function": {"name": "g", "arguments": "["},
+                },
+            ]
+        },
+    ]
+    assert end["finish_reason"] == "tool_calls"
+
+
+def test_it_tells_log_probabilities_beside_the_text_they_belong_to() -> None:
+    half = TokenLogprob(b"\xf0\x9f", -0.5, (TokenAlternative(b"a", float("-inf")),))
+    _, before, said = choices_of(
+        Delta("", logprobs=(half,)), Delta("a", logprobs=(TokenLogprob(b"a", 0.0),))
+    )
+    assert before["delta"] == {"content": ""}
+    assert before["logprobs"] == {
+        "content": [
+            {
+                "token": "\ufffd",
+                "logprob": -0.5,
+                "bytes": [0xF0, 0x9F],
+                "top_logprobs": [{"token": "a", "logprob": -9999.0, "bytes": [97]}],
+            }
+        ],
+        "refusal": None,
+    }
+    assert said["delta"] == {"content": "a"}
+    assert [token["token"] for token in said["logprobs"]["content"]] == ["a"]
+
+
+def test_it_carries_the_latest_usage_in_every_chunk_when_asked() -> None:
+    writer = ChunkWriter(
+        completion_id="c",
+        created=1,
+        model="m",
+        include_usage=True,
+        continuous_usage=True,
+    )
+    deltas = (Delta("a", usage=Usage(5, 1)), Delta("b"), Delta("c", usage=Usage(5, 3)))
+    chunks = [chunk for delta in deltas for chunk in writer.chunks(delta)]
+    usages = [json.loads(chunk)["usage"] for chunk in [*chunks, *writer.ending()]]
+    assert [usage["completion_tokens"] for usage in usages] == [1, 1, 1, 3, 3]
 
 
 def test_it_writes_nothing_for_a_delta_that_says_nothing() -> None:

@@ -65,7 +65,6 @@ def test_it_takes_the_empty_leftovers_of_an_earlier_answer() -> None:
         ([said("x", 5)], "invalid_type", "messages[0].role"),  # type: ignore[arg-type]
         ([said("x", "robot")], "invalid_value", "messages[0].role"),
         ([said("x", "User")], "invalid_value", "messages[0].role"),
-        ([said("x", "tool")], "unsupported_parameter", "messages[0].role"),
         ([said("x", "function")], "unsupported_parameter", "messages[0].role"),
         ([{"role": "user"}], "missing_required_parameter", "messages[0].content"),
         ([said(None)], "missing_required_parameter", "messages[0].content"),
@@ -79,11 +78,6 @@ def test_it_takes_the_empty_leftovers_of_an_earlier_answer() -> None:
         ([said([])], "empty_array", "messages[0].content"),
         ([said("x", name=5)], "invalid_type", "messages[0].name"),
         ([said("x", name="n" * 257)], "string_above_max_length", "messages[0].name"),
-        (
-            [said(None, "assistant", tool_calls=[{"id": "1"}])],
-            "unsupported_parameter",
-            "messages[0].tool_calls",
-        ),
         (
             [said("x", "assistant", function_call={"name": "f"})],
             "unsupported_parameter",

@@ -17,24 +17,36 @@ async def test_it_merges_what_waits_into_one_delta() -> None:
     stream = stream_of()
     stream.push(SequenceDelta(1, "one ", 1, completion_tokens=1))
     stream.push(SequenceDelta(1, "two", 1, completion_tokens=2))
-    assert await stream.take() == SequenceDelta(1, "one two", 2, completion_tokens=2)
+    assert await stream.take() == [SequenceDelta(1, "one two", 2, completion_tokens=2)]
 
 
-async def test_it_says_once_that_the_sequence_has_left() -> None:
-    stream, calls = stream_of(), []
-    stream.when_left(lambda: calls.append("left"))
-    stream.push(SequenceDelta(1, "", 0, finish="stop"))
+async def test_it_says_once_of_each_sequence_that_it_has_left() -> None:
+    gone: list[int] = []
+    stream = TokenStream(1, 2, 3, limit_bytes=1000)
+    stream.push(SequenceDelta(3, "", 0, finish="stop"))
+    stream.when_left(gone.append)
+    assert gone == [1]
+    stream.push(SequenceDelta(1, "", 0, finish="length"))
+    assert stream.in_batch == (2,)
     stream.leave()
-    assert calls == ["left"]
-    stream.when_left(lambda: calls.append("late"))
-    assert calls == ["left", "late"]
+    stream.leave()
+    assert gone == [1, 1, 1]
+    assert stream.has_left
+
+
+async def test_it_keeps_the_sequences_of_one_request_apart() -> None:
+    stream = TokenStream(7, 8, limit_bytes=1000)
+    for sequence_id, text in [(7, "a"), (8, "x"), (7, "b")]:
+        stream.push(SequenceDelta(sequence_id, text, 1))
+    taken = await stream.take()
+    assert {stream.choice_of(d.sequence_id): d.text for d in taken} == {0: "ab", 1: "x"}
 
 
 async def test_it_hands_out_what_came_before_an_error() -> None:
     stream = stream_of()
     stream.push(SequenceDelta(1, "last words", 2))
     stream.fail(WorkerDiedError("gone"))
-    assert (await stream.take()).text == "last words"
+    assert (await stream.take())[0].text == "last words"
     with pytest.raises(WorkerDiedError):
         await stream.take()
 
@@ -53,7 +65,7 @@ async def test_it_takes_nothing_in_after_it_failed() -> None:
     stream.push(SequenceDelta(1, "before", 1))
     stream.fail(WorkerDiedError("gone"))
     stream.push(SequenceDelta(1, "after", 1, finish="cancelled"))
-    assert (await stream.take()).text == "before"
+    assert (await stream.take())[0].text == "before"
     assert stream.has_left
     with pytest.raises(WorkerDiedError):
         await stream.take()

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.core.errors import WorkerDiedError
-from inference.core.requests import ChatMessage, TextPart
+from inference.core.requests import ChatMessage, GenerationRequest, TextPart
 from inference.runtime.worker import WorkerHandle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HELLO = (ChatMessage("user", (TextPart("Hello"),)),)
+HELLO = GenerationRequest(messages=(ChatMessage("user", (TextPart("Hello"),)),))
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,294 @@
+"""What one sequence may say next: grammars, forced calls, a bound on thinking.
+
+A guide follows its sequence token by token through stages. It says whether the
+next token is free, one certain token, or one that a grammar allows.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import numpy as np
+from llguidance.numpy import fill_next_token_bitmask
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher
+
+Mask = np.ndarray  # int32 words of 32 tokens each, one bit per token
+_ALL = np.int32(-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The tokens that a model writes for a tag, never empty."""
+
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallGuide:
+    """How calls look: a marker, what `body` allows, and the tokens of `end`.
+
+    In free text the body's grammar holds from a marker on. A forced answer is
+    one call, or several where `repeats`; then one of `stops` may end it.
+    """
+
+    start: Marker
+    end: tuple[int, ...]
+    body: LLMatcher
+    is_forced: bool = False
+    repeats: bool = False
+    stops: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GuidePlan:
+    """What holds for the answers to one prompt, whatever their number.
+
+    `body` is what the whole answer (after thinking) must match, or `calls` how
+    its calls look. `think_start` and `think_end` are the model's tags, without a
+    start where an answer cannot begin with thinking; `opens_thinking` says that
+    the prompt ends inside it.
+    """
+
+    body: LLMatcher | None = None
+    calls: CallGuide | None = None
+    think_start: Marker | None = None
+    think_end: Marker | None = None
+    opens_thinking: bool = False
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether the answer has no free part but its thinking."""
+        return self.body is not None or (
+            self.calls is not None and self.calls.is_forced
+        )
+
+    def open(self, thinking_budget: int | None) -> Guide | None:
+        """Return the guide of one sequence, or `None` where nothing is to guide."""
+        thinks = self.think_end is not None and thinking_budget is not None
+        if self.body is None and self.calls is None and not thinks:
+            return None
+        return Guide(self, thinking_budget)
+
+
+class Stage(Enum):
+    """Where an answer is."""
+
+    OPENING = "opening"  # the first token: thinking or the answer itself
+    THINKING = "thinking"
+    FORCED = "forced"
+    BODY = "body"
+    FREE = "free"
+    CALL = "call"
+    AFTER_CALL = "after_call"  # one more call, or the end
+    OVER = "over"
+
+
+_FREE_STAGES = (Stage.THINKING, Stage.FREE, Stage.OVER)
+
+
+class Guide:
+    """Follows one sequence; used by one thread at a time.
+
+    `accept` takes each token of the answer, `constrains` says whether the next
+    one is bound, and `fill` writes which are allowed.
+    """
+
+    def __init__(self, plan: GuidePlan, thinking_budget: int | None) -> None:
+        self._plan = plan
+        self._budget = thinking_budget
+        self._thought = 0
+        self._recent: deque[int] = deque(maxlen=16)
+        self._forced: deque[int] = deque()
+        self._after_forced = Stage.FREE
+        self._matcher: LLMatcher | None = None
+        self.error = ""
+        self.stage = Stage.FREE
+        self._begin()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the answer is complete: no further token belongs to it."""
+        return self.stage is Stage.OVER
+
+    @property
+    def constrains(self) -> bool:
+        """Whether the next token is not free."""
+        if self.stage is Stage.OPENING:
+            return self._plan.is_strict
+        return self.stage not in _FREE_STAGES
+
+    def accept(self, token: int) -> None:
+        """Take the next token of the answer."""
+        self._recent.append(token)
+        match self.stage:
+            case Stage.OPENING:
+                self._accept_opening(token)
+            case Stage.THINKING:
+                self._accept_thought()
+            case Stage.FORCED:
+                self._forced.popleft()
+                if not self._forced:
+                    self._enter(self._after_forced)
+            case Stage.BODY | Stage.CALL:
+                self._accept_matched(token)
+            case Stage.FREE:
+                self._accept_free()
+            case Stage.AFTER_CALL:
+                self._accept_after_call(token)
+            case Stage.OVER:
+                pass
+
+    def fill(self, mask: Mask) -> None:
+        """Write the tokens that may come next into `mask`, one bit each."""
+        match self.stage:
+            case Stage.FORCED:
+                _allow_only(mask, (self._forced[0],))
+            case Stage.BODY | Stage.CALL:
+                self._fill_matched(mask)
+            case Stage.AFTER_CALL:
+                calls = self._calls
+                _allow_only(mask, (calls.start.tokens[0], *calls.stops))
+            case Stage.OPENING if self._plan.is_strict:
+                self._fill_opening(mask)
+            case _:
+                mask[:] = _ALL
+
+    # --- stages
+
+    @property
+    def _calls(self) -> CallGuide:
+        calls = self._plan.calls
+        assert calls is not None
+        return calls
+
+    def _begin(self) -> None:
+        plan = self._plan
+        if plan.opens_thinking:
+            self._think()
+        elif plan.think_start is not None:
+            if plan.body is not None:
+                self._matcher = plan.body.deep_copy()
+            self.stage = Stage.OPENING
+        else:
+            self._enter(Stage.BODY)
+
+    def _enter(self, stage: Stage) -> None:
+        """Begin a stage; BODY means the answer itself, whatever holds for it."""
+        self._recent.clear()
+        plan = self._plan
+        if stage is Stage.BODY and plan.body is None:
+            if plan.is_strict:
+                self._force(self._calls.start.tokens, then=Stage.CALL)
+                return
+            stage = Stage.FREE
+        if stage is Stage.BODY:
+            assert plan.body is not None
+            self._matcher = plan.body.deep_copy()
+        elif stage is Stage.CALL:
+            self._matcher = self._calls.body.deep_copy()
+        elif stage is Stage.THINKING:
+            self._think()
+            return
+        self.stage = stage
+
+    def _force(self, tokens: tuple[int, ...], then: Stage) -> None:
+        self._forced = deque(tokens)
+        self._after_forced = then
+        if tokens:
+            self.stage = Stage.FORCED
+        else:
+            self._enter(then)
+
+    def _think(self) -> None:
+        """Go on thinking, unless the budget is used up."""
+        self.stage = Stage.THINKING
+        if self._budget is not None and self._thought >= self._budget:
+            assert self._plan.think_end is not None
+            self._force(self._plan.think_end.tokens, then=Stage.BODY)
+
+    def _accept_thought(self) -> None:
+        self._thought += 1
+        end = self._plan.think_end
+        assert end is not None
+        if self._ends_with(end):
+            self._enter(Stage.BODY)
+        else:
+            self._think()
+
+    def _accept_opening(self, token: int) -> None:
+        start = self._plan.think_start
+        assert start is not None
+        if token == start.tokens[0] and (self._plan.is_strict or not start.tokens[1:]):
+            self._force(start.tokens[1:], then=Stage.THINKING)
+        elif self._plan.body is not None:
+            self.stage = Stage.BODY
+            self._accept_matched(token)
+        elif self._plan.is_strict:
+            self._force(self._calls.start.tokens[1:], then=Stage.CALL)
+        else:
+            self._recent.clear()
+            self._recent.append(token)
+            self.stage = Stage.FREE
+            self._accept_free()
+
+    def _accept_matched(self, token: int) -> None:
+        matcher = self._matcher
+        assert matcher is not None
+        if not matcher.consume_token(token) or matcher.is_error():
+            self.error = matcher.get_error()[:300] or "a token was not allowed"
+            self.stage = Stage.OVER
+        elif matcher.is_stopped():
+            if self.stage is Stage.BODY:
+                self.stage = Stage.OVER
+            else:
+                self._force(self._calls.end, then=self._stage_after_call())
+
+    def _stage_after_call(self) -> Stage:
+        calls = self._calls
+        if not calls.is_forced:
+            return Stage.FREE
+        return Stage.AFTER_CALL if calls.repeats else Stage.OVER
+
+    def _accept_after_call(self, token: int) -> None:
+        if token == self._calls.start.tokens[0]:
+            self._force(self._calls.start.tokens[1:], then=Stage.CALL)
+        else:
+            self.stage = Stage.OVER
+
+    def _accept_free(self) -> None:
+        calls = self._plan.calls
+        if calls is not None and self._ends_with(calls.start):
+            self._enter(Stage.CALL)
+
+    def _ends_with(self, marker: Marker) -> bool:
+        tokens = marker.tokens
+        if len(self._recent) < len(tokens):
+            return False
+        return tuple(self._recent)[-len(tokens) :] == tokens
+
+    def _fill_matched(self, mask: Mask) -> None:
+        assert self._matcher is not None
+        fill_next_token_bitmask(self._matcher, mask[None, :])
+
+    def _fill_opening(self, mask: Mask) -> None:
+        assert self._plan.think_start is not None
+        if self._plan.body is not None:
+            self._fill_matched(mask)
+        else:
+            _allow_only(mask, (self._calls.start.tokens[0],))
+        _allow(mask, self._plan.think_start.tokens[0])
+
+
+def _allow_only(mask: Mask, tokens: tuple[int, ...]) -> None:
+    mask[:] = 0
+    for token in tokens:
+        _allow(mask, token)
+
+
+def _allow(mask: Mask, token: int) -> None:
+    mask.view(np.uint32)[token // 32] |= np.uint32(1 << (token % 32))

@@ -1,0 +1,140 @@
+"""From what a request asks of its answer to a plan: guides, and how to read it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from inference.engines.guides import CallGuide, GuidePlan
+from inference.parsing.answers import CallFormat
+from inference.structure.calls import calls_grammar
+from inference.structure.grammars import to_llguidance
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher
+
+    from inference.core.frames import PreparePrompt
+    from inference.core.requests import SamplingSpec, ToolUse
+    from inference.engines.formats import ModelFormats, NativeCalls
+    from inference.engines.vocabulary import Vocabulary
+    from inference.prompting.templates import RenderedPrompt
+
+# Calls that one forced answer may hold.
+CALLS_MOST = 8
+# How prompting.templates asks models to write calls that have no format of their
+# own. They may not keep to it, so nothing of it is streamed.
+_FALLBACK_CALLS = CallFormat(start="<tool_call>", end="</tool_call>", parse=json.loads)
+_BARE_CALLS = CallFormat(start="", end="", parse=json.loads, streams=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPrompt:
+    """A prompt's tokens, and what holds for the answers to it."""
+
+    tokens: list[int]
+    plan: GuidePlan
+    opens_thinking: bool = False
+    calls: CallFormat | None = None
+
+    def thinking_budget(self, spec: SamplingSpec) -> int | None:
+        """Return how many tokens thinking may take; `None`: as many as it likes.
+
+        Where the answer has to have a form, half of it is kept for the answer.
+        """
+        if spec.thinking_budget is not None or not self.plan.is_strict:
+            return spec.thinking_budget
+        return max(1, spec.max_tokens // 2)
+
+
+def prepare_answer(
+    command: PreparePrompt,
+    rendered: RenderedPrompt,
+    formats: ModelFormats,
+    vocabulary: Vocabulary,
+) -> PreparedPrompt:
+    """Compile what the answer must look like.
+
+    Raises:
+        InvalidRequestError: a grammar is refused, naming its parameter.
+    """
+    if command.wants_logprobs:
+        vocabulary.load()
+    tools = command.tools if command.tools and command.tools.callable_tools else None
+    body, guide, calls = None, None, None
+    if command.grammar is not None:
+        body = vocabulary.matcher_for(
+            to_llguidance(command.grammar), param=command.grammar.param
+        )
+    elif tools is not None:
+        native = None if rendered.uses_fallback_tools else formats.calls
+        if tools.is_forced and (native is None or native.json is None):
+            grammar = calls_grammar(tools.callable_tools, most=_most(tools))
+            body, calls = vocabulary.matcher_for(grammar, param="tools"), _BARE_CALLS
+        elif native is None:
+            calls = _FALLBACK_CALLS
+        else:
+            calls = native.text
+            guide = _call_guide(tools, native, vocabulary)
+    return PreparedPrompt(
+        tokens=rendered.tokens,
+        plan=_plan(rendered, formats, body=body, calls=guide),
+        opens_thinking=rendered.opens_thinking,
+        calls=None if calls is None or tools is None else _for(tools, calls),
+    )
+
+
+def _plan(
+    rendered: RenderedPrompt,
+    formats: ModelFormats,
+    *,
+    body: LLMatcher | None,
+    calls: CallGuide | None,
+) -> GuidePlan:
+    thinking = formats.thinking
+    if thinking is None:
+        return GuidePlan(body=body, calls=calls)
+    closed = _has_closed_thinking(rendered.tokens, thinking.end.tokens)
+    return GuidePlan(
+        body=body,
+        calls=calls,
+        think_start=None if closed or rendered.opens_thinking else thinking.start,
+        think_end=thinking.end,
+        opens_thinking=rendered.opens_thinking,
+    )
+
+
+def _for(tools: ToolUse, calls: CallFormat) -> CallFormat:
+    """Return a format that reads the calls of one request's tools."""
+    names = frozenset(tool.name for tool in tools.callable_tools)
+    return replace(calls, parallel=tools.parallel, allowed=names)
+
+
+def _most(tools: ToolUse) -> int:
+    return CALLS_MOST if tools.parallel and not tools.function else 1
+
+
+def _call_guide(
+    tools: ToolUse, native: NativeCalls, vocabulary: Vocabulary
+) -> CallGuide | None:
+    if native.json is None:
+        return None
+    grammar = calls_grammar(
+        tools.callable_tools, before=native.json.before, after=native.json.after
+    )
+    return CallGuide(
+        start=native.start,
+        end=native.end,
+        body=vocabulary.matcher_for(grammar, param="tools"),
+        is_forced=tools.is_forced,
+        repeats=_most(tools) > 1,
+        stops=vocabulary.eos_ids,
+    )
+
+
+def _has_closed_thinking(prompt: list[int], end: tuple[int, ...]) -> bool:
+    """Whether a template has thought for the model: an empty pair at the end."""
+    tail = prompt[-len(end) - 4 :]
+    return any(
+        tuple(tail[at : at + len(end)]) == end for at in range(len(tail) - len(end) + 1)
+    )

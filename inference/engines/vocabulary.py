@@ -1,0 +1,80 @@
+"""A model's tokens as bytes, and as llguidance sees them; built when first needed."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from llguidance import LLMatcher, LLTokenizer
+from llguidance.hf import from_tokenizer
+
+from inference.core.errors import InvalidRequestError, UnsupportedParameterError
+
+
+class Vocabulary:
+    """Owns the llguidance view of one tokenizer. Any thread may ask.
+
+    Building it takes up to a second or two for large vocabularies, so only the
+    first request that needs it waits.
+    """
+
+    def __init__(self, tokenizer: Any, *, size: int, eos_ids: frozenset[int]) -> None:
+        self._tokenizer = tokenizer
+        self._size = size
+        self._eos_ids = eos_ids
+        self._lock = threading.Lock()
+        self._view: LLTokenizer | None = None
+        self._is_unreadable = False
+
+    @property
+    def eos_ids(self) -> tuple[int, ...]:
+        """The tokens that end an answer."""
+        return tuple(sorted(self._eos_ids))
+
+    def load(self) -> LLTokenizer | None:
+        """Build what the other methods need, and return it where it can be built."""
+        return self._load()
+
+    def matcher_for(self, grammar: str, *, param: str) -> LLMatcher:
+        """Return a matcher of `grammar` at its beginning.
+
+        Raises:
+            UnsupportedParameterError: this model's tokenizer cannot be guided.
+            InvalidRequestError: the grammar is refused, naming `param`.
+        """
+        view = self._load()
+        if view is None:
+            raise UnsupportedParameterError(
+                f"Unsupported parameter: '{param}' needs a tokenizer that this model "
+                "does not have (a fast one).",
+                param=param,
+            )
+        matcher = LLMatcher(view, grammar, log_level=0)
+        if matcher.is_error():
+            raise InvalidRequestError(
+                f"Invalid '{param}': {matcher.get_error()[:500]}",
+                param=param,
+                code="invalid_grammar",
+            )
+        return matcher
+
+    def bytes_of(self, token: int) -> bytes:
+        """Return the bytes that `token` adds to a text."""
+        view = self._load()
+        if view is None:
+            text: str = self._tokenizer.decode([token])
+            return text.encode()
+        return view.decode_bytes([token])
+
+    def _load(self) -> LLTokenizer | None:
+        with self._lock:
+            if self._view is None and not self._is_unreadable:
+                try:
+                    self._view = from_tokenizer(
+                        self._tokenizer,
+                        n_vocab=self._size,
+                        eos_token=sorted(self._eos_ids),
+                    )
+                except Exception:  # noqa: BLE001 -- slow tokenizers, odd vocabularies
+                    self._is_unreadable = True
+            return self._view

@@ -1,0 +1,3 @@
+"""What an answer must look like: schemas and calls to llguidance grammars."""
+
+from __future__ import annotations

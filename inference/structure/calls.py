@@ -1,0 +1,99 @@
+"""Tool calls as a grammar: which functions, and arguments that fit their schemas."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from inference.core.errors import InvalidRequestError
+from inference.core.requests import ToolMode
+from inference.structure.grammars import fault_of, rigid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from inference.core.requests import Tool, ToolUse
+
+ANY_ARGUMENTS: dict[str, Any] = {"type": "object"}
+_NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+def calls_grammar(
+    tools: Sequence[Tool],
+    *,
+    before: str = "",
+    after: str = "",
+    separator: str = "\n",
+    most: int = 1,
+) -> str:
+    """Return the grammar of one to `most` calls of `tools`, in Lark.
+
+    A call is `{"name": NAME, "arguments": ARGUMENTS}` between `before` and
+    `after`; the arguments fit the tool's schema.
+    """
+    more = f" (more){{0,{most - 1}}}" if most > 1 else ""
+    lines = [f"start: call{more}"]
+    if more:
+        lines.append(f"more: {_quoted(separator)} call")
+    lines.append(f"call: {' | '.join(f'call_{i}' for i in range(len(tools)))}")
+    for i, tool in enumerate(tools):
+        name = json.dumps(tool.name, ensure_ascii=False)
+        opening = _quoted(f'{before}{{"name": {name}, "arguments": ')
+        schema = json.dumps(rigid(_arguments_of(tool)))
+        lines.append(f"call_{i}: {opening} arguments_{i} {_quoted('}' + after)}")
+        lines.append(f"arguments_{i}: %json {schema}")
+    return "\n".join(lines)
+
+
+def check_tools(use: ToolUse) -> tuple[ToolUse, tuple[str, ...]]:
+    """Return the tools with schemas that can be enforced, and what was given up.
+
+    Where a call is forced, or a tool is `strict`, its schema has to hold. Else a
+    schema that cannot be enforced holds as far as that its arguments are an object.
+
+    Raises:
+        InvalidRequestError: a schema that has to hold cannot be enforced.
+    """
+    if use.mode is ToolMode.NONE:
+        return use, ()
+    callable_names = {tool.name for tool in use.callable_tools}
+    tools, warnings = [], []
+    for at, tool in enumerate(use.tools):
+        fault = _fault_in(tool) if tool.name in callable_names else ""
+        if not fault:
+            tools.append(tool)
+        elif use.is_forced or tool.strict:
+            param = f"tools[{at}].function.parameters"
+            raise InvalidRequestError(
+                f"Invalid '{param}': {fault}.", param=param, code="invalid_schema"
+            )
+        else:
+            tools.append(msgspec.structs.replace(tool, enforced=ANY_ARGUMENTS))
+            warnings.append(f"tools[{at}]: {fault}")
+    return msgspec.structs.replace(use, tools=tuple(tools)), tuple(warnings)
+
+
+def _fault_in(tool: Tool) -> str:
+    try:
+        return fault_of(calls_grammar([tool]))
+    except (ValueError, TypeError, RecursionError) as error:
+        return str(error)
+
+
+def _arguments_of(tool: Tool) -> dict[str, Any]:
+    if tool.enforced is not None:
+        return tool.enforced
+    if not tool.parameters.get("properties") and tool.parameters.keys() <= {
+        "type",
+        "properties",
+        "additionalProperties",
+        "required",
+    }:
+        return _NO_ARGUMENTS
+    return {"type": "object", **tool.parameters}
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

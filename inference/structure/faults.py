@@ -1,0 +1,138 @@
+"""Why a grammar is refused, in words that name the keyword at fault."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_WORDS_MAX = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One reason; `keyword` is empty where it is not a single one's."""
+
+    keyword: str
+    message: str
+
+    @property
+    def short(self) -> str:
+        """A few words, for a list of warnings."""
+        if self.keyword:
+            return f"{self.keyword} is not enforced"
+        return f"its schema is not enforced: {self.message}"
+
+
+def to_fault(words: str) -> Fault:
+    """Turn what llguidance says of a schema into a fault."""
+    for pattern, to_reason in _REASONS:
+        if found := re.search(pattern, words, re.DOTALL):
+            return to_reason(found)
+    return Fault("", f"The schema cannot be enforced: {gist(words)}")
+
+
+def gist(words: str) -> str:
+    """Return the telling line of llguidance's words, without its pictures."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("error:")]
+    line = errors[0].removeprefix("error:").strip() if errors else "".join(lines[:1])
+    return line[:_WORDS_MAX]
+
+
+def _unimplemented(found: re.Match[str]) -> Fault:
+    try:
+        keys = [str(key) for key in json.loads(found[1])]
+    except ValueError:
+        keys = [found[1]]
+    names = ", ".join(f"`{key}`" for key in keys)
+    return Fault(", ".join(keys), f"The schema uses {names}, which cannot be enforced.")
+
+
+def _format(found: re.Match[str]) -> Fault:
+    known = "date-time, date, time, duration, email, hostname, ipv4, ipv6, uri, uuid"
+    name = found[1].strip()[:60]
+    return Fault(
+        f'format "{name}"',
+        f'The schema\'s `format` "{name}" cannot be enforced; {known} can.',
+    )
+
+
+def _one_of(_: re.Match[str]) -> Fault:
+    return Fault(
+        "oneOf",
+        "`oneOf` can be enforced only where its alternatives exclude each other by "
+        "`type`, or by a required property with a different `const` in each (with "
+        "`type` object); `anyOf` is not bound to that.",
+    )
+
+
+def _properties(_: re.Match[str]) -> Fault:
+    return Fault(
+        "minProperties, maxProperties",
+        "`minProperties` and `maxProperties` can be enforced only where every "
+        "property that the schema names is required.",
+    )
+
+
+def _resource(found: re.Match[str]) -> Fault:
+    where = found[1].removeprefix("json-schema:///")[:_WORDS_MAX]
+    return Fault(
+        "$ref",
+        f'The schema refers to "{where}" by `$ref` or `$schema`, which is not in the '
+        "schema itself; nothing is fetched.",
+    )
+
+
+def _pointer(found: re.Match[str]) -> Fault:
+    where = found[1][:_WORDS_MAX]
+    return Fault("$ref", f'`$ref` points to "#{where}", which is not in the schema.')
+
+
+def _patterns(found: re.Match[str]) -> Fault:
+    return Fault(
+        "patternProperties",
+        f"`patternProperties` must exclude each other: {found[1][:_WORDS_MAX]}.",
+    )
+
+
+def _regex(found: re.Match[str]) -> Fault:
+    return Fault(
+        "pattern",
+        f"A `pattern` (or `patternProperties`) cannot be enforced: {gist(found[0])}.",
+    )
+
+
+def _unsatisfiable(found: re.Match[str]) -> Fault:
+    # Its pictures of regular expressions help nobody who wrote a schema.
+    reason = re.sub(
+        r"Regex is empty:.*", "its string rules exclude each other", found[1]
+    )
+    return Fault("", f"No answer can satisfy the schema: {gist(reason)}.")
+
+
+def _deep(_: re.Match[str]) -> Fault:
+    return Fault("", "The schema is nested too deeply.")
+
+
+def _large(_: re.Match[str]) -> Fault:
+    return Fault("", "The schema is too large to be enforced.")
+
+
+_REASONS: tuple[tuple[str, Callable[[re.Match[str]], Fault]], ...] = (
+    (r"Unimplemented keys: (\[.*?\])", _unimplemented),
+    (r"Unknown format: ([^\n]*)", _format),
+    (r"oneOf constraints are not supported", _one_of),
+    (r"min/maxProperties only supported", _properties),
+    (r"Resource '([^']*)' is not present", _resource),
+    (r"Pointer '([^']*)' does not exist", _pointer),
+    (r"patternProperty regexes (.*) are not disjoint", _patterns),
+    (r"Unsatisfiable schema: (.*)", _unsatisfiable),
+    (r"(?:regex parse error|lookarounds not supported|look-around).*", _regex),
+    (r"recursion limit exceeded", _deep),
+    (r"too big|too large|too complex", _large),
+)

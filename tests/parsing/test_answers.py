@@ -1,0 +1,190 @@
+"""An answer told apart into thinking, content and calls, however it is cut."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from inference.parsing.answers import AnswerParser, CallFormat, Pieces, ThinkingTags
+
+THINK = ThinkingTags("<think>", "</think>")
+WHOLE = CallFormat("<tool_call>", "</tool_call>", json.loads)
+STREAMED = CallFormat("<tool_call>", "</tool_call>", json.loads, streams=True)
+BARE = CallFormat("", "", json.loads, streams=True)
+WEATHER = '{"name": "weather", "arguments": {"city": "a } \\" <tool_call>"}}'
+TIME = '{"name": "time", "arguments": {}}'
+
+
+def told(
+    text: str, *, seed: int | None = None, **options: Any
+) -> tuple[Pieces, AnswerParser]:
+    """Feed `text`, cut at random places, and return all that came out as one."""
+    cuts = random.Random(seed)
+    numbers = iter(range(9))
+    parser = AnswerParser(new_id=lambda: f"id{next(numbers)}", **options)
+    found, at = [], 0
+    while at < len(text):
+        size = len(text) if seed is None else cuts.randint(1, 5)
+        found.append(parser.feed(text[at : at + size]))
+        at += size
+    found.append(parser.finish())
+    calls = tuple(call for pieces in found for call in pieces.calls)
+    whole = Pieces(
+        "".join(p.text for p in found), "".join(p.reasoning for p in found), calls
+    )
+    return whole, parser
+
+
+def calls_in(pieces: Pieces) -> list[tuple[str, str, str]]:
+    """Join the pieces of each call: id, name, arguments."""
+    calls: list[tuple[str, str, str]] = []
+    for piece in pieces.calls:
+        if piece.id:
+            assert piece.index == len(calls)
+            calls.append((piece.id, piece.name, piece.arguments))
+        else:
+            ident, name, arguments = calls[piece.index]
+            calls[piece.index] = (ident, name, arguments + piece.arguments)
+    return calls
+
+
+CASES: list[tuple[str, dict[str, Any], str, str, list[str]]] = [
+    ("plain text", {}, "plain text", "", []),
+    (
+        "<think>\nhm, hm\n</think>\n\nYes.",
+        {"thinking": THINK},
+        "Yes.",
+        "hm, hm",
+        [],
+    ),
+    (" \n<think>a</think>b", {"thinking": THINK}, "b", "a", []),
+    ("no <think>x</think>", {"thinking": THINK}, "no <think>x</think>", "", []),
+    (
+        "hm </thin </think> Yes",
+        {"thinking": THINK, "opens_thinking": True},
+        "Yes",
+        "hm </thin",
+        [],
+    ),
+    ("never ends", {"thinking": THINK, "opens_thinking": True}, "", "never ends", []),
+    (
+        f"Let me see.\n<tool_call>\n{WEATHER}\n</tool_call>\n",
+        {"calls": STREAMED},
+        "Let me see.",
+        "",
+        ["weather"],
+    ),
+    (
+        f"<tool_call>\n{TIME}\n</tool_call>\n<tool_call>{WEATHER}</tool_call> done",
+        {"calls": STREAMED},
+        "done",
+        "",
+        ["time", "weather"],
+    ),
+    (
+        f"<tool_call>{TIME}</tool_call><tool_call>{TIME}</tool_call>",
+        {"calls": WHOLE},
+        "",
+        "",
+        ["time", "time"],
+    ),
+    (
+        f"<think>a <tool_call> b</think><tool_call>{TIME}</tool_call>",
+        {"calls": WHOLE, "thinking": THINK},
+        "",
+        "a <tool_call> b",
+        ["time"],
+    ),
+    (f"{WEATHER}\n{TIME}", {"calls": BARE}, "", "", ["weather", "time"]),
+    (
+        f"<think>x</think>{TIME}",
+        {"calls": BARE, "thinking": THINK},
+        "",
+        "x",
+        ["time"],
+    ),
+    ("a < b and <tool> c", {"calls": WHOLE}, "a < b and <tool> c", "", []),
+    ("one two STOP three", {"calls": WHOLE, "stops": ("STOP",)}, "one two ", "", []),
+    (
+        "<think>STOP</think>one STOP",
+        {"thinking": THINK, "stops": ("STOP",)},
+        "one ",
+        "STOP",
+        [],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "options", "content", "reasoning", "names"), CASES)
+def test_it_tells_the_parts_apart_however_the_text_is_cut(
+    text: str, options: dict[str, Any], content: str, reasoning: str, names: list[str]
+) -> None:
+    for seed in (None, *range(40)):
+        pieces, parser = told(text, seed=seed, **options)
+        assert (pieces.text, pieces.reasoning) == (content, reasoning)
+        assert [name for _, name, _ in calls_in(pieces)] == names
+        assert parser.calls_made == len(names)
+        assert not parser.warnings
+
+
+def test_the_arguments_of_a_streamed_call_are_the_models_own_text() -> None:
+    for seed in range(40):
+        pieces, _ = told(f"<tool_call>{WEATHER}</tool_call>", seed=seed, calls=STREAMED)
+        ((ident, _, arguments),) = calls_in(pieces)
+        assert ident == "id0"
+        assert arguments == '{"city": "a } \\" <tool_call>"}'
+
+
+def test_it_hands_arguments_on_before_the_call_has_ended() -> None:
+    parser = AnswerParser(calls=STREAMED)
+    first = parser.feed('<tool_call>\n{"name": "f", "arguments": {"a": "long te')
+    assert [(c.name, c.arguments) for c in first.calls] == [
+        ("f", ""),
+        ("", '{"a": "long te'),
+    ]
+    assert parser.in_call
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["not json", '{"arguments": {}}', '{"name": "other", "arguments": {}}', "[]", "3"],
+)
+@pytest.mark.parametrize("calls", [WHOLE, STREAMED])
+def test_a_call_that_cannot_be_read_is_text_with_a_warning(
+    body: str, calls: CallFormat
+) -> None:
+    text = f"<tool_call>{body}</tool_call> and on"
+    for seed in (None, *range(20)):
+        pieces, parser = told(
+            text, seed=seed, calls=replace(calls, allowed=frozenset({"weather"}))
+        )
+        assert pieces.text == text
+        assert (pieces.calls, parser.calls_made) == ((), 0)
+        assert len(parser.warnings) == 1
+
+
+def test_a_call_cut_short_is_text_unless_it_was_streamed() -> None:
+    whole, parser = told("<tool_call>" + WEATHER[:40], calls=WHOLE)
+    assert whole.text == "<tool_call>" + WEATHER[:40]
+    assert parser.warnings
+    streamed, parser = told("<tool_call>" + WEATHER[:40], seed=1, calls=STREAMED)
+    assert calls_in(streamed)[0][1] == "weather"
+    assert (streamed.text, parser.warnings) == ("", [])
+
+
+def test_several_calls_may_stand_in_one_body() -> None:
+    both = f"[{TIME}, {WEATHER}]"
+    pieces, _ = told(f"[CALLS]{both}", calls=CallFormat("[CALLS]", "", json.loads))
+    assert [name for _, name, _ in calls_in(pieces)] == ["time", "weather"]
+
+
+def test_its_first_call_completes_an_answer_that_may_hold_one() -> None:
+    for calls, text in ((STREAMED, f"<tool_call>{TIME}</tool_call>" * 2), (BARE, TIME)):
+        pieces, parser = told(text, seed=3, calls=replace(calls, parallel=False))
+        assert len(calls_in(pieces)) == 1
+        assert parser.is_complete
+        assert not pieces.text
