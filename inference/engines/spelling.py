@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # JSON has no minus infinity; a forbidden token has no chance at all.
 _LEAST = -9999.0
+_REPLACEMENT = "\ufffd".encode()
 
 
 class TokenSpelling:
@@ -22,7 +23,8 @@ class TokenSpelling:
 
     Text is shown later than its tokens come (characters of several tokens, stop
     strings), and not all of it (a stop string's own, blanks before a call). The
-    bytes of the entries handed out always join to the text shown.
+    bytes of the entries handed out always join to the text shown, also where
+    bytes that are no character show as U+FFFD.
     """
 
     def __init__(self, bytes_of: Callable[[int], bytes], *, top: int) -> None:
@@ -66,6 +68,13 @@ class TokenSpelling:
         """Return how much of a token shows: `b""` nothing, `None` not known yet."""
         if self._shown.startswith(token):
             return token
+        replaced = token.decode(errors="replace").encode()
+        if replaced != token and self._shown.startswith(_REPLACEMENT):
+            # Bytes that are no character show as a sign that one is missing.
+            return replaced if self._shown.startswith(replaced) else _REPLACEMENT
+        skipped = len(self._shown) - len(self._shown.lstrip(_REPLACEMENT))
+        if skipped and self._shown.startswith(token, skipped):
+            return self._shown[: skipped + len(token)]
         if token.startswith(self._shown):
             # Its rest is to come, or was cut off.
             return self._shown if is_last else None

@@ -16,7 +16,7 @@ from inference.core.errors import InvalidRequestError
 from inference.core.requests import GrammarKind
 
 if TYPE_CHECKING:
-    from llguidance import JsonCompileOptions
+    from llguidance._lib import JsonCompileOptions
 
     from inference.core.requests import Grammar
 

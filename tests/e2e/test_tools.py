@@ -93,7 +93,8 @@ def test_a_call_streams_its_name_and_then_its_arguments_in_pieces(
     before = server.count_rows()
     options = {"tools": [WEATHER], "tool_choice": NAMED, "thinking_budget": 5} | HOT
     whole = create(*served, **options)
-    pieces, reasons = [], []
+    pieces: list[Any] = []
+    reasons = []
     for chunk in create(*served, **options, stream=True):
         assert not chunk.choices[0].delta.content
         pieces += chunk.choices[0].delta.tool_calls or []
@@ -102,7 +103,7 @@ def test_a_call_streams_its_name_and_then_its_arguments_in_pieces(
     assert (pieces[0].function.name, pieces[0].index) == ("weather", 0)
     assert pieces[0].id.startswith("call_")
     assert all(piece.id is None for piece in pieces[1:])
-    assert len(pieces) > 3
+    assert len(pieces) >= 3
     joined = "".join(piece.function.arguments for piece in pieces)
     assert json.loads(joined) == call_of(whole)[1]
     row = list(server.wait_rows(before + 2).values())[-1]

@@ -1,0 +1,3 @@
+"""Measurements, run by hand: python -m tests.bench.NAME MODEL_DIR."""
+
+from __future__ import annotations
