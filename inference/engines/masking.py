@@ -1,13 +1,15 @@
 """The guides of a batch at work: masks over logits, computed beside the model.
 
 Which tokens a grammar allows depends on the token before, so it is known only
-once that has been read. The masks are then computed in a few threads (llguidance
-lets go of the interpreter) while the forward pass runs.
+once that has been read. The masks are then computed while the forward pass runs:
+on this thread, which would only wait, and in a few others where they take long
+(llguidance lets go of the interpreter).
 """
 
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _THREADS = min(4, os.cpu_count() or 1)
 _pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="masks")
 _WORD = 32
+_HANDOVER_S = 0.0002
 
 
 class BatchMasker:
@@ -63,10 +66,7 @@ class BatchMasker:
         for k, (_, _, guide) in enumerate(self._guided):
             if not guide.constrains:
                 self._bits[k] = -1
-        self._jobs = [
-            _pool.submit(_fill, bound[start::_THREADS])
-            for start in range(min(_THREADS, len(bound)))
-        ]
+        self._jobs = _begin_to_fill(bound)
 
     def __call__(self, logits: mx.array) -> mx.array:
         """Return the logits with what is not allowed at minus infinity, lazily."""
@@ -83,6 +83,26 @@ class BatchMasker:
         masked = logits.astype(mx.float32)
         masked[self._index] = masked[self._index] + penalties
         return masked
+
+
+def _begin_to_fill(work: list[tuple[Guide, np.ndarray]]) -> list[Future[None]]:
+    """Fill masks here, and hand the rest out once it takes longer than a hand-over.
+
+    Most masks take a few microseconds; some states of a grammar take a thousand
+    times as long.
+    """
+    began = time.perf_counter()
+    for done, (guide, mask) in enumerate(work, start=1):
+        guide.fill(mask)
+        if time.perf_counter() - began > _HANDOVER_S:
+            rest = work[done:]
+            jobs = [
+                _pool.submit(_fill, rest[start::_THREADS])
+                for start in range(1, min(_THREADS, len(rest)))
+            ]
+            _fill(rest[::_THREADS])
+            return jobs
+    return []
 
 
 def _fill(work: list[tuple[Guide, np.ndarray]]) -> None:

@@ -100,23 +100,48 @@ Filter = Callable[[mx.array], mx.array]
 
 
 def _filters_for(rows: list[RowSampler]) -> list[Filter]:
-    """Return the filters that at least one row needs, in order."""
-    specs = [row.spec for row in rows]
-    filters: list[Filter] = []
-    if any(spec.top_k > 0 for spec in specs):
-        filters.append(_top_k_filter([spec.top_k for spec in specs]))
-    if any(spec.min_p > 0.0 for spec in specs):
-        floors = mx.array([[spec.min_p] for spec in specs])
-        filters.append(lambda weights: mx.where(weights >= floors, weights, 0.0))
-    if any(spec.top_p < 1.0 for spec in specs):
-        filters.append(_top_p_filter([spec.top_p for spec in specs]))
-    if any(spec.xtc_probability > 0.0 for spec in specs):
-        filters.append(_xtc_filter(rows))
+    """Return the filters that at least one row needs, in order.
+
+    Each sees only the rows that need it: one row with top-p must not make the
+    others pay for twenty halvings.
+    """
+
+    kinds: list[tuple[Callable[[RowSampler], bool], Callable[..., Filter]]] = [
+        (lambda row: row.spec.top_k > 0, _top_k_filter),
+        (lambda row: row.spec.min_p > 0.0, _min_p_filter),
+        (lambda row: row.spec.top_p < 1.0, _top_p_filter),
+        (lambda row: row.spec.xtc_probability > 0.0, _xtc_filter),
+    ]
+    filters = []
+    for needs, make in kinds:
+        at = [i for i, row in enumerate(rows) if needs(row)]
+        if at:
+            keep = make([rows[i] for i in at])
+            filters.append(keep if len(at) == len(rows) else _for_rows(at, keep))
     return filters
 
 
-def _top_k_filter(ks: list[int]) -> Filter:
+def _for_rows(at: list[int], keep: Filter) -> Filter:
+    """Return a filter that leaves all rows but those in `at` as they are."""
+    index = mx.array(at)
+
+    def keep_some(weights: mx.array) -> mx.array:
+        kept = keep(weights[index])
+        weights[index] = kept
+        return weights
+
+    return keep_some
+
+
+def _min_p_filter(rows: list[RowSampler]) -> Filter:
+    """Keep the weights above a share of the heaviest, whose weight is one."""
+    floors = mx.array([[row.spec.min_p] for row in rows])
+    return lambda weights: mx.where(weights >= floors, weights, 0.0)
+
+
+def _top_k_filter(rows: list[RowSampler]) -> Filter:
     """Keep each row's k heaviest weights (ties with the last are kept too)."""
+    ks = [row.spec.top_k for row in rows]
 
     def keep(weights: mx.array) -> mx.array:
         vocabulary = weights.shape[-1]
@@ -134,13 +159,13 @@ def _top_k_filter(ks: list[int]) -> Filter:
     return keep
 
 
-def _top_p_filter(ps: list[float]) -> Filter:
+def _top_p_filter(rows: list[RowSampler]) -> Filter:
     """Keep each row's smallest set of heaviest weights that holds top-p of all.
 
     The cut is found by bisection over the log of the weight, not by sorting: a
     sort of 50,000 entries costs ten times as much on a CPU.
     """
-    shares = mx.array([[p] for p in ps])
+    shares = mx.array([[row.spec.top_p] for row in rows])
 
     def keep(weights: mx.array) -> mx.array:
         wanted = shares * mx.sum(weights, axis=-1, keepdims=True)

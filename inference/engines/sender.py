@@ -117,10 +117,36 @@ class Sender:
 
     def _flush(self) -> None:
         if self._gained:
-            report = StepReport(deltas=tuple(self._gained.values()))
+            deltas = tuple(self._gained.values())
             self._gained.clear()
-            self._connection.sendall(to_bytes(report))
+            self._connection.sendall(self._to_frame(deltas))
             self._due = time.monotonic() + MERGE_WITHIN_S
+
+    def _to_frame(self, deltas: tuple[SequenceDelta, ...]) -> bytes:
+        """Encode a step; what cannot be encoded ends its own sequence only."""
+        try:
+            return to_bytes(StepReport(deltas=deltas))
+        except UnicodeEncodeError:
+            sound = tuple(self._sound(delta) for delta in deltas)
+            return to_bytes(StepReport(deltas=sound))
+
+    def _sound(self, delta: SequenceDelta) -> SequenceDelta:
+        try:
+            to_bytes(StepReport(deltas=(delta,)))
+        except UnicodeEncodeError:
+            with self._texts_lock:
+                self._texts.pop(delta.sequence_id, None)
+            if not delta.finish:
+                self._on_stop(delta.sequence_id)
+            return SequenceDelta(
+                sequence_id=delta.sequence_id,
+                text="",
+                tokens=0,
+                finish=FAILED,
+                completion_tokens=delta.completion_tokens,
+                message="The answer holds half a character.",
+            )
+        return delta
 
     def _to_delta(self, emission: Emission) -> SequenceDelta | None:
         sequence_id = emission.sequence_id

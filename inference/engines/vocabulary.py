@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from typing import Any
 
 from llguidance import LLMatcher, LLTokenizer
 from llguidance.hf import from_tokenizer
 
 from inference.core.errors import InvalidRequestError, UnsupportedParameterError
+
+MATCHERS_KEPT = 64
 
 
 class Vocabulary:
@@ -23,6 +26,7 @@ class Vocabulary:
         self._size = size
         self._eos_ids = eos_ids
         self._lock = threading.Lock()
+        self._matchers: OrderedDict[str, LLMatcher] = OrderedDict()
         self._view: LLTokenizer | None = None
         self._is_unreadable = False
 
@@ -36,12 +40,19 @@ class Vocabulary:
         return self._load()
 
     def matcher_for(self, grammar: str, *, param: str) -> LLMatcher:
-        """Return a matcher of `grammar` at its beginning.
+        """Return a matcher of `grammar` at its beginning, to be copied, not used.
+
+        Those asked for last are kept: clients send the same schema many times.
 
         Raises:
             UnsupportedParameterError: this model's tokenizer cannot be guided.
             InvalidRequestError: the grammar is refused, naming `param`.
         """
+        with self._lock:
+            known = self._matchers.get(grammar)
+            if known is not None:
+                self._matchers.move_to_end(grammar)
+                return known
         view = self._load()
         if view is None:
             raise UnsupportedParameterError(
@@ -56,6 +67,10 @@ class Vocabulary:
                 param=param,
                 code="invalid_grammar",
             )
+        with self._lock:
+            self._matchers[grammar] = matcher
+            if len(self._matchers) > MATCHERS_KEPT:
+                self._matchers.popitem(last=False)
         return matcher
 
     def bytes_of(self, token: int) -> bytes:

@@ -19,21 +19,13 @@ from inference.parsing.calls import (
     parse_calls,
     pieces_of,
 )
+from inference.parsing.pieces import PieceBox, Pieces, certain
 from inference.parsing.stops import StopMatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["AnswerParser", "CallFormat", "Pieces", "ThinkingTags"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pieces:
-    """What became readable: content, thinking, pieces of calls."""
-
-    text: str = ""
-    reasoning: str = ""
-    calls: tuple[ToolCallDelta, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +75,10 @@ class AnswerParser:
         self._pending = ""
         self._skips_blanks = False
         self._awaits_end = False
+        self._has_content = False
+        self._blanks = ""
         self._streamed: StreamedCall | None = None
-        self._out: list[Pieces] = []
+        self._box = PieceBox()
         self._stage = _Stage.CONTENT
         if thinking is not None:
             self._stage = _Stage.THINKING if opens_thinking else _Stage.OPENING
@@ -117,7 +111,7 @@ class AnswerParser:
         self._pending += text
         while self._pending and not self._is_over and self._advance():
             pass
-        return self._taken()
+        return self._box.taken()
 
     def finish(self) -> Pieces:
         """Return what was held back; the answer has ended."""
@@ -125,13 +119,13 @@ class AnswerParser:
             if self._stage is _Stage.CALL:
                 self._end_inside_call()
             elif self._stage is _Stage.THINKING:
-                self._say(reasoning=self._pending.rstrip())
+                self._box.put(reasoning=self._pending.rstrip())
             elif self._pending.strip():
                 self._show(self._pending)
             self._pending = ""
         if not self.stopped:
-            self._say(text=self._stops.flush())
-        return self._taken()
+            self._box.put(text=self._stops.flush())
+        return self._box.taken()
 
     @property
     def _is_over(self) -> bool:
@@ -170,12 +164,12 @@ class AnswerParser:
         end = self._thinking.end
         before, found, after = self._pending.partition(end)
         if found:
-            self._say(reasoning=before.rstrip())
+            self._box.put(reasoning=before.rstrip())
             self._pending, self._skips_blanks = after, True
             self._enter_content()
             return True
-        shown = _certain(self._pending, end).rstrip()
-        self._say(reasoning=shown)
+        shown = certain(self._pending, end).rstrip()
+        self._box.put(reasoning=shown)
         self._pending = self._pending[len(shown) :]
         return False
 
@@ -196,14 +190,16 @@ class AnswerParser:
             return False
         before, found, after = self._pending.partition(calls.start)
         if found:
-            self._show(before.rstrip())
+            shown = before.rstrip()
+            self._blanks = before[len(shown) :]
+            self._show(shown)
             if self.stopped:
                 return False
-            self._say(text=self._stops.flush())
+            self._box.put(text=self._stops.flush())
             self._pending = after
             self._enter_call()
             return True
-        shown = _certain(self._pending, calls.start).rstrip()
+        shown = certain(self._pending, calls.start).rstrip()
         self._show(shown)
         self._pending = self._pending[len(shown) :]
         return False
@@ -239,10 +235,10 @@ class AnswerParser:
             return self._pending != ""
         if not was_known and call.name:
             first = ToolCallDelta(self.calls_made, self._new_id(), call.name, "")
-            self._say(calls=(first,))
+            self._box.put(calls=(first,))
             self.calls_made += 1
         if piece:
-            self._say(calls=(ToolCallDelta(self.calls_made - 1, arguments=piece),))
+            self._box.put(calls=(ToolCallDelta(self.calls_made - 1, arguments=piece),))
         if not call.is_whole:
             return False
         self._streamed = None
@@ -293,15 +289,16 @@ class AnswerParser:
         except NotACallError as why:
             self.warnings.append(f"a tool call was left as text: {why}")
             self._stage, self._skips_blanks = _Stage.CONTENT, False
-            self._show(written)
+            self._show(self._blanks + written)
             return
         for call in calls if self._parallel else calls[:1]:
-            self._say(calls=pieces_of(call, self.calls_made, self._new_id()))
+            self._box.put(calls=pieces_of(call, self.calls_made, self._new_id()))
             self.calls_made += 1
         self._call_ended()
 
     def _call_ended(self) -> None:
-        self._stage, self._skips_blanks = _Stage.CONTENT, True
+        # Blanks between two texts are part of the content, at its edge they are not.
+        self._stage, self._skips_blanks = _Stage.CONTENT, not self._has_content
         self.is_complete = not self._parallel
 
     def _end_inside_call(self) -> None:
@@ -324,32 +321,5 @@ class AnswerParser:
         return bool(self._pending)
 
     def _show(self, text: str) -> None:
-        self._say(text=self._stops.feed(text))
-
-    def _say(
-        self,
-        *,
-        text: str = "",
-        reasoning: str = "",
-        calls: tuple[ToolCallDelta, ...] = (),
-    ) -> None:
-        if text or reasoning or calls:
-            self._out.append(Pieces(text, reasoning, calls))
-
-    def _taken(self) -> Pieces:
-        out, self._out = self._out, []
-        if len(out) == 1:
-            return out[0]
-        return Pieces(
-            "".join(piece.text for piece in out),
-            "".join(piece.reasoning for piece in out),
-            tuple(call for piece in out for call in piece.calls),
-        )
-
-
-def _certain(text: str, marker: str) -> str:
-    """Return `text` without the longest tail that may begin `marker`."""
-    for length in range(min(len(marker) - 1, len(text)), 0, -1):
-        if marker.startswith(text[-length:]):
-            return text[:-length]
-    return text
+        self._has_content |= bool(text)
+        self._box.put(text=self._stops.feed(text))

@@ -78,11 +78,28 @@ def _to_call(found: Any) -> ParsedCall:
     arguments = found.get("arguments", found.get("parameters", {}))
     if not isinstance(arguments, str):
         try:
-            arguments = json.dumps(arguments, ensure_ascii=False)
-        except (TypeError, ValueError) as error:
+            arguments = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
             raise NotACallError("its arguments are no JSON") from error
+    _refuse_half_characters(name, arguments)
     own = found.get("id")
-    return ParsedCall(name, arguments, own if isinstance(own, str) else "")
+    return ParsedCall(
+        name, arguments, own if isinstance(own, str) and _is_whole(own) else ""
+    )
+
+
+def _refuse_half_characters(*texts: str) -> None:
+    r"""Refuse what a model wrote as `\ud800`: no frame and no body can carry it."""
+    if not all(_is_whole(text) for text in texts):
+        raise NotACallError("it holds half a character")
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class StreamedCall:
@@ -97,6 +114,7 @@ class StreamedCall:
         self.is_whole = False
         self.rest = ""
         self._head = ""
+        self._head_failed = False
         self._depth = 0
         self._in_string = False
         self._is_escaped = False
@@ -110,7 +128,7 @@ class StreamedCall:
     @property
     def is_hopeless(self) -> bool:
         """Whether no name can come any more."""
-        return not self.name and len(self._head) > _HEAD_CHARS
+        return self._head_failed or (not self.name and len(self._head) > _HEAD_CHARS)
 
     def feed(self, text: str) -> str:
         """Take text; return the piece of the arguments that it brings."""
@@ -119,7 +137,10 @@ class StreamedCall:
             found = _HEAD.match(self._head)
             if found is None:
                 return ""
-            self.name = str(json.loads(found[1], strict=False))
+            self.name = _name_in(found[1])
+            if not self.name:
+                self._head_failed = True
+                return ""
             text = self._head[found.end() :]
         piece = ""
         if not self._args_ended:
@@ -155,6 +176,15 @@ class StreamedCall:
         if after.startswith("}"):
             self.is_whole = True
             self.rest = after[1:]
+
+
+def _name_in(literal: str) -> str:
+    """Return the text of a JSON string; empty where it is none."""
+    try:
+        name: str = json.loads(literal, strict=False)
+    except ValueError:
+        return ""
+    return name if _is_whole(name) else ""
 
 
 def pieces_of(call: ParsedCall, index: int, new_id: str) -> tuple[ToolCallDelta, ...]:

@@ -28,12 +28,14 @@ def fault_of_bounds(schema: Any) -> Fault | None:
     divisor = 1
     for count, (node, depth) in enumerate(_objects(schema)):
         if count >= OBJECTS_MAX:
-            return Fault("", f"The schema has more than {OBJECTS_MAX} objects.")
+            return Fault("", f"the schema has more than {OBJECTS_MAX:,} objects")
         if depth > DEPTH_MAX:
-            return Fault("", f"The schema is nested deeper than {DEPTH_MAX} levels.")
+            return Fault("", f"the schema is nested deeper than {DEPTH_MAX} levels")
         divisor = math.lcm(divisor, _whole_divisor(node.get("multipleOf")))
         if divisor > DIVISOR_MAX:
-            return Fault("multipleOf", "`multipleOf` has too many digits to enforce.")
+            return Fault(
+                "multipleOf", "'multipleOf' has too many digits to be enforced"
+            )
         if fault := _fault_of_object(node):
             return fault
     return None
@@ -42,12 +44,12 @@ def fault_of_bounds(schema: Any) -> Fault | None:
 def fault_of_lark(source: str) -> Fault | None:
     """Return what speaks against giving Lark to llguidance, schemas in it included."""
     if source.lstrip().startswith("{"):
-        return Fault("", "The grammar is not Lark but JSON.")
+        return Fault("", "it is not Lark but JSON")
     for term in _JSON_TERM.finditer(source):
         try:
             schema, _ = json.JSONDecoder().raw_decode(source, term.end())
         except (ValueError, RecursionError):
-            return Fault("%json", "A `%json` in the grammar is followed by no JSON.")
+            return Fault("%json", "a %json is followed by no JSON")
         if fault := fault_of_bounds(schema):
             return fault
     return None
@@ -78,19 +80,20 @@ def _whole_divisor(value: Any) -> int:
 
 def _fault_of_object(node: dict[str, Any]) -> Fault | None:
     if "draft-03" in str(node.get("$schema", "")):
-        return Fault("$schema", "`$schema` names draft 3, which is not supported.")
+        return Fault("$schema", "'$schema' names draft 3, which is not supported")
     for keyword in ("const", "enum"):
         if _has_unwritable(node.get(keyword)):
             return Fault(
-                keyword, f"`{keyword}` holds a control character, which is not written."
+                keyword,
+                f"'{keyword}' holds a control character, which cannot be written",
             )
     least, required = node.get("minProperties"), node.get("required", [])
     # Keys that the schema does not name may repeat, and then count twice.
     if type(least) is int and type(required) is list and least - len(required) > 1:
         return Fault(
             "minProperties",
-            "`minProperties` cannot be enforced for more than one property beyond "
-            "those that `required` names.",
+            "'minProperties' cannot be enforced for more than one property beyond "
+            "those that 'required' names",
         )
     return None
 

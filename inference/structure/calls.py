@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from inference.core.errors import InvalidRequestError
 from inference.core.requests import ToolMode
-from inference.structure.grammars import fault_of, rigid
+from inference.structure.faults import Fault
+from inference.structure.grammars import fault_of_schema
+from inference.structure.schemas import rigid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 ANY_ARGUMENTS: dict[str, Any] = {"type": "object"}
 _NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
+# With one of these, a schema without properties still says which there may be.
+# A schema with no other keywords, and no properties, describes no arguments.
+_CLOSED_KEYS = frozenset({"type", "properties", "required", "title", "description"})
 
 
 def calls_grammar(
@@ -41,7 +47,7 @@ def calls_grammar(
     for i, tool in enumerate(tools):
         name = json.dumps(tool.name, ensure_ascii=False)
         opening = _quoted(f'{before}{{"name": {name}, "arguments": ')
-        schema = json.dumps(rigid(_arguments_of(tool)))
+        schema = rigid(_arguments_of(tool))
         lines.append(f"call_{i}: {opening} arguments_{i} {_quoted('}' + after)}")
         lines.append(f"arguments_{i}: %json {schema}")
     return "\n".join(lines)
@@ -61,38 +67,53 @@ def check_tools(use: ToolUse) -> tuple[ToolUse, tuple[str, ...]]:
     callable_names = {tool.name for tool in use.callable_tools}
     tools, warnings = [], []
     for at, tool in enumerate(use.tools):
-        fault = _fault_in(tool) if tool.name in callable_names else ""
-        if not fault:
+        fault = _fault_in(tool) if tool.name in callable_names else None
+        if fault is None:
             tools.append(tool)
         elif use.is_forced or tool.strict:
             param = f"tools[{at}].function.parameters"
             raise InvalidRequestError(
-                f"Invalid '{param}': {fault}.", param=param, code="invalid_schema"
+                f"Invalid '{param}': {fault.message}.",
+                param=param,
+                code="invalid_schema",
             )
         else:
             tools.append(msgspec.structs.replace(tool, enforced=ANY_ARGUMENTS))
-            warnings.append(f"tools[{at}]: {fault}")
+            warnings.append(f"tools[{at}]: {fault.short}")
     return msgspec.structs.replace(use, tools=tuple(tools)), tuple(warnings)
 
 
-def _fault_in(tool: Tool) -> str:
+def _fault_in(tool: Tool) -> Fault | None:
+    if not _admits_object(tool.parameters):
+        return Fault("type", "the parameters of a function are an object")
     try:
-        return fault_of(calls_grammar([tool]))
+        return _fault_in_schema(json.dumps(_arguments_of(tool)))
     except (ValueError, TypeError, RecursionError) as error:
-        return str(error)
+        return Fault("", str(error))
+
+
+@lru_cache(maxsize=256)
+def _fault_in_schema(source: str) -> Fault | None:
+    """Judge a schema once: clients send the same tools with every request."""
+    return fault_of_schema(json.loads(source))
 
 
 def _arguments_of(tool: Tool) -> dict[str, Any]:
+    """Return what the arguments obey: an object, whatever else the schema admits.
+
+    Where no properties are named and nothing opens others, there are none.
+    """
     if tool.enforced is not None:
         return tool.enforced
-    if not tool.parameters.get("properties") and tool.parameters.keys() <= {
-        "type",
-        "properties",
-        "additionalProperties",
-        "required",
-    }:
+    schema = tool.parameters
+    if not schema.get("properties") and schema.keys() <= _CLOSED_KEYS:
         return _NO_ARGUMENTS
-    return {"type": "object", **tool.parameters}
+    return {**schema, "type": "object"}
+
+
+def _admits_object(schema: dict[str, Any]) -> bool:
+    kinds = schema.get("type", "object")
+    return kinds == "object" or (isinstance(kinds, list) and "object" in kinds)
 
 
 def _quoted(text: str) -> str:

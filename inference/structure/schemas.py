@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llguidance import LLMatcher
-
 # One space after commas and colons and no other whitespace: a weak model that may
 # write whitespace writes it until its tokens run out. Without \u escapes each key
 # has one spelling, or "a" and "\u0061" could give one property twice and the
@@ -42,17 +40,9 @@ def tidied(schema: dict[str, Any]) -> dict[str, Any]:
     return tidy
 
 
-def to_grammar(schema: dict[str, Any]) -> str:
-    """Return llguidance's grammar for answers that validate against `schema`."""
-    return LLMatcher.grammar_from_json_schema(
-        json.dumps(tidied(schema)),
-        overrides=OPTIONS,  # type: ignore[arg-type]
-    )
-
-
-def to_lark(schema: dict[str, Any]) -> str:
-    """Return the schema as a term of a Lark rule."""
-    return "%json " + json.dumps({**tidied(schema), "x-guidance": OPTIONS})
+def rigid(schema: dict[str, Any]) -> str:
+    """Return a schema, as JSON text, whose answers can be written in one way only."""
+    return json.dumps({**tidied(schema), "x-guidance": OPTIONS})
 
 
 def _tidied(schema: Any) -> Any:

@@ -109,9 +109,9 @@ def main(model: Path, rounds: int) -> None:
         ("8 constrained / 8 free", free, held),
         ("16 mixed / 16 greedy", plain, mixed),
     ):
-        ratios = []
-        for _ in range(rounds):
-            ratios.append(tokens_per_s(text, other) / tokens_per_s(text, base))
+        ratios = [
+            tokens_per_s(text, other) / tokens_per_s(text, base) for _ in range(rounds)
+        ]
         each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
         sys.stdout.write(f"{name}: median {statistics.median(ratios):.2f} ({each})\n")
 

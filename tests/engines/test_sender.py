@@ -124,3 +124,23 @@ def test_it_ends_only_the_sequence_whose_token_has_no_text(
     assert deltas[1].finish == "failed"
     assert (deltas[2].finish, deltas[2].completion_tokens) == ("length", 2)
     assert wire.stopped == [1]
+
+
+def test_half_a_character_ends_only_the_sequence_that_holds_it(
+    wire: Wire, tokenizer: Any
+) -> None:
+    class Half:
+        last_segment = "\ud800"
+
+        def add_token(self, token: int) -> None:
+            """Take it."""
+
+    wire.sender.open_text(1, SequenceText(Half(), AnswerParser()))
+    wire.sender.open_text(2, SequenceText(tokenizer.detokenizer, AnswerParser()))
+    (token, *_) = tokenizer.encode("one", add_special_tokens=False)
+    wire.sender.send([Emission(1, token), Emission(2, token)])
+    wire.sender.send([Emission(2, token, "length")])
+    deltas = wire.deltas()
+    assert deltas[1].finish == "failed"
+    assert (deltas[2].text, deltas[2].finish) == ("oneone", "length")
+    assert wire.stopped == [1]

@@ -107,6 +107,13 @@ CASES: list[tuple[str, dict[str, Any], str, str, list[str]]] = [
         "x",
         ["time"],
     ),
+    (
+        f"Hi \n<tool_call>{TIME}</tool_call> bye\n",
+        {"calls": WHOLE},
+        "Hi bye",
+        "",
+        ["time"],
+    ),
     ("a < b and <tool> c", {"calls": WHOLE}, "a < b and <tool> c", "", []),
     ("one two STOP three", {"calls": WHOLE, "stops": ("STOP",)}, "one two ", "", []),
     (
@@ -157,7 +164,7 @@ def test_it_hands_arguments_on_before_the_call_has_ended() -> None:
 def test_a_call_that_cannot_be_read_is_text_with_a_warning(
     body: str, calls: CallFormat
 ) -> None:
-    text = f"<tool_call>{body}</tool_call> and on"
+    text = f"first\n<tool_call>{body}</tool_call> and on"
     for seed in (None, *range(20)):
         pieces, parser = told(
             text, seed=seed, calls=replace(calls, allowed=frozenset({"weather"}))

@@ -30,7 +30,7 @@ def schema(value: Any) -> Grammar:
 
 def fits(words: Vocabulary, compiled: str, text: str) -> bool:
     """Whether the whole of `text` is an answer of the grammar."""
-    matcher = words.matcher_for(compiled, param="x")
+    matcher = words.matcher_for(compiled, param="x").deep_copy()
     view = words.load()
     assert view is not None
     tokens = view.tokenize_str(text)
