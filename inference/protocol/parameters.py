@@ -219,7 +219,8 @@ class ChatParameters(BodySerializer):
         "`allowed_tools`",
     )
     parallel_tool_calls = Flag(
-        absent="`true`", help_text="Whether one answer may hold several calls."
+        absent="`true`; `false` where a call is forced",
+        help_text="Whether one answer may hold several calls.",
     )
 
     # Thinking and the chat template.

@@ -126,9 +126,11 @@ def to_tool_use(values: dict[str, Any]) -> ToolUse | None:
     if mode is ToolMode.FUNCTION and function not in {tool.name for tool in tools}:
         why = f"no tool is named '{faults.shown(function)}'."
         raise faults.invalid("tool_choice", why)
+    is_forced = mode in (ToolMode.REQUIRED, ToolMode.FUNCTION)
     return ToolUse(
         tools=tools,
         mode=mode or ToolMode.AUTO,
         function=function,
-        parallel=values.get("parallel_tool_calls", True),
+        # A weak model that has to call would go on calling.
+        parallel=values.get("parallel_tool_calls", not is_forced),
     )

@@ -73,9 +73,11 @@ def test_a_call_that_is_required_comes_and_only_once_where_asked(
     served: tuple[Server, str],
 ) -> None:
     options = {"tools": [NOW, WEATHER], "tool_choice": "required"} | HOT
-    once = create(*served, **options, parallel_tool_calls=False, thinking_budget=5)
+    once = create(*served, **options, thinking_budget=5)
     assert len(once.choices[0].message.tool_calls) == 1
-    several = create(*served, **options, thinking_budget=5).choices[0]
+    several = create(
+        *served, **options, parallel_tool_calls=True, thinking_budget=5
+    ).choices[0]
     assert several.finish_reason == "tool_calls"
     for call in several.message.tool_calls:
         assert call.function.name in ("now", "weather")
