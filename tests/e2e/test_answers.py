@@ -196,3 +196,20 @@ def test_unknown_parameters_are_named_or_refused(
         )
     assert refusal.value.code == "unknown_parameter"
     assert "tempreature" in refusal.value.message
+
+
+def test_all_seats_of_a_request_come_free_when_its_client_goes(
+    rambler_server: Server,
+) -> None:
+    before = rambler_server.count_rows()
+    stream = rambler_server.client().chat.completions.create(
+        model="rambler", messages=COUNT, n=8, stream=True, max_tokens=5000
+    )
+    for _ in range(20):
+        next(stream)
+    active = rambler_server.get("/v1/queue/stats")["queue_stats"]["active_requests"]
+    assert active == 8
+    stream.close()
+    rambler_server.wait_idle()
+    row = newest_row(rambler_server, before + 1)
+    assert (row["outcome"], row["choices"]) == ("cancelled", 8)

@@ -50,7 +50,8 @@ def test_it_reads_how_free_the_model_is_to_call(
 ) -> None:
     use = read(tools=[tool(), tool("g")], tool_choice=choice).tools
     assert use is not None
-    assert (use.mode, use.function, use.parallel) == (mode, function, True)
+    assert (use.mode, use.function) == (mode, function)
+    assert use.parallel is not use.is_forced
 
 
 @pytest.mark.parametrize(
