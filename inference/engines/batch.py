@@ -93,6 +93,7 @@ class DecodeBatch:
     def leave(self, gone: set[Sequence]) -> None:
         """Take rows out of the batch and their keys and values out of the cache."""
         keep = [i for i, row in enumerate(self.rows) if row not in gone]
+        self._fresh.difference_update(row.sequence_id for row in gone)
         if len(keep) == len(self.rows):
             return
         if not keep:

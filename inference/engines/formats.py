@@ -51,13 +51,17 @@ class ModelFormats:
     calls: NativeCalls | None
 
 
-def formats_of(tokenizer: Any) -> ModelFormats:
-    """Read them off an mlx-lm tokenizer."""
-    return ModelFormats(
-        traits=traits_of(tokenizer),
-        thinking=_thinking_of(tokenizer),
-        calls=_calls_of(tokenizer),
-    )
+def formats_of(tokenizer: Any, *, vocabulary: int) -> ModelFormats:
+    """Read them off an mlx-lm tokenizer.
+
+    Markers of tokens that the model has no logits for are none.
+    """
+    thinking, calls = _thinking_of(tokenizer), _calls_of(tokenizer)
+    if thinking and max(thinking.start.tokens + thinking.end.tokens) >= vocabulary:
+        thinking = None
+    if calls and max(calls.start.tokens + calls.end) >= vocabulary:
+        calls = None
+    return ModelFormats(traits=traits_of(tokenizer), thinking=thinking, calls=calls)
 
 
 def _thinking_of(tokenizer: Any) -> NativeThinking | None:
@@ -75,7 +79,7 @@ def _calls_of(tokenizer: Any) -> NativeCalls | None:
         return None
     name = tokenizer.tool_parser.__module__.rpartition(".")[2]
     start = tuple(tokenizer.tool_call_start_tokens)
-    # A marker that is one token cannot be spelled in another way.
+    # A marker of several tokens is easily spelled in another way.
     around = _JSON_BODIES.get(name) if len(start) == 1 else None
     return NativeCalls(
         name=name,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Mask = np.ndarray  # int32 words of 32 tokens each, one bit per token
 _ALL = np.int32(-1)
+_ERROR_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class GuidePlan:
     `body` is what the whole answer (after thinking) must match, or `calls` how
     its calls look. `think_start` and `think_end` are the model's tags, without a
     start where an answer cannot begin with thinking; `opens_thinking` says that
-    the prompt ends inside it.
+    the prompt ends inside it. `ends` are the tokens that end an answer: none may
+    come in the thinking before an answer that has to have a form.
     """
 
     body: LLMatcher | None = None
@@ -59,6 +61,7 @@ class GuidePlan:
     think_start: Marker | None = None
     think_end: Marker | None = None
     opens_thinking: bool = False
+    ends: tuple[int, ...] = ()
 
     @property
     def is_strict(self) -> bool:
@@ -88,7 +91,7 @@ class Stage(Enum):
     OVER = "over"
 
 
-_FREE_STAGES = (Stage.THINKING, Stage.FREE, Stage.OVER)
+_FREE_STAGES = (Stage.FREE, Stage.OVER)
 
 
 class Guide:
@@ -118,12 +121,18 @@ class Guide:
     @property
     def constrains(self) -> bool:
         """Whether the next token is not free."""
-        if self.stage is Stage.OPENING:
+        if self.stage in (Stage.OPENING, Stage.THINKING):
             return self._plan.is_strict
         return self.stage not in _FREE_STAGES
 
     def accept(self, token: int) -> None:
         """Take the next token of the answer."""
+        try:
+            self._accept(token)
+        except Exception as error:  # noqa: BLE001 -- the other rows go on
+            self._give_up(f"{type(error).__name__}: {error}")
+
+    def _accept(self, token: int) -> None:
         self._recent.append(token)
         match self.stage:
             case Stage.OPENING:
@@ -144,7 +153,18 @@ class Guide:
                 pass
 
     def fill(self, mask: Mask) -> None:
-        """Write the tokens that may come next into `mask`, one bit each."""
+        """Write the tokens that may come next into `mask`, one bit each.
+
+        A grammar that fails here ends its own sequence, with an error.
+        """
+        try:
+            self._fill(mask)
+        except Exception as error:  # noqa: BLE001 -- the other rows go on
+            self._give_up(f"{type(error).__name__}: {error}")
+        if self.stage is Stage.OVER:
+            mask[:] = _ALL
+
+    def _fill(self, mask: Mask) -> None:
         match self.stage:
             case Stage.FORCED:
                 _allow_only(mask, (self._forced[0],))
@@ -155,6 +175,10 @@ class Guide:
                 _allow_only(mask, (calls.start.tokens[0], *calls.stops))
             case Stage.OPENING if self._plan.is_strict:
                 self._fill_opening(mask)
+            case Stage.THINKING if self._plan.is_strict:
+                mask[:] = _ALL
+                for token in self._plan.ends:
+                    _forbid(mask, token)
             case _:
                 mask[:] = _ALL
 
@@ -240,8 +264,7 @@ class Guide:
         matcher = self._matcher
         assert matcher is not None
         if not matcher.consume_token(token) or matcher.is_error():
-            self.error = matcher.get_error()[:300] or "a token was not allowed"
-            self.stage = Stage.OVER
+            self._give_up(matcher.get_error())
         elif matcher.is_stopped():
             if self.stage is Stage.BODY:
                 self.stage = Stage.OVER
@@ -274,6 +297,12 @@ class Guide:
     def _fill_matched(self, mask: Mask) -> None:
         assert self._matcher is not None
         fill_next_token_bitmask(self._matcher, mask[None, :])
+        if self._matcher.is_error():
+            self._give_up(self._matcher.get_error())
+
+    def _give_up(self, why: str) -> None:
+        self.error = why[:_ERROR_CHARS] or "a token was not allowed"
+        self.stage = Stage.OVER
 
     def _fill_opening(self, mask: Mask) -> None:
         assert self._plan.think_start is not None
@@ -292,3 +321,7 @@ def _allow_only(mask: Mask, tokens: tuple[int, ...]) -> None:
 
 def _allow(mask: Mask, token: int) -> None:
     mask.view(np.uint32)[token // 32] |= np.uint32(1 << (token % 32))
+
+
+def _forbid(mask: Mask, token: int) -> None:
+    mask.view(np.uint32)[token // 32] &= ~np.uint32(1 << (token % 32))

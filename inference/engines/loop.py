@@ -102,12 +102,22 @@ class EngineLoop:
     def _handle(self, message: Message) -> None:
         match message:
             case Generate():
-                self._open(message)
+                self._open_or_fail(message)
             case CancelSequence():
                 self._remove(message.sequence_id, CANCELLED)
             case StopHit():
                 # The sender has told the web already; only the row is left.
                 self._remove(message.sequence_id, "")
+
+    def _open_or_fail(self, command: Generate) -> None:
+        try:
+            self._open(command)
+        except Exception as error:
+            logger.exception("A generation could not begin")
+            for sequence_id in command.sequence_ids:
+                self._sequences.pop(sequence_id, None)
+                self._sender.open_text(sequence_id, self._answers.open_bare())
+                self._sender.send([Emission(sequence_id, None, FAILED, str(error))])
 
     def _open(self, command: Generate) -> None:
         prompt = self._desk.take(command.prompt_id)
@@ -171,11 +181,18 @@ class EngineLoop:
     def _advance_prefill(self) -> None:
         try:
             group = self._prefill.advance(target_s=self._chunk_s())
-            if group is not None:
-                self._batch.join(group)
         except PrefillError as error:
             logger.exception("Prefill failed")
             self._fail(error.group.sequences, error)
+            return
+        if group is None:
+            return
+        try:
+            self._batch.join(group)
+        except Exception as error:
+            # The caches of the running rows may be half extended: all of them end.
+            logger.exception("A group could not join the batch")
+            self._fail([*group.sequences, *self._batch.clear()], error)
 
     def _chunk_s(self) -> float:
         """Return how long the next chunk may take: rows that decode wait for it."""
@@ -206,7 +223,7 @@ class EngineLoop:
                     token,
                     finish,
                     message=sequence.error if finish == FAILED else "",
-                    is_hidden=finish == FAILED or token in sequence.end_ids,
+                    is_hidden=self._is_hidden(sequence, token, finish),
                     logits=logits,
                 )
             )
@@ -217,6 +234,13 @@ class EngineLoop:
         self._sender.send(emissions)
         if gone:
             self._batch.leave(gone)
+
+    def _is_hidden(self, sequence: Sequence, token: int, finish: str) -> bool:
+        """Whether a token only ends its answer, or should not have come."""
+        if finish == FAILED or token in sequence.end_ids:
+            return True
+        # Told to go on after end tokens, but the structure ended with one.
+        return sequence.is_complete and token in self._text.eos_ids
 
     def _finish_of(self, sequence: Sequence, token: int) -> str:
         sequence.history.append(token)

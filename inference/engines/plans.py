@@ -78,7 +78,9 @@ def prepare_answer(
             guide = _call_guide(tools, native, vocabulary)
     return PreparedPrompt(
         tokens=rendered.tokens,
-        plan=_plan(rendered, formats, body=body, calls=guide),
+        plan=replace(
+            _plan(rendered, formats, body=body, calls=guide), ends=vocabulary.eos_ids
+        ),
         opens_thinking=rendered.opens_thinking,
         calls=None if calls is None or tools is None else _for(tools, calls),
     )

@@ -14,7 +14,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from inference.core.frames import FAILED, Report, SequenceDelta, StepReport, to_bytes
+from inference.core.frames import (
+    CANCELLED,
+    FAILED,
+    Report,
+    SequenceDelta,
+    StepReport,
+    to_bytes,
+)
 from inference.core.outcomes import FinishReason
 from inference.engines.answers import joined
 from inference.parsing.answers import Pieces
@@ -200,6 +207,7 @@ class Sender:
 def _apply(text: SequenceText, emission: Emission) -> tuple[Pieces, str]:
     """Feed one emission; return what to show and the finish reason or ''."""
     shown = _NOTHING
+    text.logprobs = ()
     if emission.token is not None:
         if emission.is_hidden:
             text.count_hidden()
@@ -215,6 +223,8 @@ def _apply(text: SequenceText, emission: Emission) -> tuple[Pieces, str]:
 
 def _finish_reason(text: SequenceText, finish: str) -> str:
     """Return the reason a client reads: calls made are a reason of their own."""
+    if finish in (FAILED, CANCELLED):
+        return finish
     if text.stopped or finish == FinishReason.STOP:
         return str(FinishReason.TOOL_CALLS if text.has_calls else FinishReason.STOP)
     return finish

@@ -62,6 +62,9 @@ class TokenSpelling:
             if spelled:
                 self._shown = self._shown[len(spelled) :]
                 covered.append(_respelled(entry, spelled))
+        if not self._waiting:
+            # Nothing that is still to come could spell what is left.
+            self._shown = b""
         return tuple(covered)
 
     def _spelled(self, token: bytes, *, is_last: bool) -> bytes | None:

@@ -70,7 +70,7 @@ def load_text_model(path: Path) -> TextModel:
         is_batchable=all(hasattr(c, "merge") for c in make_prompt_cache(model)),
         vocabulary=vocabulary,
         eos_ids=eos_ids,
-        formats=formats_of(tokenizer),
+        formats=formats_of(tokenizer, vocabulary=vocabulary),
         words=Vocabulary(_inner(tokenizer), size=vocabulary, eos_ids=eos_ids),
         defaults=sampling_defaults_of(_read_json(path / "generation_config.json")),
     )

@@ -243,6 +243,8 @@ class AnswerParser:
             return False
         self._streamed = None
         self._pending = call.rest
+        if call.is_broken:
+            self.warnings.append("a tool call did not end with its arguments")
         return self._after_streamed()
 
     def _may_stream(self, call: StreamedCall) -> bool:

@@ -106,12 +106,13 @@ class StreamedCall:
     """Reads `{"name": …, "arguments": {…}}` as it comes. Fed; never reads.
 
     `name` is empty until it is known; `is_whole` once the last brace has come,
-    and `rest` is then what came after it.
+    and `rest` is then what came after it. `is_broken`: it was no brace.
     """
 
     def __init__(self) -> None:
         self.name = ""
         self.is_whole = False
+        self.is_broken = False
         self.rest = ""
         self._head = ""
         self._head_failed = False
@@ -173,9 +174,10 @@ class StreamedCall:
 
     def _close(self, text: str) -> None:
         after = text.lstrip()
-        if after.startswith("}"):
+        if after:
             self.is_whole = True
-            self.rest = after[1:]
+            self.is_broken = not after.startswith("}")
+            self.rest = after[not self.is_broken :]
 
 
 def _name_in(literal: str) -> str:

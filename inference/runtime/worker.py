@@ -143,6 +143,11 @@ class WorkerHandle:
         except asyncio.CancelledError:
             self.drop(prompt_id)
             raise
+        except OverflowError:
+            raise InvalidRequestError(
+                "An integer is larger than 64 bits.",
+                param="tools" if request.tools else "chat_template_kwargs",
+            ) from None
         finally:
             self._prompts.pop(prompt_id, None)
         return prepared

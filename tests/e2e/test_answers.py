@@ -28,7 +28,7 @@ def create(server: Server, **options: Any) -> Any:
     extra = {
         name: options.pop(name)
         for name in list(options)
-        if name.startswith(("guided_", "structured_", "xtc_"))
+        if name.startswith(("guided_", "structured_", "xtc_", "ignore_"))
     }
     return server.client().chat.completions.create(
         model="tiny-qwen2-vl", messages=COUNT, extra_body=extra, **options
@@ -164,6 +164,29 @@ def test_an_answer_fits_vllms_grammars(
         assert set(answer.message.content) <= set(good)
     else:
         assert answer.message.content in options["guided_choice"]
+
+
+def test_a_structure_ends_its_answer_also_where_end_tokens_do_not(
+    tiny_server: Server,
+) -> None:
+    answer = create(
+        tiny_server,
+        max_tokens=50,
+        temperature=0,
+        logit_bias={"699": 100},
+        guided_regex="[a-z]{1,30}",
+        ignore_eos=True,
+    ).choices[0]
+    assert answer.finish_reason == "stop"
+    assert answer.message.content.isalpha()
+
+
+def test_a_number_beyond_64_bits_is_a_clear_error(tiny_server: Server) -> None:
+    schema = {"type": "object", "properties": {"a": {"maximum": 10**25}}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    with pytest.raises(openai.BadRequestError) as refusal:
+        create(tiny_server, max_tokens=3, tools=[tool])
+    assert refusal.value.param.startswith("tools")
 
 
 def test_a_schema_that_cannot_be_enforced_is_refused_by_its_keyword(

@@ -88,14 +88,17 @@ def test_it_keeps_choices_of_one_plan_apart(text: TextModel) -> None:
 
 
 def test_its_grammar_waits_for_the_end_of_thinking(text: TextModel) -> None:
-    plan = GuidePlan(body=number(text), think_end=END_THINK, opens_thinking=True)
+    eos = tuple(text.eos_ids)
+    plan = GuidePlan(
+        body=number(text), think_end=END_THINK, opens_thinking=True, ends=eos
+    )
     guide = plan.open(None)
     assert guide is not None
     accept(guide, *tokens(text, "some thoughts"))
-    bound = [guide.constrains]
+    # Anything but the end of the answer.
+    assert allowed(text, guide) & set(eos) == set()
+    assert tokens(text, "x")[0] in allowed(text, guide)
     accept(guide, *END_THINK.tokens)
-    bound.append(guide.constrains)
-    assert bound == [False, True]
     assert tokens(text, "x")[0] not in allowed(text, guide)
 
 
@@ -109,7 +112,7 @@ def test_an_answer_may_open_its_thinking_itself(text: TextModel) -> None:
     accept(guide, THINK.tokens[0])
     assert allowed(text, guide) == {THINK.tokens[1]}
     accept(guide, THINK.tokens[1])
-    assert not guide.constrains
+    assert tokens(text, "x")[0] in allowed(text, guide)
     straight = plan.open(None)
     assert straight is not None
     accept(straight, *tokens(text, "42"))
@@ -174,3 +177,12 @@ def test_a_single_forced_call_ends_the_answer(text: TextModel) -> None:
 def test_nothing_to_guide_costs_nothing() -> None:
     assert GuidePlan().open(None) is None
     assert GuidePlan(think_end=END_THINK).open(None) is None
+
+
+def test_a_grammar_that_fails_while_masking_ends_its_sequence(text: TextModel) -> None:
+    guide = GuidePlan(body=number(text)).open(None)
+    assert guide is not None
+    # A mask of the wrong size is what llguidance raises for.
+    guide.fill(np.zeros(1, dtype=np.int32))
+    assert guide.is_over
+    assert guide.error

@@ -195,3 +195,11 @@ def test_its_first_call_completes_an_answer_that_may_hold_one() -> None:
         assert len(calls_in(pieces)) == 1
         assert parser.is_complete
         assert not pieces.text
+
+
+def test_text_goes_on_after_a_streamed_call_that_does_not_close() -> None:
+    body = '{"name": "time", "arguments": {}, "x": 2}'
+    pieces, parser = told(f"<tool_call>{body}</tool_call> on", seed=2, calls=STREAMED)
+    assert [name for _, name, _ in calls_in(pieces)] == ["time"]
+    assert pieces.text == "on"
+    assert parser.warnings
