@@ -14,6 +14,7 @@ from inference.core.errors import (
     VisionNotSupportedError,
 )
 from inference.core.requests import ToolMode
+from inference.prompting.alternation import normalised
 from inference.prompting.turns import native_turns, tool_objects, written_turns
 
 if TYPE_CHECKING:
@@ -40,11 +41,17 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TemplateTraits:
-    """What a template reads: tools, an effort, and the toggle of its thinking."""
+    """What a template reads: tools, an effort, and the toggle of its thinking.
+
+    `takes_system`: it has a system role. `alternates`: it refuses two turns of one
+    role in a row.
+    """
 
     knows_tools: bool = False
     knows_effort: bool = False
     toggle: str = ""
+    takes_system: bool = True
+    alternates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,21 @@ def traits_of(tokenizer: Any) -> TemplateTraits:
         knows_tools="tools" in names and getattr(tokenizer, "has_tool_calling", False),
         knows_effort="reasoning_effort" in names,
         toggle=next((toggle for toggle in _TOGGLES if toggle in names), ""),
+        takes_system=_takes(tokenizer, "system", "user"),
+        alternates=not _takes(tokenizer, "user", "user"),
     )
+
+
+def _takes(tokenizer: Any, *roles: str) -> bool:
+    """Whether a template takes turns of these roles; tried out, as none says so."""
+    if not getattr(tokenizer, "has_chat_template", False):
+        return True
+    turns = [{"role": role, "content": "x"} for role in roles]
+    try:
+        tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    except Exception:  # noqa: BLE001 -- templates raise whatever they like
+        return False
+    return True
 
 
 def render(
@@ -102,6 +123,9 @@ def render(
             options["tools"] = tool_objects(tools.tools)
     else:
         turns = written_turns(command.messages, tools)
+    turns, warnings = normalised(
+        turns, takes_system=traits.takes_system, alternates=traits.alternates
+    )
     text, tokens = _tokens_of(tokenizer, turns, options)
     if not tokens:
         raise InvalidRequestError("The prompt is empty.", param="messages")
@@ -109,6 +133,7 @@ def render(
         tokens=tokens,
         opens_thinking=bool(think_start and text.rstrip().endswith(think_start)),
         uses_fallback_tools=tools is not None and not traits.knows_tools,
+        warnings=warnings,
     )
 
 
