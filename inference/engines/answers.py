@@ -88,7 +88,6 @@ class SequenceText:
     def count_hidden(self) -> None:
         """Count a token that has no text, as the end-of-sequence token."""
         self.tokens += 1
-        self.logprobs = ()
 
     def finish(self) -> Pieces:
         """Return the rest; half of a character at the very end is left out."""

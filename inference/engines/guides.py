@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-import numpy as np
 from llguidance.numpy import fill_next_token_bitmask
+
+from inference.engines.token_masks import ALL, Mask, allow, allow_only, forbid
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
 
-Mask = np.ndarray  # int32 words of 32 tokens each, one bit per token
-_ALL = np.int32(-1)
 _ERROR_CHARS = 300
 
 
@@ -34,7 +33,7 @@ class CallGuide:
     """How calls look: a marker, what `body` allows, and the tokens of `end`.
 
     In free text the body's grammar holds from a marker on. A forced answer is
-    one call, or several where `repeats`; then one of `stops` may end it.
+    one call, or several where `repeats`; then an end token may end it.
     """
 
     start: Marker
@@ -42,7 +41,6 @@ class CallGuide:
     body: LLMatcher
     is_forced: bool = False
     repeats: bool = False
-    stops: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,25 +160,25 @@ class Guide:
         except Exception as error:  # noqa: BLE001 -- the other rows go on
             self._give_up(f"{type(error).__name__}: {error}")
         if self.stage is Stage.OVER:
-            mask[:] = _ALL
+            mask[:] = ALL
 
     def _fill(self, mask: Mask) -> None:
         match self.stage:
             case Stage.FORCED:
-                _allow_only(mask, (self._forced[0],))
+                allow_only(mask, (self._forced[0],))
             case Stage.BODY | Stage.CALL:
                 self._fill_matched(mask)
             case Stage.AFTER_CALL:
-                calls = self._calls
-                _allow_only(mask, (calls.start.tokens[0], *calls.stops))
+                following = (self._calls.start.tokens[0], *self._plan.ends)
+                allow_only(mask, following)
             case Stage.OPENING if self._plan.is_strict:
                 self._fill_opening(mask)
             case Stage.THINKING if self._plan.is_strict:
-                mask[:] = _ALL
+                mask[:] = ALL
                 for token in self._plan.ends:
-                    _forbid(mask, token)
+                    forbid(mask, token)
             case _:
-                mask[:] = _ALL
+                mask[:] = ALL
 
     # --- stages
 
@@ -255,8 +253,6 @@ class Guide:
         elif self._plan.is_strict:
             self._force(self._calls.start.tokens[1:], then=Stage.CALL)
         else:
-            self._recent.clear()
-            self._recent.append(token)
             self.stage = Stage.FREE
             self._accept_free()
 
@@ -309,19 +305,5 @@ class Guide:
         if self._plan.body is not None:
             self._fill_matched(mask)
         else:
-            _allow_only(mask, (self._calls.start.tokens[0],))
-        _allow(mask, self._plan.think_start.tokens[0])
-
-
-def _allow_only(mask: Mask, tokens: tuple[int, ...]) -> None:
-    mask[:] = 0
-    for token in tokens:
-        _allow(mask, token)
-
-
-def _allow(mask: Mask, token: int) -> None:
-    mask.view(np.uint32)[token // 32] |= np.uint32(1 << (token % 32))
-
-
-def _forbid(mask: Mask, token: int) -> None:
-    mask.view(np.uint32)[token // 32] &= ~np.uint32(1 << (token % 32))
+            allow_only(mask, (self._calls.start.tokens[0],))
+        allow(mask, self._plan.think_start.tokens[0])

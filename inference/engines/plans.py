@@ -12,11 +12,9 @@ from inference.structure.calls import calls_grammar
 from inference.structure.grammars import to_llguidance
 
 if TYPE_CHECKING:
-    from llguidance import LLMatcher
-
     from inference.core.frames import PreparePrompt
     from inference.core.requests import SamplingSpec, ToolUse
-    from inference.engines.formats import ModelFormats, NativeCalls
+    from inference.engines.formats import ModelFormats, NativeCalls, NativeThinking
     from inference.engines.vocabulary import Vocabulary
     from inference.prompting.templates import RenderedPrompt
 
@@ -78,28 +76,24 @@ def prepare_answer(
             guide = _call_guide(tools, native, vocabulary)
     return PreparedPrompt(
         tokens=rendered.tokens,
-        plan=replace(
-            _plan(rendered, formats, body=body, calls=guide), ends=vocabulary.eos_ids
+        plan=_with_thinking(
+            GuidePlan(body=body, calls=guide, ends=vocabulary.eos_ids),
+            rendered,
+            formats.thinking,
         ),
         opens_thinking=rendered.opens_thinking,
         calls=None if calls is None or tools is None else _for(tools, calls),
     )
 
 
-def _plan(
-    rendered: RenderedPrompt,
-    formats: ModelFormats,
-    *,
-    body: LLMatcher | None,
-    calls: CallGuide | None,
+def _with_thinking(
+    plan: GuidePlan, rendered: RenderedPrompt, thinking: NativeThinking | None
 ) -> GuidePlan:
-    thinking = formats.thinking
     if thinking is None:
-        return GuidePlan(body=body, calls=calls)
+        return plan
     closed = _has_closed_thinking(rendered.tokens, thinking.end.tokens)
-    return GuidePlan(
-        body=body,
-        calls=calls,
+    return replace(
+        plan,
         think_start=None if closed or rendered.opens_thinking else thinking.start,
         think_end=thinking.end,
         opens_thinking=rendered.opens_thinking,
@@ -130,7 +124,6 @@ def _call_guide(
         body=vocabulary.matcher_for(grammar, param="tools"),
         is_forced=tools.is_forced,
         repeats=_most(tools) > 1,
-        stops=vocabulary.eos_ids,
     )
 
 

@@ -34,6 +34,12 @@ _TEMPLATE_NAMES = frozenset(
 )
 
 
+def _check_count(data: dict[str, Any], most: int, *, path: str, what: str) -> None:
+    if len(data) > most:
+        why = f"too many {what}. Expected at most {most}, but got {len(data)} instead."
+        raise faults.invalid(path, why)
+
+
 class TemplateArguments(StrictField):
     """Further arguments of the chat template, any JSON."""
 
@@ -43,12 +49,7 @@ class TemplateArguments(StrictField):
     def to_value(self, data: Any) -> dict[str, Any]:
         """Bound it, and keep the server's own arguments out of it."""
         path, limits = str(self.field_name), self.limits
-        if len(data) > limits.template_kwargs:
-            why = (
-                f"too many keys. Expected at most {limits.template_kwargs}, "
-                f"but got {len(data)} instead."
-            )
-            raise faults.invalid(path, why)
+        _check_count(data, limits.template_kwargs, path=path, what="keys")
         for key in filter(_TEMPLATE_NAMES.__contains__, data):
             raise faults.unsupported(f"{path}.{key}", "is set by the server.")
         size_bytes = len(msgspec.json.encode(data))
@@ -80,12 +81,7 @@ class Metadata(StrictField):
     def to_value(self, data: Any) -> dict[str, str]:
         """Check each pair; name the one at fault by its key."""
         path, limits = str(self.field_name), self.limits
-        if len(data) > limits.metadata:
-            why = (
-                f"too many pairs. Expected at most {limits.metadata}, "
-                f"but got {len(data)} instead."
-            )
-            raise faults.invalid(path, why)
+        _check_count(data, limits.metadata, path=path, what="pairs")
         for key, value in data.items():
             where = f"{path}.{faults.shown(key)}"
             if type(value) is not str:

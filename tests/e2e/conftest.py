@@ -56,31 +56,40 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
             server.kill()
 
 
+def running(model: Path, factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One running server on a data folder of its own, until its tests have ended."""
+    server = Server(factory.mktemp(model.name) / "data", model)
+    yield server.wait_ready()
+    server.kill()
+
+
 @pytest.fixture(scope="module")
 def tiny_server(
     tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """One running server with the tiny model for a whole test module."""
-    server = Server(tmp_path_factory.mktemp("tiny") / "data", tiny_model_dir)
-    yield server.wait_ready()
-    server.kill()
+    """The tiny model, for a whole test module."""
+    yield from running(tiny_model_dir, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def rambler_server(
     rambler_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """One running server whose model answers until it is stopped."""
-    server = Server(tmp_path_factory.mktemp("rambler") / "data", rambler_dir)
-    yield server.wait_ready()
-    server.kill()
+    """A model that answers until it is stopped."""
+    yield from running(rambler_dir, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def thinker_server(
     thinker_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """One running server whose model thinks, and calls in its own format."""
-    server = Server(tmp_path_factory.mktemp("thinker") / "data", thinker_dir)
-    yield server.wait_ready()
-    server.kill()
+    """A model that thinks, and calls in its own format."""
+    yield from running(thinker_dir, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def smollm2_server(
+    smollm2_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A small model that makes sense."""
+    yield from running(smollm2_dir, tmp_path_factory)

@@ -10,24 +10,13 @@ import jsonschema
 import pytest
 
 from tests.e2e.schemas import PROMPTS, SCHEMAS
-from tests.e2e.servers import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from tests.e2e.servers import Server
 
 pytestmark = pytest.mark.slow
 
 PROMPTS_EACH = 2
-
-
-@pytest.fixture(scope="module")
-def smollm2_server(
-    smollm2_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("smollm2") / "data", smollm2_dir)
-    yield server.wait_ready()
-    server.kill()
 
 
 async def ask_all(server: Server, prompts: list[str]) -> list[tuple[str, str, str]]:

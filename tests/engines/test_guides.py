@@ -153,10 +153,8 @@ def test_free_text_is_held_to_the_grammar_from_the_call_marker_on(
 
 def test_a_forced_answer_is_calls_and_nothing_else(text: TextModel) -> None:
     eos = tuple(text.eos_ids)
-    calls = CallGuide(
-        CALL, END_CALL, number(text), is_forced=True, repeats=True, stops=eos
-    )
-    guide = GuidePlan(calls=calls).open(None)
+    calls = CallGuide(CALL, END_CALL, number(text), is_forced=True, repeats=True)
+    guide = GuidePlan(calls=calls, ends=eos).open(None)
     assert guide is not None
     for _ in range(2):
         assert CALL.tokens[0] in allowed(text, guide)
