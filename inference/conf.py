@@ -10,7 +10,10 @@ from django.conf import settings
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """How one server runs. Times in seconds; `request_timeout_s=None` is no limit."""
+    """How one server runs. Times in seconds; `request_timeout_s=None` is no limit.
+
+    A `memory_budget_bytes` of 0 is the machine's, a `model_ttl_s` of 0 is for ever.
+    """
 
     model: str
     model_type: str
@@ -32,6 +35,15 @@ class ServerConfig:
     allow_no_auth: bool
     node_name: str
     data_dir: Path
+    default_models: tuple[str, ...]
+    model_dirs: tuple[Path, ...]
+    models_file: Path
+    allow_on_demand: bool
+    allow_download: bool
+    memory_budget_bytes: int
+    model_ttl_s: float
+    quarantine_after: int
+    has_spare_worker: bool
 
     @classmethod
     def from_settings(cls) -> ServerConfig:
@@ -57,4 +69,13 @@ class ServerConfig:
             allow_no_auth=settings.MLX_ALLOW_NO_AUTH,
             node_name=settings.MLX_NODE_NAME,
             data_dir=Path(settings.MLX_DATA_DIR),
+            default_models=tuple(settings.MLX_DEFAULT_MODELS),
+            model_dirs=tuple(settings.MLX_MODEL_DIRS),
+            models_file=settings.MLX_MODELS_FILE,
+            allow_on_demand=settings.MLX_ALLOW_ON_DEMAND,
+            allow_download=settings.MLX_ALLOW_DOWNLOAD in {"", "true", "1"},
+            memory_budget_bytes=settings.MLX_MEMORY_BUDGET,
+            model_ttl_s=settings.MLX_MODEL_TTL_S,
+            quarantine_after=settings.MLX_QUARANTINE_AFTER,
+            has_spare_worker=settings.MLX_SPARE_WORKER,
         )

@@ -19,6 +19,13 @@ WRONG_USAGE = 2
 # The word a user types, the Django command behind it, and what it is for.
 COMMANDS = {
     "launch": ("runserver_mlx", "start the server"),
+    "list": ("list_models", "the models of a running server, and their state"),
+    "load": ("load_model", "load a model into a running server"),
+    "unload": ("unload_model", "unload a model of a running server"),
+    "models": ("library", "the models found on this machine"),
+    "pull": ("pull_model", "download a model; without a name: what would fit here"),
+    "import": ("import_gguf", "turn a GGUF file into a model"),
+    "rm": ("remove_model", "delete a model from this machine"),
     "admin": ("admin_login", "how to log in to the admin; --reset sets a password"),
     "migrate": ("migrate", "bring the database up to date"),
     "check": ("check", "look for mistakes in the configuration"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from mlxsite.options import SECONDS, WHOLE
+from mlxsite.options import SECONDS, SIZES, WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,9 +42,11 @@ class Environment:
         """Return the value as it is: no `$NAME` in it is replaced."""
         return cast("str", self._env.ENVIRON.get(name, ""))
 
-    def flag(self, name: str) -> bool:
+    def flag(self, name: str, *, default: bool = False) -> bool:
         """Return a yes or no."""
         value = self.text(name).lower()
+        if not value:
+            return default
         if value not in FLAGS:
             raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
         return FLAGS[value]
@@ -71,6 +73,11 @@ class Environment:
     def seconds(self, name: str) -> float:
         """Return a duration within the bounds of `options.SECONDS`."""
         option = SECONDS[name]
+        return self._parsed(name, option.parse, option.default)
+
+    def size(self, name: str) -> int:
+        """Return an amount of memory in bytes within the bounds of `options.SIZES`."""
+        option = SIZES[name]
         return self._parsed(name, option.parse, option.default)
 
     def database(self, name: str) -> dict[str, Any] | None:

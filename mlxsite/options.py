@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -50,6 +51,35 @@ class Seconds:
         return _within(number, self.low, self.high)
 
 
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+UNITS |= {f"{unit}I": 1024**n for n, unit in enumerate(("K", "M", "G", "T"), 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """An amount of memory: bytes, or a number with a unit such as 24GB or 20GiB."""
+
+    default: int
+    low: int
+    high: int
+
+    def parse(self, text: str) -> int:
+        """Return the bytes that `text` means.
+
+        Raises:
+            ValueError: with words that follow "MEMORY_BUDGET ".
+        """
+        found = re.fullmatch(r"([0-9.]+)\s*([KMGT]I?)?B?", text.strip().upper())
+        try:
+            number = float(found[1]) if found else float("nan")
+            size = int(number * UNITS[(found[2] if found else "") or ""])
+        except ValueError:
+            raise ValueError(
+                f"must be a size such as 24GB or 20GiB, not {text!r}"
+            ) from None
+        return _within(size, self.low, self.high)
+
+
 def _within(number: N, low: N, high: N) -> N:
     if not low <= number <= high:
         raise ValueError(f"must be between {low} and {high}, not {number}")
@@ -63,6 +93,7 @@ WHOLE = {
     "MAX_CONCURRENCY": Whole(32, 1, 1024),
     "QUEUE_SIZE": Whole(100, 0, 100_000),
     "DEFAULT_MAX_TOKENS": Whole(4096, 1, 10_000_000),
+    "QUARANTINE_AFTER": Whole(5, 1, 1000),
 }
 
 SECONDS = {
@@ -73,6 +104,12 @@ SECONDS = {
     "STALL_TIMEOUT": Seconds(30, 0.1, DAY_S),
     "HANG_TIMEOUT": Seconds(120, 0.5, DAY_S),
     "SSE_KEEPALIVE_AFTER_S": Seconds(15, 0.01, DAY_S),
+    "MODEL_TTL": Seconds(0, 0, 365 * DAY_S),
+}
+
+SIZES = {
+    # 0: what this machine can spare.
+    "MEMORY_BUDGET": Size(0, 0, 2**50),
 }
 
 MODEL_TYPES = ("", "lm", "vlm")

@@ -53,6 +53,21 @@ MLX_ALLOW_NO_AUTH = env.flag("ALLOW_NO_AUTH")
 MLX_NODE_NAME = env.text("NODE_NAME", socket.gethostname())
 MLX_HTTPS = env.flag("MLX_HTTPS")
 
+# --- several models -----------------------------------------------------------
+# Each a folder or a hub id, or `key=` and one of them; loaded in this order.
+MLX_DEFAULT_MODELS = env.listed("DEFAULT_MODELS")
+MLX_MODEL_DIRS = [Path(name).expanduser() for name in env.listed("MODEL_DIRS")]
+MLX_MODELS_FILE = Path(
+    env.text("MODELS_FILE", str(MLX_DATA_DIR / "models.toml"))
+).expanduser()
+MLX_ALLOW_ON_DEMAND = env.flag("ALLOW_ON_DEMAND", default=True)
+# Unset: only where no other machine can ask for it.
+MLX_ALLOW_DOWNLOAD = env.choice("ALLOW_DOWNLOAD", ("", "true", "false", "1", "0"))
+MLX_MEMORY_BUDGET = env.size("MEMORY_BUDGET")  # bytes; 0: what this machine can spare
+MLX_MODEL_TTL_S = env.seconds("MODEL_TTL")  # 0: for ever
+MLX_QUARANTINE_AFTER = env.whole("QUARANTINE_AFTER")
+MLX_SPARE_WORKER = env.flag("SPARE_WORKER", default=True)
+
 # --- security -----------------------------------------------------------------
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.secret("SECRET_KEY") or load_secret_key(MLX_DATA_DIR / "secret_key")

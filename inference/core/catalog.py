@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from inference.core.outcomes import ModelState
+
+if TYPE_CHECKING:
+    from inference.core.models import ModelSource
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,6 +17,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
 
     `key` is the name a client uses; `source` the directory or hub id it came
     from. Sizes in bytes, times of day in Unix seconds, `context_length` in tokens.
+    `size_bytes` is what its weights take, `memory_bytes` what its worker holds now;
+    `in_use` counts requests that hold it; `progress` of a load is 0 to 1.
     """
 
     key: str
@@ -33,6 +38,12 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     error: str = ""
     defaults: dict[str, Any] = {}
+    capabilities: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    pinned: bool = False
+    ttl_s: float | None = None
+    in_use: int = 0
+    progress: float | None = None
 
 
 class QueueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,3 +58,21 @@ class QueueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     active: int
     max_concurrency: int
     models: tuple[ModelCard, ...] = ()
+
+
+class ModelCatalog(Protocol):
+    """Knows models that are not loaded: entries, the models file, the library."""
+
+    async def find(self, name: str, *, key: str = "") -> ModelSource | None:
+        """Return what `name` means, with the settings of its key; `None`: unknown.
+
+        A name is an entry's or a file's key, a library model's, a hub id that is
+        in the local cache, or a folder in one of the library's places. `key` is
+        the name to serve it under, its own where empty.
+        """
+
+    async def cards(self) -> tuple[ModelCard, ...]:
+        """Return a card for each model that is known, unloaded as far as it knows."""
+
+    async def remember(self, source: ModelSource) -> None:
+        """Keep an entry of a model that was loaded, for staff to see and to edit."""

@@ -182,6 +182,50 @@ class ModelUnavailableError(InferenceError):
     retry_after_s = 5
 
 
+class ModelQuarantinedError(ModelUnavailableError):
+    """The model's worker died too often in a row; somebody has to look."""
+
+    code = "model_quarantined"
+    retry_after_s = None
+
+
+class ModelConflictError(InferenceError):
+    """What is asked of a model does not fit its present state."""
+
+    code = "model_conflict"
+    http_status = 409
+    error_type = "invalid_request_error"
+    outcome = Outcome.INVALID
+
+
+class ModelLoadFailedError(InferenceError):
+    """The model's files were found and could not be made into a model."""
+
+    code = "model_load_failed"
+    http_status = 500
+    error_type = "server_error"
+    outcome = Outcome.FAILED
+
+
+class InsufficientMemoryError(InferenceError):
+    """A model or a prompt does not fit into the memory that is left."""
+
+    code = "insufficient_memory"
+    http_status = 503
+    error_type = "server_error"
+    outcome = Outcome.REJECTED
+    retry_after_s = 5
+
+
+class DownloadFailedError(InferenceError):
+    """The hub could not be reached, or does not have what was asked for."""
+
+    code = "download_failed"
+    http_status = 502
+    error_type = "server_error"
+    outcome = Outcome.FAILED
+
+
 class WorkerDiedError(InferenceError):
     """The model's worker process ended while it held this request."""
 
@@ -218,6 +262,15 @@ class ServerDrainingError(InferenceError):
     error_type = "server_error"
     outcome = Outcome.REJECTED
     retry_after_s = 5
+
+
+class ModelUnloadedError(InferenceError):
+    """A live stream was ended because its model was unloaded by force."""
+
+    code = "model_unloaded"
+    http_status = 503
+    error_type = "server_error"
+    outcome = Outcome.INTERRUPTED
 
 
 class ShutdownInterruptError(InferenceError):

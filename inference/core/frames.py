@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from inference.core.models import ModelOptions
 from inference.core.requests import (
     ChatMessage,
     Grammar,
@@ -35,6 +36,7 @@ class LoadModel(msgspec.Struct, frozen=True, tag="load"):
     path: str
     kind: str = "lm"
     max_rows: int = 32
+    options: ModelOptions = ModelOptions()
 
 
 class PreparePrompt(msgspec.Struct, frozen=True, tag="prepare"):
@@ -76,23 +78,43 @@ class DropPrompt(msgspec.Struct, frozen=True, tag="drop"):
     prompt_id: int
 
 
-Command = LoadModel | PreparePrompt | Generate | CancelSequence | DropPrompt
+class Purge(msgspec.Struct, frozen=True, tag="purge"):
+    """Give pooled buffers back to the system; answered by a `Heartbeat`."""
+
+
+Command = LoadModel | PreparePrompt | Generate | CancelSequence | DropPrompt | Purge
 
 
 # --- worker -> web
 
 
 class WorkerHello(msgspec.Struct, frozen=True, tag="hello"):
-    """The worker's engine is imported and waits for `LoadModel`."""
+    """The worker's engine is imported and waits for `LoadModel`.
+
+    `memory_bytes` is what a GPU can hold; 0 where it is the machine's own memory.
+    """
 
     pid: int
     versions: dict[str, str]
     device: str
     blas: str
+    memory_bytes: int = 0
+
+
+class LoadProgress(msgspec.Struct, frozen=True, tag="load_progress"):
+    """How far a load is; the total is what the weights take in memory."""
+
+    done_bytes: int
+    total_bytes: int
 
 
 class ModelLoaded(msgspec.Struct, frozen=True, tag="loaded"):
-    """The model is in memory. `max_rows` is 1 where its cache cannot be batched."""
+    """The model is in memory. `max_rows` is 1 where its cache cannot be batched.
+
+    A row's cache takes `kv_bytes_per_row` and, for each of its tokens up to
+    `kv_window` (0: all), `kv_bytes_per_token`. `notes` name what of the options
+    could not be done.
+    """
 
     load_s: float
     context_length: int
@@ -100,6 +122,11 @@ class ModelLoaded(msgspec.Struct, frozen=True, tag="loaded"):
     max_rows: int
     vocabulary: int
     defaults: dict[str, Any]
+    kv_bytes_per_token: int = 0
+    kv_bytes_per_row: int = 0
+    kv_window: int = 0
+    capabilities: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
@@ -211,6 +238,7 @@ class Heartbeat(msgspec.Struct, frozen=True, tag="beat"):
 
 Report = (
     WorkerHello
+    | LoadProgress
     | ModelLoaded
     | LoadFailed
     | PromptPrepared

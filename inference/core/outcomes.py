@@ -57,8 +57,10 @@ class ModelState(StrEnum):
     """What a model's worker is doing."""
 
     UNLOADED = "unloaded"
+    DOWNLOADING = "downloading"
     LOADING = "loading"
     READY = "ready"
     RESTARTING = "restarting"
     FAILED = "failed"
+    QUARANTINED = "quarantined"
     STOPPING = "stopping"

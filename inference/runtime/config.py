@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 from inference.core.limits import DEFAULT_LIMITS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSource:
-    """A model to serve: the name clients use and the directory it lies in.
-
-    `defaults` are the sampling defaults of its entry: they stand between the
-    request's own and those of the model's `generation_config.json`.
-    """
-
-    key: str
-    path: Path
-    kind: str = "lm"
-    defaults: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeConfig:
-    """Queue and time bounds. Times in seconds; `None` means no bound."""
+    """Queue, time and memory bounds. Times in seconds; `None` means no bound.
+
+    A budget of 0 bytes is the machine's; a time to live of 0 is for ever. A model
+    is quarantined after `quarantine_after` deaths of its worker in a row.
+    """
 
     max_concurrency: int = 32
     queue_size: int = 100
@@ -40,3 +26,8 @@ class RuntimeConfig:
     stream_limit_bytes: int = DEFAULT_LIMITS.stream_buffer_bytes
     restart_backoff_s: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
     healthy_after_s: float = 60.0
+    quarantine_after: int = 5
+    memory_budget_bytes: int = 0
+    default_ttl_s: float = 0.0
+    allow_on_demand: bool = True
+    has_spare_worker: bool = True

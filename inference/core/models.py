@@ -1,0 +1,48 @@
+"""A model as it is asked for: where it lies, and how it is to be served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class ModelOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one model is served, beyond what its own files say.
+
+    Every field may be left unsaid. `sampling` holds defaults for requests that do
+    not say; `think_start` and `think_end` are set together; `context_limit` counts
+    tokens; `kv_bits` is 4 or 8; `adapter_path` and `draft_path` are folders.
+    `trust_code` lets Python code in the model's folder run. `ttl_s` is how long an
+    unused model stays, 0 for ever.
+    """
+
+    sampling: dict[str, Any] = {}
+    chat_template: str = ""
+    system_prompt: str = ""
+    think_start: str = ""
+    think_end: str = ""
+    image_tokens: str = ""
+    context_limit: int | None = None
+    max_concurrency: int | None = None
+    kv_bits: int | None = None
+    adapter_path: str = ""
+    draft_path: str = ""
+    trust_code: bool = False
+    pin: bool | None = None
+    ttl_s: float | None = None
+
+
+class ModelSource(msgspec.Struct, frozen=True):
+    """A model to serve: the name clients use and the folder it lies in.
+
+    `estimated_bytes` is what it will hold in memory, by its files; 0: not known.
+    `origin` is the hub id or path it was named by.
+    """
+
+    key: str
+    path: str
+    kind: str = "lm"
+    options: ModelOptions = ModelOptions()
+    estimated_bytes: int = 0
+    origin: str = ""

@@ -1,0 +1,3 @@
+"""What lies on this machine: model folders, what they are, and how to get more."""
+
+from __future__ import annotations
