@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from inference.library.configs import TEXT, VISION, kind_of, read_config
+from inference.library.errors import LibraryError
 from mlxsite.startup.errors import StartupError
-from mlxsite.startup.model_files import CONFIG
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TEXT, VISION = "lm", "vlm"
-
 
 def found_kind(path: Path) -> str:
-    """Return `vlm` for a config that has a vision part, else `lm`."""
+    """Return `vlm` for a config that has a vision part, else `lm`.
+
+    Raises:
+        StartupError: the config cannot be read.
+    """
     try:
-        config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StartupError(f"{path / CONFIG} cannot be read: {error}") from None
-    return VISION if isinstance(config, dict) and "vision_config" in config else TEXT
+        return kind_of(read_config(path))
+    except LibraryError as error:
+        raise StartupError(f"{path} is not a model: {error}") from None
 
 
 def served_kind(asked: str, path: Path) -> str:

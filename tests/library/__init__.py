@@ -1,0 +1,3 @@
+"""Tests of what lies on this machine."""
+
+from __future__ import annotations
