@@ -1,17 +1,23 @@
-"""How a model marks thinking and tool calls, read off its tokenizer and template."""
+"""How a model marks thinking and tool calls: as its entry says, else as its
+tokenizer and its template do.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from inference.engines.guides import Marker
+from inference.core.models import ModelOptions
+from inference.engines.markers import MARKER_TOKENS_MOST, Marker
+from inference.engines.overrides import OverrideError, system_prompt_of, tags_of
 from inference.parsing.answers import CallFormat, ThinkingTags
-from inference.prompting.templates import TemplateTraits, traits_of
+from inference.prompting.traits import TemplateTraits, traits_of
 
 # Formats whose body is `{"name": …, "arguments": …}` between these two texts.
 # Only they can be held to a grammar and streamed in pieces.
 _JSON_BODIES = {"json_tools": ("\n", "\n")}
+# What templates write for models whose tokenizer has no tokens for it.
+_USUAL_TAGS = ThinkingTags(start="<think>", end="</think>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +50,93 @@ class NativeThinking:
 
 @dataclass(frozen=True, slots=True)
 class ModelFormats:
-    """What is known of a model's ways to think and to call; `None`: nothing."""
+    """What is known of a model's ways to think and to call; `None`: nothing.
+
+    `system_prompt` is for conversations without one of their own.
+    """
 
     traits: TemplateTraits
     thinking: NativeThinking | None
     calls: NativeCalls | None
+    system_prompt: str = ""
 
 
-def formats_of(tokenizer: Any, *, vocabulary: int) -> ModelFormats:
-    """Read them off an mlx-lm tokenizer.
+def formats_of(
+    tokenizer: Any, *, vocabulary: int, options: ModelOptions | None = None
+) -> ModelFormats:
+    """Read them off an mlx-lm tokenizer, and off what its entry says instead.
 
     Markers of tokens that the model has no logits for are none.
+
+    Raises:
+        OverrideError: the entry's template or tags cannot be used.
     """
-    thinking, calls = _thinking_of(tokenizer), _calls_of(tokenizer)
-    if thinking and max(thinking.start.tokens + thinking.end.tokens) >= vocabulary:
-        thinking = None
+    options = options or ModelOptions()
+    traits = traits_of(tokenizer)
+    if options.chat_template and traits.fault:
+        raise OverrideError(
+            f"chat_template cannot render a user's message: {traits.fault}"
+        )
+    calls = _calls_of(tokenizer)
     if calls and max(calls.start.tokens + calls.end) >= vocabulary:
         calls = None
-    return ModelFormats(traits=traits_of(tokenizer), thinking=thinking, calls=calls)
-
-
-def _thinking_of(tokenizer: Any) -> NativeThinking | None:
-    if not tokenizer.has_thinking:
-        return None
-    return NativeThinking(
-        tags=ThinkingTags(start=tokenizer.think_start, end=tokenizer.think_end),
-        start=Marker(tuple(tokenizer.think_start_tokens)),
-        end=Marker(tuple(tokenizer.think_end_tokens)),
+    return ModelFormats(
+        traits=traits,
+        thinking=_thinking_of(tokenizer, vocabulary, configured=tags_of(options)),
+        calls=calls,
+        system_prompt=system_prompt_of(options),
     )
+
+
+def _thinking_of(
+    tokenizer: Any, vocabulary: int, *, configured: ThinkingTags | None
+) -> NativeThinking | None:
+    if configured is not None:
+        return _configured(tokenizer, vocabulary, configured)
+    if tokenizer.has_thinking:
+        thinking = NativeThinking(
+            tags=ThinkingTags(start=tokenizer.think_start, end=tokenizer.think_end),
+            start=Marker(tuple(tokenizer.think_start_tokens)),
+            end=Marker(tuple(tokenizer.think_end_tokens)),
+        )
+    elif _writes_usual_tags(tokenizer):
+        thinking = _encoded(tokenizer, _USUAL_TAGS)
+    else:
+        return None
+    return thinking if _has_logits(thinking, vocabulary) else None
+
+
+def _configured(tokenizer: Any, vocabulary: int, tags: ThinkingTags) -> NativeThinking:
+    thinking = _encoded(tokenizer, tags)
+    for name, marker in (("think_start", thinking.start), ("think_end", thinking.end)):
+        count = len(marker.tokens)
+        if not 0 < count <= MARKER_TOKENS_MOST:
+            raise OverrideError(
+                f"{name} is {count} tokens long; 1 to {MARKER_TOKENS_MOST} are taken."
+            )
+    if not _has_logits(thinking, vocabulary):
+        raise OverrideError("The model never says the tokens of its thinking tags.")
+    return thinking
+
+
+def _has_logits(thinking: NativeThinking, vocabulary: int) -> bool:
+    return max(thinking.start.tokens + thinking.end.tokens) < vocabulary
+
+
+def _encoded(tokenizer: Any, tags: ThinkingTags) -> NativeThinking:
+    start, end = (_marker(tokenizer, tag) for tag in (tags.start, tags.end))
+    return NativeThinking(tags=tags, start=start, end=end)
+
+
+def _marker(tokenizer: Any, tag: str) -> Marker:
+    tokens = tuple(tokenizer.encode(tag, add_special_tokens=False))
+    return Marker(tokens, text=tag.encode() if len(tokens) > 1 else b"")
+
+
+def _writes_usual_tags(tokenizer: Any) -> bool:
+    """Whether the template, or one of several, has thinking in it."""
+    written = str(getattr(tokenizer, "chat_template", None) or "")
+    return _USUAL_TAGS.start in written and _USUAL_TAGS.end in written
 
 
 def _calls_of(tokenizer: Any) -> NativeCalls | None:

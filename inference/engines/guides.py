@@ -13,19 +13,15 @@ from typing import TYPE_CHECKING
 
 from llguidance.numpy import fill_next_token_bitmask
 
+from inference.engines.markers import Marker, RecentTokens
 from inference.engines.token_masks import ALL, Mask, allow, allow_only, forbid
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llguidance import LLMatcher
 
 _ERROR_CHARS = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Marker:
-    """The tokens that a model writes for a tag, never empty."""
-
-    tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +47,8 @@ class GuidePlan:
     its calls look. `think_start` and `think_end` are the model's tags, without a
     start where an answer cannot begin with thinking; `opens_thinking` says that
     the prompt ends inside it. `ends` are the tokens that end an answer: none may
-    come in the thinking before an answer that has to have a form.
+    come in the thinking before an answer that has to have a form. `spell` gives the
+    bytes of a token, for tags that can be spelled in several ways.
     """
 
     body: LLMatcher | None = None
@@ -60,6 +57,7 @@ class GuidePlan:
     think_end: Marker | None = None
     opens_thinking: bool = False
     ends: tuple[int, ...] = ()
+    spell: Callable[[int], bytes] | None = None
 
     @property
     def is_strict(self) -> bool:
@@ -103,7 +101,7 @@ class Guide:
         self._plan = plan
         self._budget = thinking_budget
         self._thought = 0
-        self._recent: deque[int] = deque(maxlen=16)
+        self._recent = RecentTokens(plan.spell)
         self._forced: deque[int] = deque()
         self._after_forced = Stage.FREE
         self._matcher: LLMatcher | None = None
@@ -131,7 +129,7 @@ class Guide:
             self._give_up(f"{type(error).__name__}: {error}")
 
     def _accept(self, token: int) -> None:
-        self._recent.append(token)
+        self._recent.add(token)
         match self.stage:
             case Stage.OPENING:
                 self._accept_opening(token)
@@ -237,24 +235,39 @@ class Guide:
         self._thought += 1
         end = self._plan.think_end
         assert end is not None
-        if self._ends_with(end):
+        if self._recent.end_with(end):
             self._enter(Stage.BODY)
         else:
             self._think()
 
     def _accept_opening(self, token: int) -> None:
-        start = self._plan.think_start
+        start, plan = self._plan.think_start, self._plan
         assert start is not None
-        if token == start.tokens[0] and (self._plan.is_strict or not start.tokens[1:]):
+        if not plan.is_strict and start.tokens[1:]:
+            self._accept_spelled_opening(start)
+        elif token == start.tokens[0] and not self._is_ambiguous(start):
             self._force(start.tokens[1:], then=Stage.THINKING)
-        elif self._plan.body is not None:
+        elif plan.body is not None:
             self.stage = Stage.BODY
             self._accept_matched(token)
-        elif self._plan.is_strict:
+        elif plan.is_strict:
             self._force(self._calls.start.tokens[1:], then=Stage.CALL)
         else:
             self.stage = Stage.FREE
             self._accept_free()
+
+    def _accept_spelled_opening(self, start: Marker) -> None:
+        if self._recent.end_with(start):
+            self._enter(Stage.THINKING)
+        elif not (start.text and self._recent.may_become(start)):
+            self.stage = Stage.FREE
+            self._accept_free()
+
+    def _is_ambiguous(self, start: Marker) -> bool:
+        """Whether a tag of ordinary text begins as the answer itself may."""
+        if not start.text or self._matcher is None:
+            return False
+        return bool(self._matcher.validate_tokens([start.tokens[0]]))
 
     def _accept_matched(self, token: int) -> None:
         matcher = self._matcher
@@ -281,14 +294,8 @@ class Guide:
 
     def _accept_free(self) -> None:
         calls = self._plan.calls
-        if calls is not None and self._ends_with(calls.start):
+        if calls is not None and self._recent.end_with(calls.start):
             self._enter(Stage.CALL)
-
-    def _ends_with(self, marker: Marker) -> bool:
-        tokens = marker.tokens
-        if len(self._recent) < len(tokens):
-            return False
-        return tuple(self._recent)[-len(tokens) :] == tokens
 
     def _fill_matched(self, mask: Mask) -> None:
         assert self._matcher is not None

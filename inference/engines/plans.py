@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inference.engines.guides import CallGuide, GuidePlan
+from inference.engines.markers import RecentTokens
 from inference.parsing.answers import CallFormat
 from inference.structure.calls import calls_grammar
 from inference.structure.grammars import to_llguidance
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inference.core.frames import PreparePrompt
     from inference.core.requests import SamplingSpec, ToolUse
     from inference.engines.formats import ModelFormats, NativeCalls, NativeThinking
+    from inference.engines.markers import Marker
     from inference.engines.vocabulary import Vocabulary
     from inference.prompting.templates import RenderedPrompt
 
@@ -80,6 +84,7 @@ def prepare_answer(
             GuidePlan(body=body, calls=guide, ends=vocabulary.eos_ids),
             rendered,
             formats.thinking,
+            spell=vocabulary.bytes_of,
         ),
         opens_thinking=rendered.opens_thinking,
         calls=None if calls is None or tools is None else _for(tools, calls),
@@ -87,16 +92,21 @@ def prepare_answer(
 
 
 def _with_thinking(
-    plan: GuidePlan, rendered: RenderedPrompt, thinking: NativeThinking | None
+    plan: GuidePlan,
+    rendered: RenderedPrompt,
+    thinking: NativeThinking | None,
+    *,
+    spell: Callable[[int], bytes],
 ) -> GuidePlan:
     if thinking is None:
         return plan
-    closed = _has_closed_thinking(rendered.tokens, thinking.end.tokens)
+    closed = _has_closed_thinking(rendered.tokens, thinking.end, spell)
     return replace(
         plan,
         think_start=None if closed or rendered.opens_thinking else thinking.start,
         think_end=thinking.end,
         opens_thinking=rendered.opens_thinking,
+        spell=spell if thinking.start.text or thinking.end.text else None,
     )
 
 
@@ -127,9 +137,14 @@ def _call_guide(
     )
 
 
-def _has_closed_thinking(prompt: list[int], end: tuple[int, ...]) -> bool:
+def _has_closed_thinking(
+    prompt: list[int], end: Marker, spell: Callable[[int], bytes]
+) -> bool:
     """Whether a template has thought for the model: an empty pair at the end."""
-    tail = prompt[-len(end) - 4 :]
-    return any(
-        tuple(tail[at : at + len(end)]) == end for at in range(len(tail) - len(end) + 1)
-    )
+    recent = RecentTokens(spell)
+    tail = len(end.tokens) + 4
+    for token in prompt[-tail:]:
+        recent.add(token)
+        if recent.end_with(end):
+            return True
+    return False

@@ -98,6 +98,7 @@ class PromptDesk:
             think_start=(
                 None if formats.thinking is None else formats.thinking.tags.start
             ),
+            system_prompt=formats.system_prompt,
         )
         length = len(rendered.tokens)
         if length >= self._text.context_length:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-import jinja2.meta
-from jinja2 import Environment, TemplateError
+from jinja2 import TemplateError
 
 from inference.core.errors import (
     InvalidRequestError,
@@ -14,17 +13,32 @@ from inference.core.errors import (
     VisionNotSupportedError,
 )
 from inference.core.requests import ToolMode
-from inference.prompting.alternation import normalised
-from inference.prompting.turns import native_turns, tool_objects, written_turns
+from inference.prompting.attempts import attempts
+from inference.prompting.turns import tool_objects, with_system_prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from inference.core.frames import PreparePrompt
     from inference.core.requests import ChatMessage
+    from inference.prompting.attempts import Attempt
+    from inference.prompting.traits import TemplateTraits
 
-_TOGGLES = ("enable_thinking", "thinking")
 _USUAL_EFFORT = "medium"
+_USUAL_TOGGLE = "enable_thinking"
+_REASON_CHARS = 500
+_LOST = "the model's chat template leaves a system message out"
+# What a template raises, by itself or by what it does with its input.
+_REFUSALS = (
+    TemplateError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 class Tokenizer(Protocol):
@@ -37,21 +51,6 @@ class Tokenizer(Protocol):
 
     def encode(self, text: str, **options: Any) -> list[int]:
         """Turn text into token ids."""
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateTraits:
-    """What a template reads: tools, an effort, and the toggle of its thinking.
-
-    `takes_system`: it has a system role. `alternates`: it refuses two turns of one
-    role in a row.
-    """
-
-    knows_tools: bool = False
-    knows_effort: bool = False
-    toggle: str = ""
-    takes_system: bool = True
-    alternates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,41 +67,20 @@ class RenderedPrompt:
     warnings: tuple[str, ...] = ()
 
 
-def traits_of(tokenizer: Any) -> TemplateTraits:
-    """Read a tokenizer's template, whatever shape it has; none has no traits."""
-    names = _names_in(getattr(tokenizer, "chat_template", None))
-    return TemplateTraits(
-        # Tools are of use only where somebody can read the calls they lead to.
-        knows_tools="tools" in names and getattr(tokenizer, "has_tool_calling", False),
-        knows_effort="reasoning_effort" in names,
-        toggle=next((toggle for toggle in _TOGGLES if toggle in names), ""),
-        takes_system=_takes(tokenizer, "system", "user"),
-        alternates=not _takes(tokenizer, "user", "user"),
-    )
-
-
-def _takes(tokenizer: Any, *roles: str) -> bool:
-    """Whether a template takes turns of these roles; tried out, as none says so."""
-    if not getattr(tokenizer, "has_chat_template", False):
-        return True
-    turns = [{"role": role, "content": "x"} for role in roles]
-    try:
-        tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    except Exception:  # noqa: BLE001 -- templates raise whatever they like
-        return False
-    return True
-
-
 def render(
     tokenizer: Tokenizer,
     command: PreparePrompt,
     traits: TemplateTraits,
     *,
     think_start: str | None,
+    system_prompt: str = "",
 ) -> RenderedPrompt:
     """Render a prompt with the tokenizer's template.
 
     `think_start` is the tag that begins the model's thinking, if it thinks.
+    `system_prompt` is what a conversation without a system message gets. Messages
+    that the template refuses, or loses, are changed as little as it takes, and the
+    warnings say how.
 
     Raises:
         VisionNotSupportedError: a message carries an image.
@@ -110,51 +88,83 @@ def render(
         InvalidRequestError: the template refuses these messages.
     """
     _refuse_images(command.messages)
-    options = dict(command.template_kwargs)
-    options |= _effort_options(
-        command.reasoning_effort, traits, thinks=think_start is not None
-    )
     tools = command.tools
     if tools is not None and tools.mode is ToolMode.NONE:
         tools = None
-    if traits.knows_tools:
-        turns = native_turns(command.messages)
-        if tools is not None:
-            options["tools"] = tool_objects(tools.tools)
-    else:
-        turns = written_turns(command.messages, tools)
-    turns, warnings = normalised(
-        turns, takes_system=traits.takes_system, alternates=traits.alternates
+    messages = with_system_prompt(command.messages, system_prompt)
+    text, attempt = _first_that_fits(
+        tokenizer,
+        attempts(messages, tools, traits),
+        options=_options_of(command, traits, thinks=think_start is not None),
+        native={} if tools is None else {"tools": tool_objects(tools.tools)},
     )
-    text, tokens = _tokens_of(tokenizer, turns, options)
+    # A template has written the special tokens already.
+    special = {"add_special_tokens": False} if tokenizer.has_chat_template else {}
+    tokens = list(tokenizer.encode(text, **special))
     if not tokens:
         raise InvalidRequestError("The prompt is empty.", param="messages")
     return RenderedPrompt(
         tokens=tokens,
         opens_thinking=bool(think_start and text.rstrip().endswith(think_start)),
-        uses_fallback_tools=tools is not None and not traits.knows_tools,
-        warnings=warnings,
+        uses_fallback_tools=tools is not None and attempt.is_written,
+        warnings=attempt.warnings,
     )
 
 
-def _names_in(template: Any) -> set[str]:
-    """Return the variables that a template, or several by name, reads."""
-    if isinstance(template, dict):
-        template = list(template.values())
-    if isinstance(template, list):
-        sources = [t["template"] if isinstance(t, dict) else t for t in template]
-        return set().union(*(_names_in(source) for source in sources))
-    if not isinstance(template, str):
-        return set()
-    environment = Environment(  # noqa: S701 -- parsed only, nothing is rendered
-        extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do"]
+def _first_that_fits(
+    tokenizer: Tokenizer,
+    tries: Iterator[Attempt],
+    *,
+    options: dict[str, Any],
+    native: dict[str, Any],
+) -> tuple[str, Attempt]:
+    """Return the first rendering that loses nothing, else the first there is."""
+    refusal: Exception | None = None
+    lossy: tuple[str, Attempt] | None = None
+    for attempt in tries:
+        given = options if attempt.is_written else options | native
+        try:
+            text = _text_of(tokenizer, attempt.turns, given)
+        except _REFUSALS as error:
+            refusal = refusal or error
+            continue
+        if all(said in text for said in attempt.must_show):
+            return text, attempt
+        lossy = lossy or (text, attempt)
+    if lossy is not None:
+        text, attempt = lossy
+        return text, replace(attempt, warnings=(*attempt.warnings, _LOST))
+    reason = " ".join(str(refusal).split())[:_REASON_CHARS]
+    raise InvalidRequestError(
+        f"The model's chat template refuses these messages: {reason}",
+        param="messages",
+    ) from refusal
+
+
+def _text_of(
+    tokenizer: Tokenizer, turns: list[dict[str, Any]], options: dict[str, Any]
+) -> str:
+    if not tokenizer.has_chat_template:
+        return _plain_transcript(turns)
+    text: str = tokenizer.apply_chat_template(
+        turns, tokenize=False, add_generation_prompt=True, **options
     )
-    try:
-        return jinja2.meta.find_undeclared_variables(environment.parse(template))
-    except TemplateError:
-        # Tags of transformers' own, such as `generation`.
-        words = ("tools", "reasoning_effort", *_TOGGLES)
-        return {word for word in words if word in template}
+    return text
+
+
+def _plain_transcript(turns: list[dict[str, Any]]) -> str:
+    """Return the prompt for a model without a template: roles as plain words."""
+    lines = [f"{turn['role'].capitalize()}: {turn['content']}" for turn in turns]
+    return "\n\n".join([*lines, "Assistant:"])
+
+
+def _options_of(
+    command: PreparePrompt, traits: TemplateTraits, *, thinks: bool
+) -> dict[str, Any]:
+    # mlx-lm turns thinking off where it does not know the model's tags itself.
+    usual = {_USUAL_TOGGLE: True} if thinks and traits.toggle == _USUAL_TOGGLE else {}
+    effort = _effort_options(command.reasoning_effort, traits, thinks=thinks)
+    return {**usual, **command.template_kwargs, **effort}
 
 
 def _effort_options(
@@ -184,28 +194,3 @@ def _refuse_images(messages: tuple[ChatMessage, ...]) -> None:
                 "Vision requests are not supported with text-only models",
                 param=f"messages[{at}].content",
             )
-
-
-def _tokens_of(
-    tokenizer: Tokenizer, turns: list[dict[str, Any]], options: dict[str, Any]
-) -> tuple[str, list[int]]:
-    if not tokenizer.has_chat_template:
-        text = _plain_transcript(turns)
-        return text, list(tokenizer.encode(text))
-    try:
-        text = tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=True, **options
-        )
-    except (TemplateError, TypeError, ValueError, LookupError) as error:
-        raise InvalidRequestError(
-            f"The model's chat template refuses these messages: {error}",
-            param="messages",
-        ) from error
-    # The template has written the special tokens already.
-    return text, list(tokenizer.encode(text, add_special_tokens=False))
-
-
-def _plain_transcript(turns: list[dict[str, Any]]) -> str:
-    """Return the prompt for a model without a template: roles as plain words."""
-    lines = [f"{turn['role'].capitalize()}: {turn['content']}" for turn in turns]
-    return "\n\n".join([*lines, "Assistant:"])

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from inference.core.requests import ChatMessage, TextPart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference.core.requests import ChatMessage, Tool, ToolCall, ToolUse
+    from inference.core.requests import Tool, ToolCall, ToolUse
+
+# Mistral's templates refuse calls whose ids have any other length.
+_SHORT_ID_CHARS = 9
 
 # What a model without tools of its own is told; `inference.engines.plans` reads
 # what it writes.
@@ -22,12 +29,40 @@ To call one, write nothing but this, with the function's name and its arguments:
 The results come back between <tool_response> and </tool_response>."""
 
 
+@dataclass(frozen=True, slots=True)
+class CallDialect:
+    """How a template wants calls that were made.
+
+    `short_ids`: nine letters and digits. `text_arguments`: as JSON text, not as an
+    object. `omits_empty`: no content at all beside calls, instead of an empty one.
+    """
+
+    short_ids: bool = False
+    text_arguments: bool = False
+    omits_empty: bool = False
+
+
+USUAL_DIALECT = CallDialect()
+
+
+def with_system_prompt(
+    messages: tuple[ChatMessage, ...], prompt: str
+) -> tuple[ChatMessage, ...]:
+    """Return the messages, after `prompt` where they have no system message."""
+    has_one = any(message.role in ("system", "developer") for message in messages)
+    if not prompt or has_one:
+        return messages
+    return (ChatMessage("system", (TextPart(prompt),)), *messages)
+
+
 def tool_objects(tools: Sequence[Tool]) -> list[dict[str, Any]]:
     """Return tools in OpenAI's shape, which templates expect."""
     return [{"type": "function", "function": _function(tool)} for tool in tools]
 
 
-def native_turns(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
+def native_turns(
+    messages: Sequence[ChatMessage], dialect: CallDialect = USUAL_DIALECT
+) -> list[dict[str, Any]]:
     """Return the turns for a template that knows tools."""
     names: dict[str, str] = {}
     turns = []
@@ -35,9 +70,13 @@ def native_turns(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
         names |= {call.id: call.name for call in message.tool_calls}
         turn = _turn(message)
         if message.tool_calls:
-            turn["tool_calls"] = [_native_call(call) for call in message.tool_calls]
+            turn["tool_calls"] = [
+                _native_call(call, dialect) for call in message.tool_calls
+            ]
+            if dialect.omits_empty and not turn["content"]:
+                del turn["content"]
         if message.tool_call_id is not None:
-            turn["tool_call_id"] = message.tool_call_id
+            turn["tool_call_id"] = _id(message.tool_call_id, dialect)
             turn.setdefault("name", names.get(message.tool_call_id, ""))
         turns.append(turn)
     return turns
@@ -95,12 +134,21 @@ def _function(tool: Tool) -> dict[str, Any]:
     }
 
 
-def _native_call(call: ToolCall) -> dict[str, Any]:
+def _native_call(call: ToolCall, dialect: CallDialect) -> dict[str, Any]:
+    arguments = call.arguments if dialect.text_arguments else _arguments(call)
     return {
-        "id": call.id,
+        "id": _id(call.id, dialect),
         "type": "function",
-        "function": {"name": call.name, "arguments": _arguments(call)},
+        "function": {"name": call.name, "arguments": arguments},
     }
+
+
+def _id(name: str, dialect: CallDialect) -> str:
+    """Return a call's id as the template takes it; the same one again and again."""
+    is_short = len(name) == _SHORT_ID_CHARS and name.isalnum()
+    if is_short or not dialect.short_ids:
+        return name
+    return hashlib.sha256(name.encode()).hexdigest()[:_SHORT_ID_CHARS]
 
 
 def _written_call(call: ToolCall) -> str:

@@ -32,6 +32,12 @@ TEMPLATE = (
 
 def main(source: Path, target: Path) -> None:
     """Write the model."""
+    vocabulary = write_tokenizer(source, target)
+    _write_weights(source, target, vocabulary=vocabulary)
+
+
+def write_tokenizer(source: Path, target: Path) -> int:
+    """Write its tokenizer alone and return how many tokens that has."""
     target.mkdir(parents=True, exist_ok=True)
     tokenizer = json.loads((source / "tokenizer.json").read_text())
     first = max(token["id"] for token in tokenizer["added_tokens"]) + 1
@@ -43,7 +49,7 @@ def main(source: Path, target: Path) -> None:
     config["chat_template"] = TEMPLATE
     config.pop("added_tokens_decoder", None)
     (target / "tokenizer_config.json").write_text(json.dumps(config))
-    _write_weights(source, target, vocabulary=first + len(MARKERS))
+    return first + len(MARKERS)
 
 
 def _write_weights(source: Path, target: Path, *, vocabulary: int) -> None:

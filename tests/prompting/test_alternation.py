@@ -2,100 +2,109 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from transformers import AutoTokenizer
 
-from inference.core.frames import PreparePrompt
-from inference.core.requests import ChatMessage, TextPart
-from inference.prompting.alternation import normalised
-from inference.prompting.templates import RenderedPrompt, render, traits_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-# Like Gemma's: no system role, roles alternate, the assistant is called model.
-GEMMA_LIKE = (
-    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}"
-    "{% endif %}{% for message in messages %}"
-    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
-    "{{ raise_exception('roles must alternate') }}{% endif %}"
-    "<start>{{ 'model' if message['role'] == 'assistant' else message['role'] }}\n"
-    "{{ message['content'] | trim }}<end>\n{% endfor %}<start>model"
-)
-# Like Llama 3's: any role, any order.
-LLAMA_LIKE = (
-    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}"
-    "<end>{% endfor %}<|assistant|>"
-)
+from inference.prompting.alternation import Fold, normalised
 
 
-class Wrapped:
-    """The part of mlx-lm's wrapper that prompting uses, around any template."""
-
-    has_chat_template = True
-    has_tool_calling = False
-
-    def __init__(self, inner: Any, template: str) -> None:
-        self._inner = inner
-        self.chat_template = inner.chat_template = template
-
-    def apply_chat_template(self, turns: Any, **options: Any) -> Any:
-        return self._inner.apply_chat_template(turns, **options)
-
-    def encode(self, text: str, **options: Any) -> list[int]:
-        tokens: list[int] = self._inner.encode(text, **options)
-        return tokens
-
-    def rendered(self, *said: tuple[str, str]) -> tuple[str, RenderedPrompt]:
-        messages = tuple(ChatMessage(role, (TextPart(text),)) for role, text in said)
-        command = PreparePrompt(prompt_id=1, messages=messages)
-        prompt = render(self, command, traits_of(self), think_start=None)
-        return self._inner.decode(prompt.tokens), prompt
+def turns(*said: tuple[str, str]) -> list[dict[str, Any]]:
+    return [{"role": role, "content": text} for role, text in said]
 
 
-@pytest.fixture
-def inner(tiny_model_dir: Path) -> Any:
-    return AutoTokenizer.from_pretrained(str(tiny_model_dir))
-
-
-def test_it_folds_and_merges_for_a_strict_template(inner: Any) -> None:
-    gemma = Wrapped(inner, GEMMA_LIKE)
-    traits = traits_of(gemma)
-    assert (traits.takes_system, traits.alternates) == (False, True)
-    text, prompt = gemma.rendered(
-        ("system", "Be brief."),
-        ("user", "Hello"),
-        ("user", "again"),
-        ("assistant", " "),
-        ("assistant", "Hi"),
-        ("user", "Bye"),
-    )
-    assert text == (
-        "<start>user\nBe brief.\n\nHello\n\nagain<end>\n"
-        "<start>model\nHi<end>\n<start>user\nBye<end>\n<start>model"
-    )
-    assert len(prompt.warnings) == 3
-
-
-def test_it_leaves_messages_alone_where_the_template_takes_them(inner: Any) -> None:
-    llama = Wrapped(inner, LLAMA_LIKE)
-    text, prompt = llama.rendered(("system", "S"), ("user", "a"), ("user", ""))
-    assert text == "<|system|>S<end><|user|>a<end><|user|><end><|assistant|>"
-    assert prompt.warnings == ()
+CALL = {"role": "assistant", "content": "", "tool_calls": [{}]}
 
 
 def test_a_system_message_alone_becomes_the_users() -> None:
-    turns, _ = normalised(
-        [{"role": "system", "content": "Be brief."}],
-        takes_system=False,
-        alternates=True,
+    changed, _ = normalised(
+        turns(("system", "Be brief.")), fold=Fold.ALL, alternate=True
     )
-    assert turns == [{"role": "user", "content": "Be brief."}]
+    assert changed == turns(("user", "Be brief."))
+
+
+def test_a_system_message_before_a_greeting_becomes_the_users_first() -> None:
+    changed, done = normalised(
+        turns(("system", "Be brief."), ("assistant", "Hi"), ("user", "Yes?")),
+        fold=Fold.ALL,
+        alternate=True,
+    )
+    assert changed == turns(
+        ("user", "Be brief."), ("assistant", "Hi"), ("user", "Yes?")
+    )
+    assert done == ("the system message was folded into the first user message",)
+
+
+def test_later_system_messages_are_folded_where_they_stand() -> None:
+    changed, done = normalised(
+        turns(
+            ("system", "A"),
+            ("system", "B"),
+            ("user", "x"),
+            ("system", "C"),
+            ("system", "D"),
+            ("user", "y"),
+            ("assistant", "z"),
+            ("system", "E"),
+        ),
+        fold=Fold.LATER,
+        alternate=False,
+    )
+    assert changed == turns(
+        ("system", "A\n\nB"),
+        ("user", "x"),
+        ("user", "C\n\nD\n\ny"),
+        ("assistant", "z"),
+        ("user", "E"),
+    )
+    assert len(done) == 2
+
+
+def test_nothing_comes_between_a_call_and_its_results() -> None:
+    result = {"role": "tool", "content": "4"}
+    changed, _ = normalised(
+        [*turns(("user", "x")), CALL, *turns(("system", "S")), result],
+        fold=Fold.ALL,
+        alternate=False,
+    )
+    assert changed == [*turns(("user", "x")), CALL, result, *turns(("user", "S"))]
 
 
 def test_it_does_not_merge_what_carries_calls() -> None:
-    call = {"role": "assistant", "content": "", "tool_calls": [{}]}
-    turns = [{"role": "user", "content": "x"}, call, call]
-    assert normalised(turns, takes_system=True, alternates=True) == (turns, ())
+    said = [*turns(("user", "x")), CALL, CALL]
+    assert normalised(said, fold=Fold.NONE, alternate=True) == (said, ())
+
+
+def test_merged_messages_keep_their_thinking_and_a_name_they_share() -> None:
+    changed, _ = normalised(
+        [
+            {"role": "user", "content": "a", "name": "Ann"},
+            {"role": "user", "content": "b", "name": "Ann"},
+            {
+                "role": "assistant",
+                "content": "c",
+                "reasoning_content": "1",
+                "name": "X",
+            },
+            {"role": "assistant", "content": "", "reasoning_content": "2"},
+        ],
+        fold=Fold.NONE,
+        alternate=True,
+    )
+    assert changed == [
+        {"role": "user", "content": "a\n\nb", "name": "Ann"},
+        {"role": "assistant", "content": "c", "reasoning_content": "1\n\n2"},
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_of_empty_messages_alone_one_is_left(count: int) -> None:
+    changed, _ = normalised(turns(("user", " ")) * count, fold=Fold.ALL, alternate=True)
+    assert changed == turns(("user", " "))
+
+
+def test_no_message_is_changed_in_place() -> None:
+    said = turns(("system", "S"), ("user", "x"), ("user", "y"))
+    before = [dict(turn) for turn in said]
+    normalised(said, fold=Fold.ALL, alternate=True)
+    assert said == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from mlx_lm.tokenizer_utils import load as load_tokenizer
 
 from inference.core.errors import (
     InvalidRequestError,
@@ -21,30 +22,31 @@ from inference.core.requests import (
     ToolMode,
     ToolUse,
 )
-from inference.engines.text import load_text_model
-from inference.prompting.templates import (
-    RenderedPrompt,
-    TemplateTraits,
-    render,
-    traits_of,
-)
+from inference.prompting import traits as traits_module
+from inference.prompting.templates import RenderedPrompt, render
+from inference.prompting.traits import TemplateTraits, traits_of
+from tests.prompting.conversations import CLEAN, prompt_of, said
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.prompting.conftest import Dress
+
 
 @pytest.fixture(scope="module")
 def tokenizer(tiny_model_dir: Path) -> Any:
-    return load_text_model(tiny_model_dir).tokenizer
-
-
-def said(role: str, *texts: str) -> ChatMessage:
-    return ChatMessage(role, tuple(TextPart(text) for text in texts))
+    return load_tokenizer(tiny_model_dir)
 
 
 def to_prompt_tokens(tokenizer: Any, messages: list[ChatMessage]) -> list[int]:
     command = PreparePrompt(prompt_id=1, messages=tuple(messages))
     return render(tokenizer, command, traits_of(tokenizer), think_start=None).tokens
+
+
+@pytest.fixture
+def inner(tiny_model_dir: Path) -> Any:
+    """A tokenizer to give templates to."""
+    return load_tokenizer(tiny_model_dir)
 
 
 class Recorder:
@@ -60,19 +62,15 @@ class Recorder:
 
     def apply_chat_template(self, turns: Any, **options: Any) -> str:
         self.turns, self.options = turns, options
-        return f"prompt{self._ending}"
+        return "\n".join([*(turn["content"] for turn in turns), self._ending])
 
     def encode(self, text: str, **_: Any) -> list[int]:
         return list(text.encode())
 
 
-def said_by(role: str, text: str) -> ChatMessage:
-    return ChatMessage(role, (TextPart(text),))
-
-
 ADD = Tool("add", "Adds.", {"type": "object", "properties": {"a": {"type": "integer"}}})
 CALLED = [
-    said_by("user", "2 + 2?"),
+    said("user", "2 + 2?"),
     ChatMessage("assistant", (), tool_calls=(ToolCall("c1", "add", '{"a": 2}'),)),
     ChatMessage("tool", (TextPart("4"),), tool_call_id="c1"),
 ]
@@ -103,7 +101,7 @@ def test_a_template_that_knows_tools_gets_them_as_openai_writes_them() -> None:
 
 def test_a_template_that_knows_none_gets_tools_calls_and_results_as_words() -> None:
     tokenizer = Recorder()
-    system = said_by("system", "Be brief.")
+    system = said("system", "Be brief.")
     prompt = rendered(
         tokenizer, TemplateTraits(), tools=ToolUse((ADD,)), messages=(system, *CALLED)
     )
@@ -146,21 +144,87 @@ def test_an_effort_reaches_templates_that_know_it() -> None:
         rendered(tokenizer, TemplateTraits(toggle="thinking"), reasoning_effort="high")
 
 
-def test_it_reads_off_a_template_what_it_knows() -> None:
-    class Qwen(Recorder):
-        chat_template = (
-            "{% if tools %}{{ tools | tojson }}{% endif %}"
-            "{% if enable_thinking is defined %}x{% endif %}"
-        )
+@pytest.mark.parametrize(
+    ("template", "known"),
+    [
+        (
+            "qwen3_like",
+            TemplateTraits(knows_tools=True, toggle="enable_thinking"),
+        ),
+        ("gemma_like", TemplateTraits(takes_system=False, alternates=True)),
+        ("phi_like", TemplateTraits(takes_system=False)),
+        ("parts_like", TemplateTraits(reads_parts=True)),
+        ("trl/qwen3", TemplateTraits(knows_tools=True, toggle="enable_thinking")),
+        ("trl/gemma", TemplateTraits(takes_system=False, alternates=True)),
+        ("trl/gemma3", TemplateTraits(alternates=True)),
+        ("trl/llama3", TemplateTraits()),
+    ],
+)
+def test_it_finds_out_what_a_template_knows_and_takes(
+    dress: Dress, template: str, known: TemplateTraits
+) -> None:
+    assert traits_of(dress(template)) == known
 
-    class Effort(Recorder):
-        chat_template = [{"name": "default", "template": "{{ reasoning_effort }}"}]
 
-    assert traits_of(Qwen()) == TemplateTraits(
-        knows_tools=True, toggle="enable_thinking"
-    )
-    assert traits_of(Effort()) == TemplateTraits(knows_effort=True)
+def test_it_reads_an_effort_off_one_of_several_templates(inner: Any) -> None:
+    inner.chat_template = {
+        "default": "{% for m in messages %}{{ m.content }}{% endfor %}",
+        "other": "{{ reasoning_effort }}",
+    }
+    assert traits_of(inner) == TemplateTraits(knows_effort=True)
+
+
+def test_without_a_template_nothing_is_known() -> None:
     assert traits_of(object()) == TemplateTraits()
+
+
+@pytest.mark.parametrize(
+    ("template", "fault"),
+    [
+        ("{% for %}", "TemplateSyntaxError, line 1"),
+        ("{{ raise_exception('not today') }}", "TemplateError: not today"),
+        ("nothing of it", "leaves the user's message out"),
+        ("{{ ''.__class__.__mro__ }}", "SecurityError"),
+        ("{{ messages.append(1) }}", "SecurityError"),
+    ],
+)
+def test_it_says_why_a_template_renders_nothing(
+    inner: Any, template: str, fault: str
+) -> None:
+    inner.chat_template = template
+    assert fault in traits_of(inner).fault
+
+
+def test_it_gives_up_on_a_template_that_does_not_end(
+    inner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traits_module, "PROBE_S", 0.1)
+    turns = "{% for a in range(99999) %}"
+    inner.chat_template = f"{turns * 4}{'{% endfor %}' * 4}"
+    assert "TimeoutError: not rendered within 0.1 s" in traits_of(inner).fault
+
+
+def test_a_conversation_without_a_system_message_gets_the_models_own(
+    dress: Dress,
+) -> None:
+    own = {"system_prompt": "You are a bird."}
+    for template in ("llama3_like", "gemma_like", "mistral_like"):
+        tokenizer = dress(template)
+        text, _ = prompt_of(tokenizer, CLEAN, **own)
+        asked, _ = prompt_of(tokenizer, (said("system", own["system_prompt"]), *CLEAN))
+        assert text == asked
+        assert "You are a bird." in text
+        for role in ("system", "developer"):
+            text, _ = prompt_of(tokenizer, (said(role, "Be brief."), *CLEAN), **own)
+            assert "You are a bird." not in text
+            assert "Be brief." in text
+
+
+def test_what_a_template_loses_in_any_form_is_said(inner: Any) -> None:
+    inner.chat_template = "{{ messages[-1].content[-3:] }}"
+    text, prompt = prompt_of(inner, (said("system", "Be brief."), said("user", "Bye")))
+    assert text == "Bye"
+    assert prompt.warnings == ("the model's chat template leaves a system message out",)
 
 
 def test_it_ends_the_prompt_where_the_answer_begins(tokenizer: Any) -> None:

@@ -1,0 +1,60 @@
+"""Tags as tokens, and whether what was said ends with one."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# No marker has more tokens.
+MARKER_TOKENS_MOST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The tokens that a model writes for a tag, never empty.
+
+    `text` is set where other tokens may spell the tag as well, as with tags that
+    are ordinary text: what stands around it decides how it is cut.
+    """
+
+    tokens: tuple[int, ...]
+    text: bytes = b""
+
+
+class RecentTokens:
+    """The last tokens of a stage; `spell` returns the bytes of one."""
+
+    def __init__(self, spell: Callable[[int], bytes] | None = None) -> None:
+        self._spell = spell
+        self._tokens: deque[int] = deque(maxlen=MARKER_TOKENS_MOST)
+
+    def add(self, token: int) -> None:
+        """Take the next token."""
+        self._tokens.append(token)
+
+    def clear(self) -> None:
+        """Forget all, as at the beginning of a stage."""
+        self._tokens.clear()
+
+    def end_with(self, marker: Marker) -> bool:
+        """Whether the marker ends in the newest token."""
+        if tuple(self._tokens)[-len(marker.tokens) :] == marker.tokens:
+            return True
+        if not (marker.text and self._spell and self._tokens):
+            return False
+        newest = len(self._spell(self._tokens[-1]))
+        return marker.text in self._text()[-(len(marker.text) + newest - 1) :]
+
+    def may_become(self, marker: Marker) -> bool:
+        """Whether nothing but a beginning of the marker's text was said."""
+        if len(self._tokens) == MARKER_TOKENS_MOST:
+            return False
+        return marker.text.startswith(self._text().lstrip())
+
+    def _text(self) -> bytes:
+        assert self._spell is not None
+        return b"".join(map(self._spell, self._tokens))
