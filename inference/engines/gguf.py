@@ -1,9 +1,12 @@
 """Turns a GGUF file into an MLX model folder.
 
 `python -m inference.engines.gguf SRC DST --dtype float32|quantized`. float32
-unpacks every weight (quickest on a CPU); quantized keeps them packed (smallest,
-quickest on a GPU). Both hold exactly the file's values: scales stay in float32,
-because rounding them to bfloat16 changes what a small model answers.
+unpacks every weight (quickest on a CPU); quantized keeps them as they are: packed,
+or 16 bits (smallest, quickest on a GPU). Both hold the file's values: scales stay in
+float32, because rounding them to bfloat16 changes what a small model answers.
+
+Without DST nothing is written: what would become of the file is told in one line
+of JSON. With it, such lines tell how far the conversion is.
 """
 
 from __future__ import annotations
@@ -11,125 +14,143 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
+import numpy as np
 
-from inference.engines.gguf_architectures import (
-    Architecture,
-    architecture_of,
-    required,
-)
+from inference.engines.gguf_architectures import blueprint_of, check_tensors
 from inference.engines.gguf_header import GGUFError, GGUFHeader, read_header
+from inference.engines.gguf_metadata import Metadata
+from inference.engines.gguf_rope import FACTORS, scaling_from_factors
+from inference.engines.gguf_shards import SHARD_BYTES, write_shards
 from inference.engines.gguf_tokenizer import tokenizer_files
+from inference.engines.gguf_weights import (
+    BITS,
+    FLOAT32,
+    GROUP_SIZE,
+    PACKED,
+    PLAIN,
+    Weight,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-GROUP_SIZE = 32
-BITS = {"Q4_0": 4, "Q4_1": 4, "Q8_0": 8}
-FLOAT32, QUANTIZED = "float32", "quantized"
+    from inference.engines.gguf_layers import Blueprint
+
+QUANTIZED = "quantized"
 WRONG_FILE = 2
+LONGEST_LINE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Weight:
-    """One tensor on its way: packed where `bits` is set, plain otherwise."""
+class Plan:
+    """What becomes of a file: its weights in their order there, and the other files."""
 
     name: str
-    array: mx.array
-    scales: mx.array | None = None
-    biases: mx.array | None = None
-    bits: int = 0
+    weights: list[Weight]
+    files: dict[str, Any]
 
-    def unpacked(self) -> mx.array:
-        """Return the values themselves, in float32."""
-        if self.scales is None or self.biases is None:
-            return self.array.astype(mx.float32)
-        return mx.dequantize(
-            self.array,
-            self.scales.astype(mx.float32),
-            self.biases.astype(mx.float32),
-            group_size=GROUP_SIZE,
-            bits=self.bits,
-        )
+    @property
+    def size_bytes(self) -> int:
+        """How much the weights will take."""
+        return sum(weight.size_bytes for weight in self.weights)
 
-    def arrays(self) -> Iterator[tuple[str, mx.array]]:
-        """Yield what a quantized layer stores, or the plain array."""
-        if self.scales is None or self.biases is None:
-            yield self.name, self.unpacked()
-            return
-        module = self.name.removesuffix(".weight")
-        yield self.name, self.array
-        yield f"{module}.scales", self.scales.astype(mx.float32)
-        yield f"{module}.biases", self.biases.astype(mx.float32)
+    def summary(self) -> dict[str, Any]:
+        """Return what a user is told beforehand."""
+        return {
+            "name": self.name,
+            "architecture": self.files["config.json"]["model_type"],
+            "parameters": sum(weight.value_count for weight in self.weights),
+            "size_bytes": self.size_bytes,
+        }
 
 
-def convert(source: Path, target: Path, *, dtype: str) -> None:
-    """Write the model in `source` into the folder `target`.
+def plan_of(source: Path, *, dtype: str) -> Plan:
+    """Read all of `source` but its weights, and hold everything against each other.
 
     Raises:
         GGUFError: the file is damaged, or of a kind that is not imported.
     """
     header = read_header(source)
-    architecture = architecture_of(header.metadata)
-    config = architecture.config(header.metadata)
+    metadata = Metadata(header.metadata)
+    blueprint = blueprint_of(metadata)
+    check_tensors(header.tensors, blueprint.places)
+    weights = _weights(header, blueprint, dtype)
     files = tokenizer_files(
-        header.metadata, context_length=config["max_position_embeddings"]
+        metadata, context_length=blueprint.config["max_position_embeddings"]
     )
-    weights = list(_weights(source, header, architecture))
-    config |= _config_of_weights(weights, dtype)
-    config |= files["generation_config.json"]
-    target.mkdir(parents=True, exist_ok=True)
-    arrays = _arrays(weights, dtype)
-    mx.save_safetensors(str(target / "model.safetensors"), arrays, {"format": "mlx"})
-    for name, content in {"config.json": config, **files}.items():
-        (target / name).write_text(json.dumps(content, ensure_ascii=False, indent=1))
+    config = blueprint.config | _config_of_weights(weights)
+    if FACTORS in header.tensors:
+        config["rope_scaling"] = _scaling(source, header, config)
+    files["config.json"] = config | files["generation_config.json"]
+    return Plan(metadata.text("general.name", ""), weights, files)
 
 
-def _weights(
-    source: Path, header: GGUFHeader, architecture: Architecture
-) -> Iterator[Weight]:
-    loaded = cast("dict[str, mx.array]", mx.load(str(source), format="gguf"))
-    for name, type_name in header.tensors.items():
-        heads_key = architecture.heads_key(name)
-        heads = required(header.metadata, heads_key) if heads_key else None
-        module = name.removesuffix(".weight")
-        yield Weight(
-            name=architecture.to_mlx_name(name),
-            array=_in_order(loaded[name], heads),
-            scales=_in_order(loaded.get(f"{module}.scales"), heads),
-            biases=_in_order(loaded.get(f"{module}.biases"), heads),
-            bits=BITS.get(type_name, 0),
-        )
+def convert(
+    source: Path,
+    target: Path,
+    *,
+    dtype: str,
+    shard_bytes: int = SHARD_BYTES,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write the model in `source` into the folder `target`.
 
+    `on_progress` is told the bytes that are written and all there will be.
 
-def _in_order(rows: mx.array | None, heads: int | None) -> mx.array | None:
-    """Undo GGUF's order of rows: per head (half, 2) becomes (2, half).
-
-    Packed weights, scales and biases alike have one row per output.
+    Raises:
+        GGUFError: the file is damaged, or of a kind that is not imported. Nearly
+            all of that is found before anything is written.
     """
-    if rows is None or heads is None:
-        return rows
-    if heads < 1 or rows.shape[0] % (2 * heads):
-        raise GGUFError(f"{rows.shape[0]} rows are no whole number of {heads} heads")
-    half = rows.shape[0] // heads // 2
-    folded = rows.reshape(heads, half, 2, *rows.shape[1:])
-    return folded.swapaxes(1, 2).reshape(rows.shape)
+    plan = plan_of(source, dtype=dtype)
+    target.mkdir(parents=True, exist_ok=True)
+    done = 0
+    for shard in write_shards(plan.weights, source, target, limit_bytes=shard_bytes):
+        done += sum(weight.size_bytes for weight in shard)
+        if on_progress is not None:
+            on_progress(done, plan.size_bytes)
+    for name, content in plan.files.items():
+        # A vocabulary is not read by people, and would take a line for each token.
+        indent = None if name == "tokenizer.json" else 1
+        text = json.dumps(content, ensure_ascii=False, indent=indent)
+        (target / name).write_text(text, encoding="utf-8")
 
 
-def _arrays(weights: Sequence[Weight], dtype: str) -> dict[str, mx.array]:
-    if dtype == FLOAT32:
-        return {weight.name: weight.unpacked() for weight in weights}
-    return dict(pair for weight in weights for pair in weight.arrays())
+def _weights(header: GGUFHeader, blueprint: Blueprint, dtype: str) -> list[Weight]:
+    in_file_order = sorted(header.tensors.values(), key=lambda tensor: tensor.offset)
+    weights = [
+        Weight(tensor, blueprint.places[tensor.name], PACKED)
+        for tensor in in_file_order
+        if tensor.name != FACTORS
+    ]
+    plain = _plain_form(weights, dtype, half=blueprint.half)
+    return [
+        weight
+        if dtype == QUANTIZED and weight.tensor.type_name in BITS
+        else replace(weight, form=plain)
+        for weight in weights
+    ]
 
 
-def _config_of_weights(weights: Sequence[Weight], dtype: str) -> dict[str, Any]:
-    tied = not any(weight.name.startswith("lm_head.") for weight in weights)
-    config: dict[str, Any] = {"tie_word_embeddings": tied, "torch_dtype": "float32"}
-    if dtype == QUANTIZED:
+def _plain_form(weights: Sequence[Weight], dtype: str, *, half: str) -> str:
+    """Return the form of what is not packed: one for all, which the model computes in.
+
+    float32 beside packed weights too, because their scales are; half where every
+    matrix of the file is.
+    """
+    matrices = {w.tensor.type_name for w in weights if len(w.tensor.shape) > 1}
+    return half if dtype == QUANTIZED and matrices == {"F16"} else FLOAT32
+
+
+def _config_of_weights(weights: Sequence[Weight]) -> dict[str, Any]:
+    tied = not any(weight.place.name.startswith("lm_head.") for weight in weights)
+    plain = next((w.form for w in weights if w.form != PACKED), FLOAT32)
+    config: dict[str, Any] = {"tie_word_embeddings": tied, "torch_dtype": plain}
+    if any(weight.form == PACKED for weight in weights):
         config["quantization"] = _quantization(weights)
     return config
 
@@ -137,30 +158,68 @@ def _config_of_weights(weights: Sequence[Weight], dtype: str) -> dict[str, Any]:
 def _quantization(weights: Sequence[Weight]) -> dict[str, Any]:
     """Name the usual bits, then each matrix that has others or none."""
     packed = [weight.bits for weight in weights if weight.bits]
-    if not packed:
-        raise GGUFError("none of the weights is quantized: use --dtype float32")
     usual = max(set(packed), key=packed.count)
     exceptions = {
-        weight.name.removesuffix(".weight"): (
+        weight.place.name.removesuffix(".weight"): (
             {"group_size": GROUP_SIZE, "bits": weight.bits} if weight.bits else False
         )
         for weight in weights
-        if weight.bits != usual and weight.array.ndim > 1
+        if weight.bits != usual and len(weight.tensor.shape) > 1
     }
     return {"group_size": GROUP_SIZE, "bits": usual, **exceptions}
+
+
+def _scaling(
+    source: Path, header: GGUFHeader, config: dict[str, Any]
+) -> dict[str, Any] | None:
+    tensor = header.tensors[FACTORS]
+    factors = np.fromfile(
+        source,
+        dtype=PLAIN[tensor.type_name],
+        count=tensor.shape[0],
+        offset=tensor.offset,
+    )
+    found = scaling_from_factors(
+        factors, head_dim=config["head_dim"], theta=config["rope_theta"]
+    )
+    if found is not None and config["rope_scaling"] is not None:
+        raise GGUFError(f"{FACTORS} and keys for rope scaling are not imported both")
+    return found or config["rope_scaling"]
+
+
+def _tell(line: dict[str, Any]) -> None:
+    sys.stdout.write(f"{json.dumps(line)}\n")
+    sys.stdout.flush()
+
+
+def _one_line(error: Exception) -> str:
+    """Return an error's text without what a file could have put into it."""
+    words = " ".join(str(error).split())
+    return "".join(c if c.isprintable() else "?" for c in words)[:LONGEST_LINE]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Convert one file; a file that is refused is one line and exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m inference.engines.gguf")
     parser.add_argument("source", type=Path, metavar="SRC")
-    parser.add_argument("target", type=Path, metavar="DST")
+    parser.add_argument("target", type=Path, metavar="DST", nargs="?")
     parser.add_argument("--dtype", choices=(FLOAT32, QUANTIZED), default=QUANTIZED)
     options = parser.parse_args(argv)
+    mx.set_default_device(mx.cpu)
     try:
-        convert(options.source, options.target, dtype=options.dtype)
+        if options.target is None:
+            _tell(plan_of(options.source, dtype=options.dtype).summary())
+        else:
+            convert(
+                options.source,
+                options.target,
+                dtype=options.dtype,
+                on_progress=lambda done, total: _tell(
+                    {"done_bytes": done, "total_bytes": total}
+                ),
+            )
     except (GGUFError, OSError) as error:
-        sys.stderr.write(f"error: {options.source.name}: {error}\n")
+        sys.stderr.write(f"error: {options.source.name}: {_one_line(error)}\n")
         return WRONG_FILE
     return 0
 

@@ -1,112 +1,125 @@
-"""How each GGUF architecture becomes an MLX model: names, rows and config.json.
-
-A new architecture is one entry in `ARCHITECTURES`.
-"""
+"""The architectures that are imported, and whether a file holds what one needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
+from inference.engines.gguf_gemma import gemma, gemma2, gemma3
 from inference.engines.gguf_header import GGUFError
+from inference.engines.gguf_layers import (
+    Blueprint,
+    Place,
+    Sizes,
+    base_config,
+    decoder_places,
+    in_layer,
+    output_place,
+    refuse_unknown_keys,
+)
+from inference.engines.gguf_rope import FACTORS, SCALING_KEYS, scaling_from_keys
 
-Metadata = Mapping[str, Any]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from inference.engines.gguf_header import Tensor
+    from inference.engines.gguf_metadata import Metadata
+
+NORMS = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"}
+PLAIN_TYPES = ("F32", "F16")
 
 
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """One family of models.
+def llama(metadata: Metadata) -> Blueprint:
+    """Return the blueprint of a Llama, Mistral or SmolLM model."""
+    refuse_unknown_keys(metadata, "llama", SCALING_KEYS)
+    sizes = Sizes.read(metadata, "llama")
+    factors = Place(FACTORS, (sizes.head_dim // 2,), is_optional=True)
+    return Blueprint(
+        config={
+            "model_type": "llama",
+            "architectures": ["LlamaForCausalLM"],
+            **base_config(metadata, "llama", sizes),
+            "rope_scaling": scaling_from_keys(metadata, "llama"),
+        },
+        places={
+            **decoder_places(sizes, NORMS, is_interleaved=True),
+            **output_place(sizes),
+            FACTORS: factors,
+        },
+    )
 
-    `layer_names` and `other_names` map tensor names without their last part;
-    `permuted` are the layer names whose rows are interleaved for GGUF's rotary
-    embedding, with the metadata key that counts their heads.
+
+def qwen2(metadata: Metadata) -> Blueprint:
+    """Return the blueprint of a Qwen 2 or 2.5 model.
+
+    Its activations too leave the range of float16.
     """
+    refuse_unknown_keys(metadata, "qwen2", SCALING_KEYS)
+    sizes = Sizes.read(metadata, "qwen2")
+    if sizes.heads * sizes.head_dim != sizes.hidden:
+        raise GGUFError(f"{sizes.heads} heads of {sizes.head_dim} are no qwen2 model")
+    places = decoder_places(sizes, NORMS, is_interleaved=False)
+    keys = (sizes.kv_heads * sizes.head_dim,)
+    biases = {
+        "attn_q": Place("self_attn.q_proj", (sizes.hidden,)),
+        "attn_k": Place("self_attn.k_proj", keys),
+        "attn_v": Place("self_attn.v_proj", keys),
+    }
+    for layer in range(sizes.layers):
+        places |= in_layer(layer, biases, "bias")
+    return Blueprint(
+        config={
+            "model_type": "qwen2",
+            "architectures": ["Qwen2ForCausalLM"],
+            **base_config(metadata, "qwen2", sizes),
+            "rope_scaling": scaling_from_keys(metadata, "qwen2"),
+        },
+        places=places | output_place(sizes),
+        half="bfloat16",
+    )
 
-    layer_names: Mapping[str, str]
-    other_names: Mapping[str, str]
-    permuted: Mapping[str, str]
-    config: Callable[[Metadata], dict[str, Any]]
 
-    def to_mlx_name(self, name: str) -> str:
-        """Return the MLX name of the tensor `name`."""
-        base, _, part = name.rpartition(".")
-        prefix, _, rest = base.partition(".")
-        index, _, layer_name = rest.partition(".")
-        if prefix == "blk" and index.isdecimal() and layer_name in self.layer_names:
-            return f"model.layers.{index}.{self.layer_names[layer_name]}.{part}"
-        if base in self.other_names:
-            return f"{self.other_names[base]}.{part}"
-        raise GGUFError(f"tensor {name} has no place in this architecture")
-
-    def heads_key(self, name: str) -> str | None:
-        """Return the metadata key with the head count if `name` is permuted."""
-        return self.permuted.get(name.rpartition(".")[0].rpartition(".")[2])
+ARCHITECTURES = {
+    "llama": llama,
+    "qwen2": qwen2,
+    "gemma": gemma,
+    "gemma2": gemma2,
+    "gemma3": gemma3,
+}
 
 
-def architecture_of(metadata: Metadata) -> Architecture:
-    """Return what to do with a file; refuse what is not known, by its name."""
-    name = metadata.get("general.architecture", "none")
+def blueprint_of(metadata: Metadata) -> Blueprint:
+    """Return what a file should hold.
+
+    Raises:
+        GGUFError: another architecture, or one stretched in a way that is not known.
+    """
+    name = metadata.text("general.architecture")
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise GGUFError(f"architecture {name} is not imported; {known} is")
-    return ARCHITECTURES[name]
+        raise GGUFError(f"architecture {name} is not imported; {known} are")
+    if metadata.whole("split.count", 1, least=0) > 1:
+        raise GGUFError("this is one of several parts; join them first")
+    return ARCHITECTURES[name](metadata)
 
 
-def required(metadata: Metadata, key: str) -> Any:
-    """Return the value of `key`, which no model can do without."""
-    try:
-        return metadata[key]
-    except KeyError:
-        raise GGUFError(f"the file says nothing of {key}") from None
+def check_tensors(tensors: Mapping[str, Tensor], places: Mapping[str, Place]) -> None:
+    """Hold a file's tensors against the places for them.
 
-
-def _llama_config(metadata: Metadata) -> dict[str, Any]:
-    refused = [key for key in metadata if key.startswith("llama.rope.scaling.")]
-    refused += [key for key in metadata if key.startswith("llama.expert_")]
-    if refused:
-        raise GGUFError(f"{refused[0]} is not imported")
-    heads = required(metadata, "llama.attention.head_count")
-    hidden_size = required(metadata, "llama.embedding_length")
-    head_dim = metadata.get("llama.attention.key_length", hidden_size // heads)
-    return {
-        "model_type": "llama",
-        "architectures": ["LlamaForCausalLM"],
-        "hidden_size": hidden_size,
-        "num_hidden_layers": required(metadata, "llama.block_count"),
-        "intermediate_size": required(metadata, "llama.feed_forward_length"),
-        "num_attention_heads": heads,
-        "num_key_value_heads": metadata.get("llama.attention.head_count_kv", heads),
-        "head_dim": head_dim,
-        "rms_norm_eps": required(metadata, "llama.attention.layer_norm_rms_epsilon"),
-        "rope_theta": metadata.get("llama.rope.freq_base", 10_000.0),
-        "max_position_embeddings": required(metadata, "llama.context_length"),
-        "vocab_size": len(required(metadata, "tokenizer.ggml.tokens")),
-    }
-
-
-LLAMA = Architecture(
-    layer_names={
-        "attn_q": "self_attn.q_proj",
-        "attn_k": "self_attn.k_proj",
-        "attn_v": "self_attn.v_proj",
-        "attn_output": "self_attn.o_proj",
-        "ffn_gate": "mlp.gate_proj",
-        "ffn_up": "mlp.up_proj",
-        "ffn_down": "mlp.down_proj",
-        "attn_norm": "input_layernorm",
-        "ffn_norm": "post_attention_layernorm",
-    },
-    other_names={
-        "token_embd": "model.embed_tokens",
-        "output_norm": "model.norm",
-        "output": "lm_head",
-    },
-    permuted={
-        "attn_q": "llama.attention.head_count",
-        "attn_k": "llama.attention.head_count_kv",
-    },
-    config=_llama_config,
-)
-
-ARCHITECTURES = {"llama": LLAMA}
+    Raises:
+        GGUFError: one is missing, surplus, of another shape, or a packed vector.
+    """
+    for name in tensors:
+        if name not in places:
+            raise GGUFError(f"tensor {name} has no place in this architecture")
+    for name, place in places.items():
+        tensor = tensors.get(name)
+        if tensor is None:
+            if not place.is_optional:
+                raise GGUFError(f"tensor {name} is missing")
+        elif tensor.shape != place.shape:
+            found, expected = (
+                " x ".join(map(str, s)) for s in (tensor.shape, place.shape)
+            )
+            raise GGUFError(f"tensor {name} is {found}; the metadata says {expected}")
+        elif len(place.shape) == 1 and tensor.type_name not in PLAIN_TYPES:
+            raise GGUFError(f"tensor {name} is a vector in {tensor.type_name}")

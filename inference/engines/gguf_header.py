@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MAGIC = b"GGUF"
@@ -32,7 +33,7 @@ NUMBERS = {
     11: "<q",
     12: "<d",
 }
-# Tensor types that MLX keeps as they are: name, values per block, bytes per block.
+# Tensor types that are imported: name, values per block, bytes per block.
 TENSOR_TYPES = {
     0: ("F32", 1, 4),
     1: ("F16", 1, 2),
@@ -40,19 +41,41 @@ TENSOR_TYPES = {
     3: ("Q4_1", 32, 20),
     8: ("Q8_0", 32, 34),
 }
+# Known only so that a refusal can name them.
 OTHER_TENSOR_TYPES = {
     6: "Q5_0",
     7: "Q5_1",
+    9: "Q8_1",
     10: "Q2_K",
     11: "Q3_K",
     12: "Q4_K",
     13: "Q5_K",
     14: "Q6_K",
     15: "Q8_K",
+    16: "IQ2_XXS",
+    17: "IQ2_XS",
+    18: "IQ3_XXS",
+    19: "IQ1_S",
+    20: "IQ4_NL",
+    21: "IQ3_S",
+    22: "IQ2_S",
+    23: "IQ4_XS",
+    24: "I8",
+    25: "I16",
+    26: "I32",
+    27: "I64",
+    28: "F64",
+    29: "IQ1_M",
     30: "BF16",
+    34: "TQ1_0",
+    35: "TQ2_0",
+    39: "MXFP4",
 }
 MAX_DIMENSIONS = 4
+MAX_TEXT_BYTES = 16 << 20  # a chat template is a few kilobytes
+MAX_ITEMS = 8 << 20  # the largest vocabularies have a quarter of a million tokens
 DEFAULT_ALIGNMENT = 32
+MAX_ALIGNMENT = 1 << 20
 # A key, a type and a value, or a tensor's description, take at least this much.
 SMALLEST_ENTRY_BYTES = 8
 
@@ -62,11 +85,26 @@ class GGUFError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Tensor:
+    """Where a tensor lies in the file, which is long enough to hold it.
+
+    `shape` is in NumPy's order, the last dimension contiguous; `offset` counts
+    from the beginning of the file.
+    """
+
+    name: str
+    type_name: str
+    shape: tuple[int, ...]
+    offset: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class GGUFHeader:
-    """What a file says about itself: metadata, and its tensors' names and types."""
+    """What a file says about itself: metadata, and its tensors by their names."""
 
     metadata: dict[str, Any]
-    tensors: dict[str, str]
+    tensors: dict[str, Tensor]
 
 
 def read_header(path: Path) -> GGUFHeader:
@@ -95,12 +133,13 @@ class _HeaderReader:
         tensor_count = self._count(SMALLEST_ENTRY_BYTES)
         entry_count = self._count(SMALLEST_ENTRY_BYTES)
         metadata = dict(self._entry() for _ in range(entry_count))
+        if len(metadata) != entry_count:
+            raise GGUFError("two entries of the metadata have the same key")
         tensors = [self._tensor() for _ in range(tensor_count)]
-        self._check_extents(tensors, metadata)
-        names = {tensor.name: tensor.type_name for tensor in tensors}
-        if len(names) != tensor_count:
+        by_name = {tensor.name: tensor for tensor in self._placed(tensors, metadata)}
+        if len(by_name) != tensor_count:
             raise GGUFError("two tensors have the same name")
-        return GGUFHeader(metadata=metadata, tensors=names)
+        return GGUFHeader(metadata=metadata, tensors=by_name)
 
     def _entry(self) -> tuple[str, Any]:
         key = self._string()
@@ -122,32 +161,37 @@ class _HeaderReader:
         many = f"<{count}{layout[1:]}"
         return list(struct.unpack(many, self._bytes(struct.calcsize(many))))
 
-    def _tensor(self) -> _Tensor:
+    def _tensor(self) -> Tensor:
+        """Read a tensor's description; its offset counts from the data's start."""
         name = self._string()
         dimensions = self._number("<I")
         if not 1 <= dimensions <= MAX_DIMENSIONS:
             raise GGUFError(f"tensor {name} has {dimensions} dimensions")
-        shape = [self._number("<Q") for _ in range(dimensions)]
+        lengths = [self._number("<Q") for _ in range(dimensions)]
         kind, offset = self._number("<I"), self._number("<Q")
         if kind not in TENSOR_TYPES:
             known = ", ".join(type_name for type_name, _, _ in TENSOR_TYPES.values())
             found = OTHER_TENSOR_TYPES.get(kind, f"type {kind}")
             raise GGUFError(f"tensor {name} is {found}; imported are {known}")
         type_name, block_values, block_bytes = TENSOR_TYPES[kind]
-        if shape[0] % block_values:
-            raise GGUFError(f"tensor {name}: rows of {shape[0]} are no whole blocks")
-        size_bytes = math.prod(shape) // block_values * block_bytes
-        return _Tensor(name, type_name, offset, size_bytes)
+        if lengths[0] % block_values:
+            raise GGUFError(f"tensor {name}: rows of {lengths[0]} are no whole blocks")
+        size_bytes = math.prod(lengths) // block_values * block_bytes
+        return Tensor(name, type_name, tuple(reversed(lengths)), offset, size_bytes)
 
-    def _check_extents(self, tensors: list[_Tensor], metadata: dict[str, Any]) -> None:
+    def _placed(
+        self, tensors: list[Tensor], metadata: dict[str, Any]
+    ) -> Iterator[Tensor]:
+        """Give each tensor its offset in the file, which has to hold all of it."""
         alignment = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
-        if not isinstance(alignment, int) or alignment < 1:
+        if not isinstance(alignment, int) or not 1 <= alignment <= MAX_ALIGNMENT:
             raise GGUFError(f"an alignment of {alignment!r} makes no sense")
         data_start = math.ceil(self._file.tell() / alignment) * alignment
-        room = self._size_bytes - data_start
         for tensor in tensors:
-            if tensor.offset + tensor.size_bytes > room:
+            offset = data_start + tensor.offset
+            if offset + tensor.size_bytes > self._size_bytes:
                 raise GGUFError(f"tensor {tensor.name} reaches past the file's end")
+            yield replace(tensor, offset=offset)
 
     def _format(self, kind: int) -> str:
         if kind not in NUMBERS:
@@ -155,17 +199,19 @@ class _HeaderReader:
         return NUMBERS[kind]
 
     def _string(self) -> str:
-        raw = self._bytes(self._count(1))
+        raw = self._bytes(self._count(1, limit=MAX_TEXT_BYTES))
         try:
             return raw.decode()
         except UnicodeDecodeError as error:
             raise GGUFError("a text in the header is not UTF-8") from error
 
-    def _count(self, item_bytes: int) -> int:
+    def _count(self, item_bytes: int, *, limit: int = MAX_ITEMS) -> int:
         """Read a count of items that each take at least `item_bytes`."""
         count: int = self._number("<Q")
         if count * item_bytes > self._size_bytes - self._file.tell():
             raise GGUFError(f"the header announces {count} items; the file is smaller")
+        if count > limit:
+            raise GGUFError(f"the header announces {count} items; {limit} are allowed")
         return count
 
     def _number(self, layout: str) -> Any:
@@ -176,11 +222,3 @@ class _HeaderReader:
         if len(raw) != count:
             raise GGUFError("the file ends within its header")
         return raw
-
-
-@dataclass(frozen=True, slots=True)
-class _Tensor:
-    name: str
-    type_name: str
-    offset: int
-    size_bytes: int

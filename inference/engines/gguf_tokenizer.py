@@ -1,127 +1,128 @@
-"""The tokenizer inside a GGUF file, as the files a fast tokenizer loads.
-
-Only byte-level BPE with a pre-tokenizer that is known by name: a guessed one
-would split numbers or spaces otherwise than the model was trained on.
-"""
+"""The tokenizer inside a GGUF file, as the files a fast tokenizer loads."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inference.engines.gguf_architectures import Metadata, required
+from inference.engines.gguf_byte_level import byte_level_parts, pre_tokenizer_of
 from inference.engines.gguf_header import GGUFError
+from inference.engines.gguf_sentencepiece import sentencepiece_parts
+from inference.engines.gguf_tokens import Tokens, tokens_of
 
-CONTROL = 3  # the token type of markers such as <|im_end|>
+if TYPE_CHECKING:
+    from inference.engines.gguf_metadata import Metadata
 
-BYTE_LEVEL = {
-    "type": "ByteLevel",
-    "add_prefix_space": False,
-    "trim_offsets": True,
-    "use_regex": True,
-}
-PRE_TOKENIZERS = {
-    "smollm": [{"type": "Digits", "individual_digits": True}, BYTE_LEVEL],
-}
-SPECIAL_TOKENS = {
-    "bos_token": "tokenizer.ggml.bos_token_id",
-    "eos_token": "tokenizer.ggml.eos_token_id",
-    "unk_token": "tokenizer.ggml.unknown_token_id",
-    "pad_token": "tokenizer.ggml.padding_token_id",
-}
+BYTE_LEVEL, SENTENCEPIECE = "gpt2", "llama"
 
 
 def tokenizer_files(metadata: Metadata, *, context_length: int) -> dict[str, Any]:
     """Return the contents of each file by its name.
 
     Raises:
-        GGUFError: a kind of tokenizer that is not imported.
+        GGUFError: a kind of tokenizer that is not imported, or a damaged one.
     """
-    model = metadata.get("tokenizer.ggml.model", "none")
-    if model != "gpt2":
-        raise GGUFError(f"tokenizer {model} is not imported; gpt2 (byte-level BPE) is")
-    pre = metadata.get("tokenizer.ggml.pre", "none")
-    if pre not in PRE_TOKENIZERS:
-        known = ", ".join(PRE_TOKENIZERS)
-        raise GGUFError(f"pre-tokenizer {pre} is not imported; {known} is")
-    special = _special_ids(metadata)
+    kind = metadata.text("tokenizer.ggml.model", "none")
+    if kind not in {BYTE_LEVEL, SENTENCEPIECE}:
+        raise GGUFError(
+            f"tokenizer {kind} is not imported; gpt2 (byte-level BPE) and "
+            "llama (SentencePiece) are"
+        )
+    if kind == SENTENCEPIECE and metadata.text("general.architecture") == "qwen2":
+        raise GGUFError(f"tokenizer {kind} is not imported for qwen2")
+    tokens = tokens_of(metadata)
+    frame = _frame(metadata, tokens, kind)
     return {
-        "tokenizer.json": _tokenizer(metadata, PRE_TOKENIZERS[pre]),
-        "tokenizer_config.json": _config(metadata, special, context_length),
-        "generation_config.json": {
-            f"{name.removesuffix('_token')}_token_id": special[name]
-            for name in ("bos_token", "eos_token", "pad_token")
-            if name in special
-        },
+        "tokenizer.json": _tokenizer(metadata, tokens, kind, frame),
+        "tokenizer_config.json": _config(metadata, tokens, context_length) | frame,
+        "generation_config.json": _generation_config(tokens),
     }
 
 
-def _special_ids(metadata: Metadata) -> dict[str, int]:
-    size = len(required(metadata, "tokenizer.ggml.tokens"))
-    found = {name: metadata.get(key) for name, key in SPECIAL_TOKENS.items()}
-    special = {name: index for name, index in found.items() if index is not None}
-    for name, index in special.items():
-        if not 0 <= index < size:
-            raise GGUFError(f"{name} {index} is not one of {size} tokens")
-    if "eos_token" not in special:
-        raise GGUFError("the file does not say which token ends a text")
-    return special
+def _frame(metadata: Metadata, tokens: Tokens, kind: str) -> dict[str, bool]:
+    """Return which tokens a text is put between."""
+    adds_bos = kind == SENTENCEPIECE or pre_tokenizer_of(metadata).adds_bos
+    frame = {
+        f"add_{name}_token": metadata.flag(
+            f"tokenizer.ggml.add_{name}_token", default=default
+        )
+        for name, default in (("bos", adds_bos), ("eos", False))
+    }
+    if frame["add_bos_token"] and "bos_token" not in tokens.special:
+        raise GGUFError("the file does not say which token begins a text")
+    return frame
 
 
-def _tokenizer(metadata: Metadata, pre: list[dict[str, Any]]) -> dict[str, Any]:
-    tokens = required(metadata, "tokenizer.ggml.tokens")
-    types = required(metadata, "tokenizer.ggml.token_type")
-    merges = required(metadata, "tokenizer.ggml.merges")
+def _tokenizer(
+    metadata: Metadata, tokens: Tokens, kind: str, frame: dict[str, bool]
+) -> dict[str, Any]:
+    vocabulary = tokens.vocabulary
+    parts = (
+        byte_level_parts(metadata, vocabulary)
+        if kind == BYTE_LEVEL
+        else sentencepiece_parts(metadata, vocabulary, tokens.types)
+    )
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [
-            _added_token(index, text)
-            for index, (text, kind) in enumerate(zip(tokens, types, strict=True))
-            if kind == CONTROL
+        "added_tokens": tokens.added(),
+        "post_processor": _post_processor(tokens, frame),
+        **parts,
+    }
+
+
+def _post_processor(tokens: Tokens, frame: dict[str, bool]) -> dict[str, Any] | None:
+    """Return what puts a text between its first and its last token."""
+    bos, eos = (
+        [name] if frame[f"add_{name}"] else [] for name in ("bos_token", "eos_token")
+    )
+    if not bos and not eos:
+        return None
+    ids = {tokens.texts[tokens.special[name]]: name for name in (*bos, *eos)}
+    return {
+        "type": "TemplateProcessing",
+        "single": [
+            *(_marker(tokens, name, 0) for name in bos),
+            {"Sequence": {"id": "A", "type_id": 0}},
+            *(_marker(tokens, name, 0) for name in eos),
         ],
-        "normalizer": None,
-        "pre_tokenizer": {"type": "Sequence", "pretokenizers": pre},
-        "post_processor": None,
-        "decoder": BYTE_LEVEL | {"add_prefix_space": True},
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": False,
-            "vocab": {text: index for index, text in enumerate(tokens)},
-            "merges": [merge.split(" ", 1) for merge in merges],
+        "pair": [
+            *(_marker(tokens, name, 0) for name in bos),
+            {"Sequence": {"id": "A", "type_id": 0}},
+            *(_marker(tokens, name, 0) for name in eos),
+            *(_marker(tokens, name, 1) for name in bos),
+            {"Sequence": {"id": "B", "type_id": 1}},
+            *(_marker(tokens, name, 1) for name in eos),
+        ],
+        "special_tokens": {
+            text: {"id": text, "ids": [tokens.special[name]], "tokens": [text]}
+            for text, name in ids.items()
         },
     }
 
 
-def _added_token(index: int, text: str) -> dict[str, Any]:
-    return {
-        "id": index,
-        "content": text,
-        "single_word": False,
-        "lstrip": False,
-        "rstrip": False,
-        "normalized": False,
-        "special": True,
-    }
+def _marker(tokens: Tokens, name: str, part: int) -> dict[str, Any]:
+    text = tokens.texts[tokens.special[name]]
+    return {"SpecialToken": {"id": text, "type_id": part}}
 
 
-def _config(
-    metadata: Metadata, special: dict[str, int], context_length: int
-) -> dict[str, Any]:
-    tokens = metadata["tokenizer.ggml.tokens"]
-    config = {
+def _generation_config(tokens: Tokens) -> dict[str, Any]:
+    ends = tokens.ends
+    config: dict[str, Any] = {"eos_token_id": ends[0] if len(ends) == 1 else list(ends)}
+    for name in ("bos", "pad"):
+        if f"{name}_token" in tokens.special:
+            config[f"{name}_token_id"] = tokens.special[f"{name}_token"]
+    return config
+
+
+def _config(metadata: Metadata, tokens: Tokens, context_length: int) -> dict[str, Any]:
+    config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": context_length,
         "clean_up_tokenization_spaces": False,
         "add_prefix_space": False,
-        "add_bos_token": bool(metadata.get("tokenizer.ggml.add_bos_token", False)),
-        **{name: tokens[index] for name, index in special.items()},
+        **{name: tokens.texts[index] for name, index in tokens.special.items()},
     }
-    template = metadata.get("tokenizer.chat_template")
-    return config if template is None else config | {"chat_template": template}
+    if "tokenizer.chat_template" in metadata:
+        config["chat_template"] = metadata.text("tokenizer.chat_template")
+    return config

@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from inference.library.locks import locked
 from mlxsite.startup.errors import StartupError
-from mlxsite.startup.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,68 +1,44 @@
-"""Models of a hub: from the local cache, or downloaded into it."""
+"""A start's model from a hub: from the cache, or downloaded with its progress."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from inference.library.download_meter import ProgressLine
+from inference.library.hub import HubError, cached, download
 from mlxsite.startup.errors import StartupError
-from mlxsite.startup.model_files import missing_from_model
 
-# Weights, configuration, tokenizer, chat template. No code, no pickles.
-PATTERNS = [
-    "*.safetensors",
-    "*.json",
-    "*.jinja",
-    "*.txt",
-    "*.model",
-    "*.tiktoken",
-]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def fetch_from_hub(repo_id: str) -> Path:
-    """Return the folder of a hub model, downloading it if it is not there yet.
+    """Return the folder of a hub model, downloading what is missing of it.
+
+    Not from within a running event loop.
 
     Raises:
-        StartupError: the hub has no such model, or cannot be reached.
+        StartupError: the hub does not give it, or it is no model.
     """
-    path = _cached(repo_id)
+    path = cached(repo_id)
     return path if path is not None else _downloaded(repo_id)
 
 
-def _cached(repo_id: str) -> Path | None:
-    from huggingface_hub import snapshot_download
-
-    try:
-        found = Path(
-            snapshot_download(repo_id, allow_patterns=PATTERNS, local_files_only=True)
-        )
-    except (OSError, ValueError):
-        return None
-    return found if missing_from_model(found) is None else None
-
-
 def _downloaded(repo_id: str) -> Path:
-    from huggingface_hub import snapshot_download
+    _show(f"Fetching {repo_id} from the hub\n")
+    # A loop of its own: which one is this thread's is left alone.
+    with (
+        ProgressLine(_show, is_terminal=sys.stderr.isatty()) as line,
+        asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
+    ):
+        try:
+            return runner.run(download(repo_id, on_progress=line.show))
+        except HubError as error:
+            raise StartupError(f"no such folder here, and {error}") from error
 
-    sys.stderr.write(f"Fetching {repo_id} from the hub\n")
-    try:
-        path = Path(snapshot_download(repo_id, allow_patterns=PATTERNS))
-    except (OSError, ValueError) as error:
-        raise StartupError(f"no model {repo_id}: {_explain(error)}") from error
-    missing = missing_from_model(path)
-    if missing is not None:
-        raise StartupError(f"{repo_id} is not an MLX model: {missing} is missing")
-    return path
 
-
-def _explain(error: Exception) -> str:
-    """Say in a few words what the hub's long messages mean."""
-    from huggingface_hub import errors
-
-    if isinstance(error, errors.GatedRepoError):
-        return "its owner gives access on request (log in with `hf auth login`)"
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return "no such folder here, and the hub does not know it (or it is private)"
-    if isinstance(error, errors.LocalEntryNotFoundError):
-        return "no such folder here, not in the local cache, and no hub in reach"
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+def _show(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()

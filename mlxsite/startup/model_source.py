@@ -10,6 +10,7 @@ import msgspec
 
 from inference.core.models import ModelSource
 from inference.library.files import missing_from_model
+from inference.library.hub import is_hub_id
 from mlxsite.startup.default_model import DEFAULT_KEY, ensure_default_model
 from mlxsite.startup.errors import StartupError
 from mlxsite.startup.hub import fetch_from_hub
@@ -17,7 +18,6 @@ from mlxsite.startup.hub import fetch_from_hub
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 KEY = re.compile(r"[\w-][\w.:@/-]{0,199}")
 
 
@@ -64,7 +64,7 @@ def _located(name: str, *, data_dir: Path) -> ModelSource:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return _local_model(folder.resolve())
-    if HUB_ID.fullmatch(name):
+    if is_hub_id(name):
         return ModelSource(name, str(fetch_from_hub(name)), origin=name)
     raise StartupError(
         f"no model at {name}: MODEL is a folder with config.json and *.safetensors, "

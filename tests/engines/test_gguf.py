@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import struct
 from typing import TYPE_CHECKING
 
 import mlx.core as mx
@@ -11,7 +13,7 @@ import pytest
 from mlx_lm import generate, load
 from safetensors.numpy import load_file
 
-from inference.engines.gguf import convert, main
+from inference.engines.gguf import convert, main, plan_of
 from inference.engines.gguf_header import GGUFError
 from tests.engines.gguf_file import HEADS, HIDDEN, GGUFFile, llama_tensors
 
@@ -96,13 +98,13 @@ def test_it_ties_the_embedding_only_where_there_is_no_output(tmp_path: Path) -> 
     ("key", "value", "message"),
     [
         ("general.architecture", "mamba", "architecture mamba is not imported; llama"),
-        ("tokenizer.ggml.model", "llama", "tokenizer llama is not imported"),
-        ("tokenizer.ggml.pre", "tekken", "pre-tokenizer tekken is not imported"),
-        ("llama.rope.scaling.type", "yarn", "llama.rope.scaling.type is not imported"),
-        ("llama.expert_count", 8, "llama.expert_count is not imported"),
-        ("tokenizer.ggml.eos_token_id", 99, "eos_token 99 is not one of 11 tokens"),
+        ("general.architecture", 7, "general.architecture is no text"),
+        ("tokenizer.ggml.model", "rwkv", "tokenizer rwkv is not imported"),
+        ("tokenizer.ggml.pre", "viking", "pre-tokenizer viking is not imported"),
         ("general.alignment", 0, "an alignment of 0 makes no sense"),
-        ("llama.attention.head_count", 3, "8 rows are no whole number of 3 heads"),
+        ("general.alignment", "a", "an alignment of 'a' makes no sense"),
+        ("llama.attention.head_count", 3, "8 values are no whole number of 3 heads"),
+        ("tokenizer.chat_template", 3, "tokenizer.chat_template is no text"),
     ],
 )
 def test_it_refuses_by_name_what_it_cannot_import(
@@ -120,7 +122,7 @@ def test_it_refuses_by_name_what_it_cannot_import(
 def test_it_refuses_other_tensor_types_by_name(
     tmp_path: Path, kind: int, name: str
 ) -> None:
-    message = refusal_of(GGUFFile(tensor_type=kind), tmp_path)
+    message = refusal_of(GGUFFile(type_number=kind), tmp_path)
 
     assert message.startswith(f"tensor token_embd.weight is {name}; imported are F32")
 
@@ -158,6 +160,24 @@ def test_it_survives_any_cut_of_the_header(tmp_path: Path) -> None:
             convert(cut, tmp_path / "model", dtype="float32")
 
 
+def test_it_survives_any_damage_to_the_header(tmp_path: Path) -> None:
+    """Whatever the bytes say, the file is refused in words or makes sense."""
+    whole = GGUFFile().write(tmp_path / "whole.gguf").read_bytes()
+    damaged = tmp_path / "damaged.gguf"
+    choose = random.Random(11)
+    refused = 0
+    for _ in range(600):
+        content = bytearray(whole)
+        for _ in range(choose.choice([1, 1, 4])):
+            content[choose.randrange(4, 2000)] = choose.choice([0, 1, 8, 9, 255])
+        damaged.write_bytes(content)
+        try:
+            plan_of(damaged, dtype="quantized")
+        except GGUFError:
+            refused += 1
+    assert 100 < refused < 600
+
+
 def test_the_command_answers_a_refusal_with_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,8 +189,57 @@ def test_the_command_answers_a_refusal_with_one_line(
     assert capsys.readouterr().err == "error: model.gguf: not a GGUF file\n"
 
 
-def test_a_plain_file_has_nothing_to_keep_quantized(tmp_path: Path) -> None:
+def test_the_command_keeps_a_file_s_tricks_out_of_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = GGUFFile()
+    file.tensors["two\nlines\x1b[2J" + "x" * 9000] = np.zeros(8, dtype=np.float32)
+    source = file.write(tmp_path / "model.gguf")
+
+    code = main([str(source), str(tmp_path / "model"), "--dtype", "quantized"])
+
+    line = capsys.readouterr().err
+    assert code == 2
+    assert line.startswith("error: model.gguf: tensor two lines?[2Jxxx")
+    assert line.count("\n") == 1
+    assert len(line) < 600
+
+
+def test_without_a_target_the_command_tells_what_it_would_make(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = GGUFFile().write(tmp_path / "model.gguf")
 
-    with pytest.raises(GGUFError, match="none of the weights is quantized"):
-        convert(source, tmp_path / "model", dtype="quantized")
+    code = main([str(source), "--dtype", "float32"])
+
+    assert code == 0
+    parameters = sum(array.size for array in llama_tensors().values())
+    assert json.loads(capsys.readouterr().out) == {
+        "name": "",
+        "architecture": "llama",
+        "parameters": parameters,
+        "size_bytes": 4 * parameters,
+    }
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.gguf"]
+
+
+def test_the_command_tells_how_far_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = GGUFFile().write(tmp_path / "model.gguf")
+
+    main([str(source), str(tmp_path / "model"), "--dtype", "float32"])
+
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["done_bytes"] == last["total_bytes"] > 0
+
+
+def test_it_takes_no_text_of_gigabytes_from_a_header(tmp_path: Path) -> None:
+    """A sparse file is as large as it says, and so could its texts be."""
+    source = tmp_path / "model.gguf"
+    with source.open("wb") as file:
+        file.write(b"GGUF" + struct.pack("<IQQQ", 3, 1, 1, 2**31))
+        file.truncate(2**32)
+
+    with pytest.raises(GGUFError, match="the header announces 2147483648 items; 16"):
+        convert(source, tmp_path / "model", dtype="float32")

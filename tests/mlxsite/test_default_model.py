@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.library.files import missing_from_model
 from mlxsite.startup import default_model, default_wheel
 from mlxsite.startup.default_model import ensure_default_model
 from mlxsite.startup.errors import StartupError
-from mlxsite.startup.model_files import missing_from_model
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -108,7 +108,7 @@ def test_it_finds_a_model_folder(tiny_model_dir: Path, tmp_path: Path) -> None:
     source = resolve_model(str(tiny_model_dir), data_dir=tmp_path)
 
     assert source.key == "tiny-qwen2-vl"
-    assert source.path == tiny_model_dir
+    assert source.path == str(tiny_model_dir)
 
 
 def test_it_names_what_a_model_folder_lacks(tmp_path: Path) -> None:
@@ -137,8 +137,8 @@ def test_it_says_so_when_no_hub_is_in_reach(free_port: int, tmp_path: Path) -> N
 
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1] == (
-        "error: no model nobody/nothing: "
-        "no such folder here, not in the local cache, and no hub in reach"
+        "error: no such folder here, and nobody/nothing cannot be fetched: no hub in "
+        f"reach at http://127.0.0.1:{free_port}"
     )
 
 
