@@ -15,7 +15,6 @@ class ServerConfig:
     A `memory_budget_bytes` of 0 is the machine's, a `model_ttl_s` of 0 is for ever.
     """
 
-    model: str
     model_type: str
     max_concurrency: int
     queue_size: int
@@ -49,7 +48,6 @@ class ServerConfig:
     def from_settings(cls) -> ServerConfig:
         """Read the settings as they are now."""
         return cls(
-            model=settings.MLX_MODEL,
             model_type=settings.MLX_MODEL_TYPE,
             max_concurrency=settings.MLX_MAX_CONCURRENCY,
             queue_size=settings.MLX_QUEUE_SIZE,
@@ -69,7 +67,9 @@ class ServerConfig:
             allow_no_auth=settings.MLX_ALLOW_NO_AUTH,
             node_name=settings.MLX_NODE_NAME,
             data_dir=Path(settings.MLX_DATA_DIR),
-            default_models=tuple(settings.MLX_DEFAULT_MODELS),
+            default_models=tuple(
+                filter(None, [settings.MLX_MODEL, *settings.MLX_DEFAULT_MODELS])
+            ),
             model_dirs=tuple(settings.MLX_MODEL_DIRS),
             models_file=settings.MLX_MODELS_FILE,
             allow_on_demand=settings.MLX_ALLOW_ON_DEMAND,

@@ -194,10 +194,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             {**body, "stream": True}, limits=app.limits, strict=app.strict_params
         )
         trace.describe(request)
+        model = await app.service.find_model(request.model)
         writer = ChunkWriter(
             completion_id=completion_id(trace.request_id),
             created=int(app.clock.wall()),
-            model=app.service.find_model(request.model).key,
+            model=model.key,
             include_usage=request.include_usage,
             continuous_usage=request.continuous_usage,
         )

@@ -6,6 +6,7 @@ from django.urls import path, re_path
 
 from inference.api.chat import chat_completions
 from inference.api.health import health, ready
+from inference.api.model_changes import model_load, model_unload
 from inference.api.models import model_detail, model_list
 from inference.api.queue import queue_stats
 from inference.api.unknown import unknown_path
@@ -16,6 +17,8 @@ urlpatterns = [
     path("health/ready", ready),
     path("v1/chat/completions", chat_completions),
     path("v1/models", model_list),
+    path("v1/models/load", model_load),
+    path("v1/models/unload", model_unload),
     path("v1/models/<path:model_id>", model_detail),
     path("v1/queue/stats", queue_stats),
     re_path(r"^v1(?:/[\s\S]*)?$", unknown_path),

@@ -34,7 +34,7 @@ async def chat_completions(call: Call) -> HttpResponseBase:
 
 
 async def _complete(call: Call, request: GenerationRequest) -> HttpResponseBase:
-    model = call.app.service.find_model(request.model)
+    model = await call.app.service.find_model(request.model)
     async with aclosing(call.app.service.stream(request, call.trace)) as deltas:
         body = await collect_completion(
             deltas,
@@ -47,10 +47,11 @@ async def _complete(call: Call, request: GenerationRequest) -> HttpResponseBase:
 
 async def _stream(call: Call, request: GenerationRequest) -> HttpResponseBase:
     app = call.app
+    model = await app.service.find_model(request.model)
     writer = ChunkWriter(
         completion_id=completion_id(call.trace.request_id),
         created=int(app.clock.wall()),
-        model=app.service.find_model(request.model).key,
+        model=model.key,
         include_usage=request.include_usage,
         continuous_usage=request.continuous_usage,
     )

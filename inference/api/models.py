@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @endpoint("/v1/models", "GET")
 async def model_list(call: Call) -> HttpResponseBase:
-    """List the models that are served here."""
-    return json_reply(model_list_body(call.app.service.cards()))
+    """List the models that a request may name, loaded or not."""
+    return json_reply(model_list_body(await call.app.service.known_cards()))
 
 
 @endpoint("/v1/models/{id}", "GET")
 async def model_detail(call: Call, model_id: str) -> HttpResponseBase:
     """Show one model; its id may contain slashes, encoded or not."""
-    return json_reply(model_body(call.app.service.find_model(model_id)))
+    return json_reply(model_body(await call.app.service.find_model(model_id)))

@@ -76,3 +76,18 @@ class ModelCatalog(Protocol):
 
     async def remember(self, source: ModelSource) -> None:
         """Keep an entry of a model that was loaded, for staff to see and to edit."""
+
+
+class NoCatalog:
+    """Knows nothing but what is loaded."""
+
+    async def find(self, name: str, *, key: str = "") -> ModelSource | None:
+        """Return nothing."""
+        return None
+
+    async def cards(self) -> tuple[ModelCard, ...]:
+        """Return nothing."""
+        return ()
+
+    async def remember(self, source: ModelSource) -> None:
+        """Forget it."""

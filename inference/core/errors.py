@@ -179,7 +179,7 @@ class ModelUnavailableError(InferenceError):
     http_status = 503
     error_type = "server_error"
     outcome = Outcome.FAILED
-    retry_after_s = 5
+    retry_after_s: int | None = 5
 
 
 class ModelQuarantinedError(ModelUnavailableError):

@@ -75,7 +75,8 @@ class ServerEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened to the server or to a model, on the charts' time axis.
 
     `kind` is one of: server_start, server_stop, model_load, model_load_failed,
-    model_unload, worker_died, worker_restart.
+    model_unload, model_evict, model_quarantined, model_released, worker_died,
+    worker_restart.
     """
 
     kind: str

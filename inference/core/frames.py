@@ -226,7 +226,10 @@ class StepReport(msgspec.Struct, frozen=True, tag="step"):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="beat"):
-    """The MLX thread lives: rows decoding, sequences waiting, memory in bytes."""
+    """The MLX thread lives: rows decoding, sequences waiting, memory in bytes.
+
+    `is_purged`: it answers a `Purge`.
+    """
 
     rows: int
     waiting: int
@@ -234,6 +237,7 @@ class Heartbeat(msgspec.Struct, frozen=True, tag="beat"):
     cache_bytes: int
     peak_bytes: int
     steps: int
+    is_purged: bool = False
 
 
 Report = (

@@ -24,6 +24,9 @@ class Limits:
     text_chars: int = 16 * MIB
     name_chars: int = 256
     model_name_chars: int = 512
+    model_key_chars: int = 200
+    model_path_chars: int = 1024
+    ttl_s: float = 365 * 86_400.0
     url_chars: int = 24 * MIB
     choices: int = 128
     grammar_chars: int = 256 * KIB

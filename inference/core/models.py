@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -46,3 +47,34 @@ class ModelSource(msgspec.Struct, frozen=True):
     options: ModelOptions = ModelOptions()
     estimated_bytes: int = 0
     origin: str = ""
+
+
+class LoadRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What `POST /v1/models/load` asks for; `key` and `kind` may be left empty.
+
+    `model` is a key, a hub id, a name of the library or a folder in it. `pin` and
+    `ttl_s` are `None` where they are not said.
+    """
+
+    model: str
+    key: str = ""
+    kind: str = ""
+    pin: bool | None = None
+    ttl_s: float | None = None
+    stream: bool = False
+
+
+class LoadStage(StrEnum):
+    """What a load is doing."""
+
+    DOWNLOADING = "downloading"
+    MAKING_ROOM = "making_room"
+    LOADING = "loading"
+
+
+class LoadUpdate(msgspec.Struct, frozen=True):
+    """How far a load is; a total of 0 bytes is not known."""
+
+    stage: LoadStage
+    done_bytes: int = 0
+    total_bytes: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,9 +22,19 @@ def model_body(card: ModelCard) -> dict[str, Any]:
         "owned_by": OWNER,
         "kind": card.kind,
         "state": card.state,
+        # A folder of this machine is nobody's business but its staff's.
+        "source": None if Path(card.source).is_absolute() else card.source,
+        "capabilities": card.capabilities,
         "context_length": card.context_length,
         "size_bytes": card.size_bytes,
         "memory_bytes": card.memory_bytes,
+        "loaded_at": card.loaded_at,
+        "last_used_at": card.last_used_at,
+        "pinned": card.pinned,
+        "ttl_s": card.ttl_s,
+        "progress": card.progress,
+        "error": card.error or None,
+        "notes": card.notes,
         "max_concurrency": card.max_concurrency,
         "active_requests": card.active,
         "queue_size": card.waiting,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from inference.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class WaitingRoom:
@@ -29,6 +30,28 @@ class WaitingRoom:
     def is_full(self) -> bool:
         """Whether nobody more may wait."""
         return self.taken >= self.places
+
+    def full_error(self) -> QueueFullError:
+        """Return the refusal of whoever finds it full."""
+        return QueueFullError(
+            f"The queue is full: {self.taken} of {self.places} waiting places are "
+            "taken."
+        )
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Wait here, for something that is no seat.
+
+        Raises:
+            QueueFullError: every place is taken.
+        """
+        if self.is_full:
+            raise self.full_error()
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
 
 
 @dataclass(slots=True, eq=False)
@@ -78,10 +101,7 @@ class AdmissionQueue:
                 param="n",
             )
         if not self._can_run(count) and self._room.is_full:
-            raise QueueFullError(
-                f"The queue is full: {self._room.taken} of {self._room.places} "
-                "waiting places are taken."
-            )
+            raise self._room.full_error()
 
     async def take(self, *, timeout_s: float, count: int = 1) -> Seats:
         """Wait for `count` seats.
@@ -109,6 +129,10 @@ class AdmissionQueue:
     def close(self, error: InferenceError) -> None:
         """Send everybody in line away with `error`, and everybody who comes."""
         self._closed_by = error
+        self.send_away(error)
+
+    def send_away(self, error: InferenceError) -> None:
+        """Send everybody in line away with `error`."""
         line, self._line = self._line, deque()
         for waiter in line:
             if not waiter.turn.done():

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference.core.events import RequestRecord
 from inference.core.limits import DEFAULT_LIMITS, Limits
@@ -16,6 +17,9 @@ from inference.core.trace import ConnectionNote, RequestTrace, ServerIdentity
 from inference.runtime.strangers import StrangerBudget
 
 if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Coroutine
+
     from inference.core.events import (
         KeyChecker,
         RecordHealth,
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
         StatsSource,
     )
     from inference.runtime.service import ModelService
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +45,22 @@ class App:
     clock: Clock = field(default_factory=SystemClock)
     sse_keepalive_after_s: float = 15.0
     strict_params: bool = False
+    allow_download: bool = False
+    loop: asyncio.AbstractEventLoop | None = None
     allowed_hosts: tuple[str, ...] = ()
     strangers: StrangerBudget = field(default_factory=StrangerBudget)
+
+    def begin(
+        self, make: Callable[[], Coroutine[Any, Any, T]]
+    ) -> concurrent.futures.Future[T]:
+        """Run a coroutine on the server's loop, from any thread.
+
+        Raises:
+            NotInstalledError: no loop runs here.
+        """
+        if self.loop is None or self.loop.is_closed():
+            raise NotInstalledError("No model service runs in this process.")
+        return asyncio.run_coroutine_threadsafe(make(), self.loop)
 
     def new_trace(
         self,

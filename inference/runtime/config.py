@@ -11,7 +11,7 @@ from inference.core.limits import DEFAULT_LIMITS
 class RuntimeConfig:
     """Queue, time and memory bounds. Times in seconds; `None` means no bound.
 
-    A budget of 0 bytes is the machine's; a time to live of 0 is for ever. A model
+    A budget of 0 bytes is what a machine of `machine_bytes` can spare; a time to live of 0 is for ever. A model
     is quarantined after `quarantine_after` deaths of its worker in a row.
     """
 
@@ -28,6 +28,7 @@ class RuntimeConfig:
     healthy_after_s: float = 60.0
     quarantine_after: int = 5
     memory_budget_bytes: int = 0
+    machine_bytes: int = 0
     default_ttl_s: float = 0.0
     allow_on_demand: bool = True
     has_spare_worker: bool = True

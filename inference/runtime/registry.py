@@ -1,4 +1,4 @@
-"""Which models are served, and how a name finds one."""
+"""Which models this server has, and how a name finds one."""
 
 from __future__ import annotations
 
@@ -9,43 +9,55 @@ from inference.core.errors import ModelNotFoundError
 if TYPE_CHECKING:
     from inference.runtime.served import ServedModel
 
+SHOWN_NAMES = 20
+
 
 class ModelRegistry:
-    """Owns the served models; the first one added is the default."""
+    """Owns the models, loaded or not; the first one added is the default."""
 
     def __init__(self, *, any_model_name: bool = False) -> None:
         self._models: dict[str, ServedModel] = {}
         self._any_model_name = any_model_name
 
     def all(self) -> list[ServedModel]:
-        """Return the served models in the order they were added."""
+        """Return the models in the order they were added."""
         return list(self._models.values())
 
     def add(self, model: ServedModel) -> None:
-        """Serve `model` under its key."""
+        """Have `model` found under its key."""
         self._models[model.key] = model
 
-    def find(self, name: str | None) -> ServedModel:
+    def get(self, key: str) -> ServedModel | None:
+        """Return the model with exactly this key."""
+        return self._models.get(key)
+
+    def find(self, name: str | None) -> ServedModel | None:
         """Return the model for `name`: its key, or a unique last path component.
 
         `None` finds the default. Case matters, as in every model name.
-
-        Raises:
-            ModelNotFoundError: nothing is served under that name.
         """
-        default = next(iter(self._models.values()), None)
-        if name is None and default is not None:
-            return default
-        found = self._models.get(name or "") or self._by_last_part(name or "")
-        if found is None and self._any_model_name:
-            found = default
-        if found is None:
-            served = ", ".join(f"`{key}`" for key in self._models) or "none"
-            raise ModelNotFoundError(
-                f"The model `{name}` is not served here. Served: {served}.",
-                param="model",
-            )
-        return found
+        if name is None:
+            return self.default
+        return self._models.get(name) or self._by_last_part(name)
+
+    @property
+    def default(self) -> ServedModel | None:
+        """The model of requests that name none."""
+        return next(iter(self._models.values()), None)
+
+    def substitute(self) -> ServedModel | None:
+        """Return the model that answers for names nobody knows, if one does."""
+        return self.default if self._any_model_name else None
+
+    def not_found(self, name: str | None) -> ModelNotFoundError:
+        """Return the error for a name that leads nowhere."""
+        keys = [f"`{key}`" for key in self._models]
+        more = f" and {len(keys) - SHOWN_NAMES} more" if len(keys) > SHOWN_NAMES else ""
+        served = ", ".join(keys[:SHOWN_NAMES]) + more or "none"
+        return ModelNotFoundError(
+            f"The model `{name or ''}` is not served here. Served: {served}.",
+            param="model",
+        )
 
     def _by_last_part(self, name: str) -> ServedModel | None:
         matches = [m for k, m in self._models.items() if k.rsplit("/", 1)[-1] == name]

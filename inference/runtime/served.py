@@ -1,61 +1,75 @@
-"""One served model: its queue, its current worker, and the task that keeps it up."""
+"""One model key: its queue, its worker's keeper, who uses it and what it holds."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from inference.core.catalog import ModelCard
-from inference.core.errors import InferenceError, ModelUnavailableError
+from inference.core.errors import (
+    InferenceError,
+    ModelQuarantinedError,
+    ModelUnavailableError,
+)
 from inference.core.outcomes import ModelState
-from inference.runtime.admission import AdmissionQueue, WaitingRoom
-from inference.runtime.worker import ModelLoadError, WorkerHandle
+from inference.runtime.admission import AdmissionQueue
+from inference.runtime.cards import life_fields
+from inference.runtime.keeper import Keeper
+from inference.runtime.leases import Leases
 
 if TYPE_CHECKING:
-    from inference.core.frames import ModelLoaded
-    from inference.core.timing import Clock
-    from inference.runtime.config import ModelSource, RuntimeConfig
+    from collections.abc import Callable
+
+    from inference.core.frames import LoadProgress, ModelLoaded
+    from inference.core.models import ModelSource
+    from inference.runtime.house import House
+    from inference.runtime.worker import WorkerHandle
 
 logger = logging.getLogger("inference")
 
-_SETTLED = (ModelState.READY, ModelState.FAILED, ModelState.STOPPING)
-
-Publish = Callable[..., None]
+_AT_REST = (ModelState.UNLOADED, ModelState.FAILED, ModelState.QUARANTINED)
+_SETTLED = (ModelState.READY, *_AT_REST)
 
 
 class ServedModel:
-    """Owns the admission queue and the worker of one model key.
+    """Owns the admission queue, the keeper and the use of one model key.
 
-    `publish(kind, model=…, detail=…, data=…)` receives what happens to it.
+    `on_unused()` is called when nobody uses it any more; `watchers` are told how
+    far a load is.
     """
 
     def __init__(
         self,
         source: ModelSource,
         *,
-        config: RuntimeConfig,
-        room: WaitingRoom,
-        clock: Clock,
-        publish: Publish,
+        house: House,
+        on_unused: Callable[[], None],
     ) -> None:
         self.source = source
-        self.queue = AdmissionQueue(seats=config.max_concurrency, room=room)
-        self._config = config
-        self._clock = clock
-        self._publish = publish
-        self._state = ModelState.UNLOADED
-        self._error = ""
-        self._loaded: ModelLoaded | None = None
-        self._loaded_at: float | None = None
-        self._last_used_at: float | None = None
-        self._restarts = 0
-        self._worker: WorkerHandle | None = None
+        self.queue = AdmissionQueue(
+            seats=house.config.max_concurrency, room=house.waiting
+        )
+        self.use = Leases(clock=house.clock, on_unused=on_unused)
+        self.watchers: set[Callable[[LoadProgress], None]] = set()
+        self.keeper: Keeper | None = None
+        self.state = ModelState.UNLOADED
+        self.error = ""
+        self.is_pinned = False
+        self._house = house
+        self._config = house.config
         self._settled = asyncio.Event()
+        self._settled.set()
         self._refusal: InferenceError | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self.take_source(source)
+
+    def take_source(self, source: ModelSource) -> None:
+        """Load this from now on; only for a model that is at rest."""
+        self.source = source
+        self.is_pinned = bool(source.options.pin)
+
+    # --- what it is
 
     @property
     def key(self) -> str:
@@ -65,48 +79,147 @@ class ServedModel:
     @property
     def is_ready(self) -> bool:
         """Whether a worker holds the model."""
-        return self._state is ModelState.READY
+        return self.state is ModelState.READY
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether it holds nothing, and nothing will change that by itself."""
+        return self.state in _AT_REST
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it is in memory, or on the way there."""
+        return not self.is_at_rest and not self.is_stopping
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether its worker is being ended."""
+        return self.state is ModelState.STOPPING
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether the server ends, and with it every request."""
+        return self._refusal is not None
+
+    @property
+    def is_evictable(self) -> bool:
+        """Whether it may be unloaded to make room."""
+        return self.is_ready and not self.use.is_busy and not self.is_pinned
+
+    @property
+    def last_used_at(self) -> float:
+        """When it was last used or loaded, in Unix seconds; 0: never."""
+        loaded_at = self.keeper.loaded_at if self.keeper is not None else None
+        return max(self.use.last_used_at or 0.0, loaded_at or 0.0)
+
+    @property
+    def ttl_s(self) -> float:
+        """How long it stays unused; 0: for ever."""
+        own = self.source.options.ttl_s
+        return self._config.default_ttl_s if own is None else own
+
+    @property
+    def loaded(self) -> ModelLoaded | None:
+        """What its worker said of it; `None` before the first load."""
+        return self.keeper.loaded if self.keeper is not None else None
 
     @property
     def context_length(self) -> int:
         """Tokens of prompt and answer together."""
-        return self._loaded.context_length if self._loaded is not None else 0
+        return self.loaded.context_length if self.loaded is not None else 0
 
     @property
     def vocabulary(self) -> int:
         """How many tokens the model knows."""
-        return self._loaded.vocabulary if self._loaded is not None else 0
+        return self.loaded.vocabulary if self.loaded is not None else 0
 
     @property
     def defaults(self) -> dict[str, Any]:
         """Sampling defaults: the entry's, then the model's own."""
-        own = self._loaded.defaults if self._loaded is not None else {}
-        return own | self.source.defaults
+        own = self.loaded.defaults if self.loaded is not None else {}
+        return own | self.source.options.sampling
+
+    # --- what it holds
+
+    @property
+    def measured_bytes(self) -> int:
+        """What its worker's arrays take, by its last heartbeat; 0: not known."""
+        worker = self.current_worker()
+        beat = worker.last_beat if worker is not None else None
+        return beat.active_bytes + beat.cache_bytes if beat is not None else 0
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory it holds: measured, or what it is about to take."""
+        if self.is_at_rest or self.keeper is None:
+            return 0
+        if self.loaded is None:
+            return self.source.estimated_bytes
+        promised = self.loaded.weight_bytes + self.use.promised_bytes
+        return max(self.measured_bytes, promised)
+
+    def kv_bytes(self, tokens: int, rows: int) -> int:
+        """Return what the keys and values of `rows` rows of `tokens` tokens take."""
+        loaded = self.loaded
+        if loaded is None:
+            return 0
+        kept = min(tokens, loaded.kv_window) if loaded.kv_window else tokens
+        return rows * (loaded.kv_bytes_per_row + kept * loaded.kv_bytes_per_token)
+
+    async def purge(self, timeout_s: float) -> None:
+        """Have pooled memory given back to the system."""
+        worker = self.current_worker()
+        if worker is not None and self.is_ready:
+            await worker.purge(timeout_s)
+
+    # --- its life
 
     def start(self) -> None:
         """Begin loading, and keep a worker up from then on."""
-        self._state = ModelState.LOADING
-        self._keeper = asyncio.create_task(self._keep_up(), name=f"keep {self.key}")
+        self.keeper = Keeper(
+            self.source,
+            house=self._house,
+            on_state=self._become,
+            on_progress=self._note_progress,
+        )
+        self._become(ModelState.LOADING, "")
+        self.keeper.start()
 
-    async def wait_ready(self, timeout_s: float) -> WorkerHandle:
+    def fail(self, reason: str) -> None:
+        """Be what cannot be loaded, without a try."""
+        self._house.publish("model_load_failed", model=self.key, detail=reason)
+        logger.error("The model %s cannot be loaded: %s", self.key, reason)
+        self._become(ModelState.FAILED, reason)
+
+    async def wait_ready(
+        self, timeout_s: float, *, patience_s: float | None = None
+    ) -> WorkerHandle:
         """Return the worker, waiting while it loads or restarts.
 
         Raises:
-            ModelUnavailableError: it failed, or was not ready within `timeout_s`.
+            ModelUnavailableError: it failed, or was not ready within `timeout_s`,
+                the last of `patience_s`.
         """
-        await self._wait_settled(timeout_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._settled.wait()
         if self._refusal is not None:
             raise self._refusal
-        if self._state is not ModelState.READY or self._worker is None:
-            why = self._error or f"still {self._state} after {timeout_s:g} s"
+        if self.state is ModelState.QUARANTINED:
+            raise ModelQuarantinedError(
+                f"The model `{self.key}` is in quarantine: {self.error}."
+            )
+        worker = self.current_worker()
+        if not self.is_ready or worker is None:
+            waited_s = timeout_s if patience_s is None else patience_s
+            why = self.error or f"still {self.state} after {waited_s:g} s"
             raise ModelUnavailableError(
                 f"The model `{self.key}` cannot answer now: {why}."
             )
-        self._last_used_at = self._clock.wall()
-        return self._worker
+        return worker
 
     async def wait_settled(self) -> ModelCard:
-        """Return the card once the first load has ended, well or not."""
+        """Return the card once a load or an unload has ended, well or not."""
         await self._settled.wait()
         return self.card()
 
@@ -116,152 +229,60 @@ class ServedModel:
         self._refusal = error
         self._settled.set()
 
+    def end_requests(self, error: InferenceError) -> None:
+        """End every live stream, and every wait for a seat, with `error`."""
+        self.queue.send_away(error)
+        worker = self.current_worker()
+        if worker is not None:
+            worker.fail_streams(error)
+
     async def stop(self) -> None:
-        """End the worker and stop keeping it up."""
-        self._state = ModelState.STOPPING
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-        if self._worker is not None:
-            await self._worker.stop()
-        self._state = ModelState.UNLOADED
+        """End the worker; whoever comes meanwhile waits for the end of that."""
+        self._become(ModelState.STOPPING, "")
+        if self.keeper is not None:
+            await self.keeper.stop()
+        self.keeper = None
+        self._become(ModelState.UNLOADED, "")
 
     def current_worker(self) -> WorkerHandle | None:
         """Return the live worker, if there is one."""
-        return self._worker
+        return self.keeper.worker if self.keeper is not None else None
 
     def card(self) -> ModelCard:
         """Return what may be known about this model."""
-        beat = self._worker.last_beat if self._worker is not None else None
+        fields = {"size_bytes": self.source.estimated_bytes or None}
         return ModelCard(
             key=self.key,
-            source=str(self.source.path),
+            source=self.source.origin or self.source.path,
             kind=self.source.kind,
-            state=self._state,
-            created=int(self._loaded_at or 0),
-            context_length=self.context_length or None,
-            size_bytes=self._loaded.weight_bytes if self._loaded else None,
-            memory_bytes=beat.active_bytes + beat.cache_bytes if beat else None,
-            loaded_at=self._loaded_at,
-            last_used_at=self._last_used_at,
-            load_s=self._loaded.load_s if self._loaded else None,
+            state=self.state,
+            error=self.error,
+            memory_bytes=self.measured_bytes or None,
             max_concurrency=self.queue.seats,
             active=self.queue.active,
             waiting=self.queue.waiting,
-            restarts=self._restarts,
-            error=self._error,
+            in_use=len(self.use),
+            last_used_at=self.use.last_used_at,
+            pinned=self.is_pinned,
+            ttl_s=self.ttl_s or None,
             defaults=self.defaults,
+            **(fields | life_fields(self.keeper)),
         )
 
-    # --- the keeper task
-
-    async def _keep_up(self) -> None:
-        """Load, wait for death, pause, and again; give up on what cannot load."""
-        deaths = 0
-        while True:
-            worker = WorkerHandle(stream_limit_bytes=self._config.stream_limit_bytes)
-            try:
-                await self._load_into(worker)
-            except (ModelLoadError, TimeoutError, OSError) as error:
-                reason = str(error) or type(error).__name__
-                if self._loaded is None:
-                    await self._give_up(worker, reason)
-                    return
-                # It could be loaded before: what is in the way may pass.
-                await worker.stop()
-                deaths += 1
-                await self._after_death(f"reload failed: {reason}", deaths)
-                continue
-            except asyncio.CancelledError:
-                await worker.stop()
-                raise
-            up_since = self._clock.monotonic()
-            watch = asyncio.create_task(self._watch(worker))
-            try:
-                reason = await worker.wait_for_death()
-            finally:
-                watch.cancel()
-            if self._clock.monotonic() - up_since > self._config.healthy_after_s:
-                deaths = 0
-            deaths += 1
-            await self._after_death(reason, deaths)
-
-    async def _load_into(self, worker: WorkerHandle) -> None:
-        self._worker = worker
-        async with asyncio.timeout(self._config.load_timeout_s):
-            hello = await worker.start()
-            loaded = await worker.load(
-                str(self.source.path),
-                kind=self.source.kind,
-                max_rows=self._config.max_concurrency,
-            )
-        self._loaded = loaded
-        self._loaded_at = self._clock.wall()
-        self.queue.resize(min(loaded.max_rows, self._config.max_concurrency))
-        self._publish(
-            "worker_restart" if self._restarts else "model_load",
-            model=self.key,
-            detail=f"loaded in {loaded.load_s:.1f} s",
-            data={
-                "load_s": loaded.load_s,
-                "weight_bytes": loaded.weight_bytes,
-                "device": hello.device,
-                "blas": hello.blas,
-                "versions": hello.versions,
-                "pid": hello.pid,
-            },
-        )
-        logger.info(
-            "Model %s ready: %.1f s, %.0f MB, context %d, on %s",
-            self.key,
-            loaded.load_s,
-            loaded.weight_bytes / 1e6,
-            loaded.context_length,
-            f"{hello.device} ({hello.blas})" if hello.device == "cpu" else hello.device,
-        )
-        if hello.blas == "reference":
-            logger.warning(
-                "No OpenBLAS was found: this CPU answers many times slower than it "
-                "could (Debian, Ubuntu: apt-get install libopenblas0-pthread)"
-            )
-        self._become(ModelState.READY, "")
-
-    async def _watch(self, worker: WorkerHandle) -> None:
-        """End a worker that shows no life while it has work, as a crash."""
-        patience_s = self._config.hang_timeout_s
-        while True:
-            await asyncio.sleep(patience_s / 4)
-            silent_s = worker.silent_s()
-            if worker.has_work and silent_s > patience_s:
-                logger.error(
-                    "The worker of %s made no step for %.0f s", self.key, silent_s
-                )
-                worker.kill(f"it made no step for {silent_s:.0f} s with work pending")
-                return
-
-    async def _after_death(self, reason: str, deaths: int) -> None:
-        self._restarts += 1
-        self._publish("worker_died", model=self.key, detail=reason)
-        logger.error("The worker of %s died: %s; restarting", self.key, reason)
-        self._become(ModelState.RESTARTING, f"its worker died ({reason})")
-        pauses = self._config.restart_backoff_s
-        await asyncio.sleep(pauses[min(deaths, len(pauses)) - 1])
-
-    async def _give_up(self, worker: WorkerHandle, reason: str) -> None:
-        await worker.stop()
-        self._publish("model_load_failed", model=self.key, detail=reason)
-        logger.error("The model %s cannot be loaded: %s", self.key, reason)
-        self._become(ModelState.FAILED, reason)
+    def _note_progress(self, progress: LoadProgress) -> None:
+        for watcher in tuple(self.watchers):
+            watcher(progress)
 
     def _become(self, state: ModelState, error: str) -> None:
-        self._state = state
-        self._error = error
+        self.state = state
+        self.error = error
+        if state is ModelState.READY and self.loaded is not None:
+            self.queue.resize(self._seats(self.loaded))
         if state in _SETTLED:
             self._settled.set()
-        else:
+        elif self._refusal is None:
             self._settled.clear()
 
-    async def _wait_settled(self, timeout_s: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._settled.wait()
+    def _seats(self, loaded: ModelLoaded) -> int:
+        asked = self.source.options.max_concurrency or self._config.max_concurrency
+        return min(loaded.max_rows, asked)

@@ -7,33 +7,36 @@ import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from inference.core.catalog import ModelCard, QueueSnapshot
+from inference.core.catalog import ModelCard, NoCatalog, QueueSnapshot
 from inference.core.errors import (
-    InferenceError,
-    QueueTimeoutError,
     ServerDrainingError,
     ShutdownInterruptError,
 )
 from inference.core.events import RequestObserver, ServerEvent
-from inference.core.outcomes import Phase
+from inference.core.outcomes import ModelState
 from inference.core.timing import Clock, SystemClock
+from inference.library.hub import Downloads
 from inference.runtime.admission import WaitingRoom
-from inference.runtime.checks import checked
-from inference.runtime.deadline import Deadline
-from inference.runtime.deltas import ChoiceCounter
+from inference.runtime.generation import Generation
+from inference.runtime.house import House
+from inference.runtime.live import LiveCount
+from inference.runtime.loading import ModelLoader
+from inference.runtime.pool import ModelPool
 from inference.runtime.registry import ModelRegistry
-from inference.runtime.sampling import refuse_unknown_tokens, to_sampling_spec
-from inference.runtime.served import ServedModel
+from inference.runtime.spare import SpareWorker
+from inference.runtime.worker import WorkerHandle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from inference.core.frames import PromptPrepared
-    from inference.core.requests import Delta, GenerationRequest, SamplingSpec
+    from inference.core.catalog import ModelCatalog
+    from inference.core.models import LoadRequest, ModelSource
+    from inference.core.requests import Delta, GenerationRequest
     from inference.core.trace import RequestTrace, ServerIdentity
-    from inference.runtime.config import ModelSource, RuntimeConfig
-    from inference.runtime.streams import TokenStream
-    from inference.runtime.worker import WorkerHandle
+    from inference.runtime.config import RuntimeConfig
+    from inference.runtime.loading import Fetches
+    from inference.runtime.pool import OnUpdate
+    from inference.runtime.served import ServedModel
 
 logger = logging.getLogger("inference")
 
@@ -42,7 +45,7 @@ LAST_WORDS_S = 2.0
 
 
 class ModelService:
-    """Owns the registry, the waiting room and the draining of all of it.
+    """Owns the registry, the waiting room, the pool, and the draining of it all.
 
     Everything runs on one event loop; there is one service per process.
     """
@@ -53,59 +56,159 @@ class ModelService:
         config: RuntimeConfig,
         observer: RequestObserver,
         identity: ServerIdentity,
+        catalog: ModelCatalog | None = None,
+        fetches: Fetches | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._config = config
         self._observer = observer
         self._identity = identity
         self._clock = clock or SystemClock()
-        self._room = WaitingRoom(places=config.queue_size)
+        self._catalog = catalog or NoCatalog()
         self._registry = ModelRegistry(any_model_name=config.any_model_name)
-        self._live = 0
-        self._nobody_live = asyncio.Event()
-        self._nobody_live.set()
+        self._house = House(
+            config=config,
+            clock=self._clock,
+            waiting=WaitingRoom(places=config.queue_size),
+            spare=SpareWorker(
+                make=lambda: WorkerHandle(stream_limit_bytes=config.stream_limit_bytes),
+                is_enabled=config.has_spare_worker,
+            ),
+            publish=self.publish,
+        )
+        self._pool = ModelPool(self._registry, self._house)
+        self._fetches = fetches or Downloads()
+        self._loader = ModelLoader(
+            registry=self._registry,
+            pool=self._pool,
+            catalog=self._catalog,
+            fetches=self._fetches,
+        )
+        self._live = LiveCount()
         self.is_draining = False
 
     # --- models
 
-    def serve(self, source: ModelSource) -> ServedModel:
-        """Add a model and begin to load it."""
-        model = ServedModel(
-            source,
-            config=self._config,
-            room=self._room,
-            clock=self._clock,
-            publish=self.publish,
-        )
-        self._registry.add(model)
-        model.start()
-        return model
+    def begin(self, sources: Sequence[ModelSource]) -> None:
+        """Begin to load models one after the other; the first is the default."""
+        self._pool.load_in_order(sources)
 
-    def find_model(self, name: str | None) -> ModelCard:
-        """Return the card of the model that `name` means.
+    async def wait_loaded(self, key: str) -> ModelCard:
+        """Return a model's card once the load that is under way has ended."""
+        return await self._pool.wait_loaded(self._served(key))
+
+    async def load(
+        self, source: ModelSource, *, on_update: OnUpdate | None = None
+    ) -> ModelCard:
+        """Load a model and return its card.
 
         Raises:
-            ModelNotFoundError: nothing is served under that name.
+            InferenceError: it is loaded already, does not fit, or does not load.
         """
-        return self._registry.find(name).card()
+        return (await self._pool.load(source, on_update=on_update)).card()
+
+    async def load_by_name(
+        self, asked: LoadRequest, *, may_download: bool, on_update: OnUpdate
+    ) -> ModelCard:
+        """Find, fetch where allowed, and load a model; return its card.
+
+        Raises:
+            InferenceError: it is not known, may not be fetched, or does not load.
+        """
+        model = await self._loader.load(
+            asked, may_download=may_download, on_update=on_update
+        )
+        return model.card()
+
+    async def unload(self, key: str, *, force: bool = False) -> ModelCard:
+        """Unload a model once its requests have ended, or end them.
+
+        Raises:
+            ModelNotFoundError: there is none under that key.
+            ModelConflictError: it is not loaded.
+        """
+        model = self._served(key)
+        await self._pool.unload(model, force=force)
+        return model.card()
+
+    async def release(self, key: str) -> ModelCard:
+        """Take a model out of quarantine, and load it.
+
+        Raises:
+            InferenceError: it is in none, or does not load.
+        """
+        model = self._served(key)
+        await self._pool.release(model)
+        return model.card()
+
+    def pin(self, key: str, pinned: bool) -> ModelCard:
+        """Keep a model from being unloaded to make room, or no longer.
+
+        Raises:
+            ModelNotFoundError: there is none under that key.
+        """
+        model = self._served(key)
+        model.is_pinned = pinned
+        return model.card()
+
+    async def find_model(self, name: str | None) -> ModelCard:
+        """Return the card of the model that `name` means, loaded or not.
+
+        Raises:
+            ModelNotFoundError: nothing is known under that name.
+        """
+        model = self._registry.find(name)
+        if model is None and name and self._config.allow_on_demand:
+            source = await self._catalog.find(name)
+            if source is not None:
+                model = self._registry.get(source.key) or self._pool.add(source)
+        model = model or self._registry.substitute()
+        if model is None:
+            raise self._registry.not_found(name)
+        return model.card()
 
     def cards(self) -> tuple[ModelCard, ...]:
-        """Return the cards of all models."""
-        return tuple(model.card() for model in self._registry.all())
+        """Return the cards of the models this server has, or is fetching."""
+        cards = (model.card() for model in self._registry.all())
+        return (*cards, *self._loader.fetching_cards())
+
+    async def known_cards(self) -> tuple[ModelCard, ...]:
+        """Return the cards of all models that a request may name."""
+        cards = self.cards()
+        if not self._config.allow_on_demand:
+            return cards
+        keys = {card.key for card in cards}
+        others = await self._catalog.cards()
+        usable = (card for card in others if card.key not in keys and not card.error)
+        return (*cards, *usable)
+
+    def _served(self, key: str) -> ServedModel:
+        model = self._registry.get(key) or self._registry.find(key)
+        if model is None:
+            raise self._registry.not_found(key)
+        return model
+
+    @property
+    def memory_budget_bytes(self) -> int:
+        """What all models together may hold."""
+        return self._pool.memory.budget.total_bytes
 
     @property
     def is_ready(self) -> bool:
-        """Whether a worker can answer."""
-        models = self._registry.all()
-        return not self.is_draining and any(model.is_ready for model in models)
+        """Whether a model can answer, or could be loaded to do so."""
+        states = {model.state for model in self._registry.all()}
+        can_load = self._config.allow_on_demand and not self._pool.is_starting
+        return not self.is_draining and (
+            ModelState.READY in states or (can_load and ModelState.UNLOADED in states)
+        )
 
     def snapshot(self) -> QueueSnapshot:
         """Return the queues at this moment."""
         cards = self.cards()
         return QueueSnapshot(
             running=not self.is_draining,
-            waiting=self._room.taken,
-            max_waiting=self._room.places,
+            waiting=self._house.waiting.taken,
+            max_waiting=self._house.waiting.places,
             active=sum(card.active for card in cards),
             max_concurrency=self._config.max_concurrency,
             models=cards,
@@ -148,138 +251,22 @@ class ModelService:
         """
         if self.is_draining:
             raise self._draining_error()
-        self._live += 1
-        self._nobody_live.clear()
-        try:
-            async with aclosing(self._generate(request, trace)) as deltas:
-                async for delta in deltas:
-                    yield delta
-        finally:
-            self._live -= 1
-            if not self._live:
-                self._nobody_live.set()
-
-    async def _generate(
-        self, request: GenerationRequest, trace: RequestTrace
-    ) -> AsyncGenerator[Delta, None]:
-        timeout_s = self._config.request_timeout_s
-        deadline = Deadline(timeout_s, self._clock, spent_s=trace.elapsed_s)
-        model = self._registry.find(request.model)
+        await self.find_model(request.model)
+        model = self._registry.find(request.model) or self._registry.substitute()
+        if model is None:
+            raise self._registry.not_found(request.model)
         trace.served_by(model.key)
-        model.queue.refuse_if_hopeless(request.n)
-        request = await checked(request, trace)
-        worker = await self._worker_of(model, trace, deadline)
-        refuse_unknown_tokens(request.sampling, vocabulary=model.vocabulary)
-        prompt = await self._prepare(worker, request, trace, deadline)
-        try:
-            seats = await self._seat(model, request.n, trace, deadline)
-        except BaseException:
-            worker.drop(prompt.prompt_id)
-            raise
-        stream = None
-        try:
-            spec = self._spec_for(request, model, prompt)
-            trace.enter(Phase.PREFILL)
-            stream = worker.generate(prompt.prompt_id, spec, choices=request.n)
-            stream.when_left(seats.release)
-            counter = ChoiceCounter(
-                prompt_tokens=prompt.tokens,
-                choices=request.n,
-                is_continuous=request.continuous_usage,
+        with self._live, model.use.lease() as lease:
+            generation = Generation(
+                request,
+                model=model,
+                lease=lease,
+                trace=trace,
+                pool=self._pool,
             )
-            async with aclosing(
-                self._deltas(stream, worker, counter, trace, deadline)
-            ) as deltas:
+            async with aclosing(generation.run()) as deltas:
                 async for delta in deltas:
                     yield delta
-        finally:
-            if stream is None:
-                seats.release()
-            else:
-                worker.cancel(stream)
-
-    async def _worker_of(
-        self, model: ServedModel, trace: RequestTrace, deadline: Deadline
-    ) -> WorkerHandle:
-        if not model.is_ready:
-            trace.enter(Phase.LOADING)
-        patience_s = deadline.left_s(self._config.queue_timeout_s)
-        try:
-            return await model.wait_ready(patience_s)
-        except InferenceError:
-            if deadline.is_over:
-                raise deadline.error() from None
-            raise
-
-    async def _prepare(
-        self,
-        worker: WorkerHandle,
-        request: GenerationRequest,
-        trace: RequestTrace,
-        deadline: Deadline,
-    ) -> PromptPrepared:
-        trace.enter(Phase.PREPARE)
-        try:
-            async with asyncio.timeout(deadline.left_s(self._config.queue_timeout_s)):
-                prompt = await worker.prepare(request)
-        except TimeoutError:
-            if deadline.is_over:
-                raise deadline.error() from None
-            raise QueueTimeoutError(
-                "The prompt could not be prepared in time."
-            ) from None
-        trace.prepared(prompt.tokens, warnings=prompt.warnings)
-        return prompt
-
-    async def _seat(
-        self, model: ServedModel, count: int, trace: RequestTrace, deadline: Deadline
-    ) -> Any:
-        trace.enter(Phase.QUEUED)
-        patience_s = deadline.left_s(self._config.queue_timeout_s)
-        try:
-            seats = await model.queue.take(timeout_s=patience_s, count=count)
-        except InferenceError:
-            if deadline.is_over:
-                raise deadline.error() from None
-            raise
-        trace.admitted()
-        return seats
-
-    def _spec_for(
-        self, request: GenerationRequest, model: ServedModel, prompt: PromptPrepared
-    ) -> SamplingSpec:
-        return to_sampling_spec(
-            request.sampling,
-            model_defaults=model.defaults,
-            default_max_tokens=self._config.default_max_tokens,
-            room_tokens=max(1, model.context_length - prompt.tokens),
-        )
-
-    async def _deltas(
-        self,
-        stream: TokenStream,
-        worker: WorkerHandle,
-        counter: ChoiceCounter,
-        trace: RequestTrace,
-        deadline: Deadline,
-    ) -> AsyncGenerator[Delta, None]:
-        def time_is_up() -> None:
-            stream.fail(deadline.error())
-            worker.cancel(stream)
-
-        alarm = deadline.call_when_over(time_is_up)
-        try:
-            while not counter.all_ended:
-                for gained in await stream.take():
-                    choice = stream.choice_of(gained.sequence_id)
-                    for delta, tokens in counter.deltas(gained, choice):
-                        trace.arrived(delta, tokens)
-                        yield delta
-        finally:
-            for warning in counter.warnings:
-                trace.warn(warning)
-            if alarm is not None:
-                alarm.cancel()
 
     # --- the end
 
@@ -289,36 +276,18 @@ class ModelService:
         They get `timeout_s` seconds, and none once `hurry` is set.
         """
         self.is_draining = True
-        for model in self._registry.all():
-            model.send_away(self._draining_error())
-        if not await self._live_ended(timeout_s, hurry):
+        self._pool.send_away(self._draining_error())
+        if not await self._live.ended(timeout_s, hurry):
             error = ShutdownInterruptError("The server shut down before the end.")
-            for worker in self._workers():
-                worker.fail_streams(error)
-            await self._live_ended(LAST_WORDS_S, asyncio.Event())
+            for model in self._registry.all():
+                model.end_requests(error)
+            await self._live.ended(LAST_WORDS_S, asyncio.Event())
 
     @staticmethod
     def _draining_error() -> ServerDrainingError:
         return ServerDrainingError("The server is shutting down.")
 
     async def stop(self) -> None:
-        """End all workers."""
+        """End all workers and downloads."""
         self.is_draining = True
-        await asyncio.gather(*(model.stop() for model in self._registry.all()))
-
-    def _workers(self) -> Sequence[WorkerHandle]:
-        workers = (model.current_worker() for model in self._registry.all())
-        return [worker for worker in workers if worker is not None]
-
-    async def _live_ended(self, timeout_s: float, hurry: asyncio.Event) -> bool:
-        """Return whether no generation is left, within the time there is."""
-        waits = [
-            asyncio.create_task(self._nobody_live.wait()),
-            asyncio.create_task(hurry.wait()),
-        ]
-        await asyncio.wait(
-            waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        for wait in waits:
-            wait.cancel()
-        return self._nobody_live.is_set()
+        await asyncio.gather(self._fetches.close(), self._pool.stop())

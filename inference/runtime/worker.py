@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 from typing import TYPE_CHECKING, Any
 
 from inference.core.errors import InferenceError, InvalidRequestError, WorkerDiedError
@@ -12,60 +11,33 @@ from inference.core.frames import (
     CancelSequence,
     Command,
     DropPrompt,
-    FrameError,
-    FrameReader,
     Generate,
     Heartbeat,
     LoadFailed,
     LoadModel,
+    LoadProgress,
     ModelLoaded,
     PreparePrompt,
     PrepareRefused,
     PromptPrepared,
+    Purge,
     StepReport,
     WorkerHello,
     to_bytes,
 )
 from inference.runtime.process import WorkerProcess
+from inference.runtime.reports import ReportProtocol
 from inference.runtime.streams import TokenStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inference.core.models import ModelSource
     from inference.core.requests import GenerationRequest, SamplingSpec
-
-logger = logging.getLogger("inference.worker")
 
 
 class ModelLoadError(RuntimeError):
     """The worker could not load the model; the message says why."""
-
-
-class _ReportProtocol(asyncio.Protocol):
-    """Feeds the socket's bytes to the handle, frame by frame."""
-
-    def __init__(
-        self, on_report: Callable[[Any], None], on_lost: Callable[[], None]
-    ) -> None:
-        self._reader = FrameReader.for_reports()
-        self._on_report = on_report
-        self._on_lost = on_lost
-        self._transport: asyncio.BaseTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            for report in self._reader.feed(data):
-                self._on_report(report)
-        except FrameError:
-            logger.exception("A worker sent something that is no frame")
-            if self._transport is not None:
-                self._transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._on_lost()
 
 
 class WorkerHandle:
@@ -84,6 +56,8 @@ class WorkerHandle:
         self._loaded: asyncio.Future[ModelLoaded] = loop.create_future()
         self._lost = asyncio.Event()
         self._heard_at = loop.time()
+        self._beat_waiters: list[asyncio.Future[None]] = []
+        self.on_load_progress: Callable[[LoadProgress], None] | None = None
         self.last_beat: Heartbeat | None = None
         self.hello: WorkerHello | None = None
         self.death_reason = ""
@@ -101,21 +75,39 @@ class WorkerHandle:
         """
         ours = await self._process.start()
         transport, _ = await asyncio.get_running_loop().create_connection(
-            lambda: _ReportProtocol(self._on_report, self._on_lost), sock=ours
+            lambda: ReportProtocol(self._on_report, self._on_lost), sock=ours
         )
         self._transport = transport
         self._dying = asyncio.create_task(self._await_death())
         self.hello = await self._hello
         return self.hello
 
-    async def load(self, path: str, *, kind: str, max_rows: int) -> ModelLoaded:
+    async def load(self, source: ModelSource, *, max_rows: int) -> ModelLoaded:
         """Load a model and return what is known about it.
 
         Raises:
             ModelLoadError: the worker said why not, or died.
         """
-        self._send(LoadModel(path=path, kind=kind, max_rows=max_rows))
+        command = LoadModel(
+            path=source.path,
+            kind=source.kind,
+            max_rows=max_rows,
+            options=source.options,
+        )
+        try:
+            self._send(command)
+        except WorkerDiedError as error:
+            raise ModelLoadError(error.message) from None
         return await self._loaded
+
+    async def purge(self, timeout_s: float) -> None:
+        """Have pooled memory given back; `last_beat` is of after that, if in time."""
+        if not self.is_alive:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._beat_waiters.append(waiter)
+        self._send(Purge())
+        await asyncio.wait((waiter,), timeout=timeout_s)
 
     async def prepare(self, request: GenerationRequest) -> PromptPrepared:
         """Template and tokenize; the prompt then waits in the worker.
@@ -212,24 +204,40 @@ class WorkerHandle:
     # --- what the worker says
 
     def _on_report(self, report: Any) -> None:
-        if isinstance(report, (StepReport, Heartbeat)):
+        if isinstance(report, (StepReport, Heartbeat, LoadProgress)):
             self._heard_at = asyncio.get_running_loop().time()
         match report:
             case StepReport():
                 for delta in report.deltas:
                     self._on_delta(delta)
             case Heartbeat():
-                self.last_beat = report
+                self._on_beat(report)
             case PromptPrepared():
                 self._on_prepared(report)
             case PrepareRefused():
                 self._on_refused(report)
+            case _:
+                self._on_start_report(report)
+
+    def _on_start_report(self, report: Any) -> None:
+        match report:
             case WorkerHello():
                 self._hello.set_result(report)
+            case LoadProgress():
+                if self.on_load_progress is not None:
+                    self.on_load_progress(report)
             case ModelLoaded():
                 self._loaded.set_result(report)
             case LoadFailed():
                 self._loaded.set_exception(ModelLoadError(report.message))
+
+    def _on_beat(self, beat: Heartbeat) -> None:
+        self.last_beat = beat
+        if beat.is_purged:
+            waiters, self._beat_waiters = self._beat_waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
     def _on_delta(self, delta: Any) -> None:
         stream = self._streams.get(delta.sequence_id)
@@ -272,6 +280,9 @@ class WorkerHandle:
         for waiting in self._prompts.values():
             if not waiting.done():
                 waiting.set_exception(error)
+        for beat_waiter in self._beat_waiters:
+            if not beat_waiter.done():
+                beat_waiter.set_result(None)
         streams, self._streams = self._streams, {}
         for stream in set(streams.values()):
             stream.leave()

@@ -22,6 +22,9 @@ EVENT_KINDS = [
         "model_load",
         "model_load_failed",
         "model_unload",
+        "model_evict",
+        "model_quarantined",
+        "model_released",
         "worker_died",
         "worker_restart",
     )

@@ -7,17 +7,20 @@ import logging
 import sys
 import uuid
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from inference.auth import SharedKey
+from inference.core.errors import InferenceError
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState
 from inference.core.trace import ServerIdentity
-from inference.models import ModelEntry
+from inference.known_models import KnownModels, shared_library
+from inference.library.machine import memory_bytes
 from inference.runtime.app import App, install_app
-from inference.runtime.config import ModelSource, RuntimeConfig
+from inference.runtime.config import RuntimeConfig
 from inference.runtime.service import ModelService
 from metrics.completion_log import CompletionLog
 from metrics.observers import Observers
@@ -30,8 +33,10 @@ from mlxsite.server.refusals import leave_row
 from mlxsite.startup.network import base_url
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inference.conf import ServerConfig
-    from inference.runtime.served import ServedModel
+    from inference.core.models import ModelSource
 
 logger = logging.getLogger("mlxsite")
 
@@ -39,20 +44,27 @@ FAILED_START = 2
 RECORD_FLUSH_S = 5.0
 
 
-def serve(config: ServerConfig, source: ModelSource) -> int:
-    """Serve one model until a signal ends the process; return the exit code."""
+def serve(config: ServerConfig, sources: Sequence[ModelSource]) -> int:
+    """Serve until a signal ends the process; return the exit code.
+
+    The models are loaded in their order; the first is the default.
+    """
     # Long pure-Python stretches must give way to the loop.
     sys.setswitchinterval(0.001)
     with written_by_a_thread():
-        return ServerRun(config, source).run()
+        return ServerRun(config, sources).run()
 
 
 class ServerRun:
     """Owns everything that lives as long as the server: service, record, Daphne."""
 
-    def __init__(self, config: ServerConfig, source: ModelSource) -> None:
-        self._config = config
-        self._source = source
+    def __init__(self, config: ServerConfig, sources: Sequence[ModelSource]) -> None:
+        # Where the operator points to is a place of models like the others.
+        started = [Path(source.path) for source in sources]
+        self._config = config = replace(
+            config, model_dirs=tuple(dict.fromkeys((*config.model_dirs, *started)))
+        )
+        self._sources = sources
         identity = ServerIdentity(node=config.node_name, boot_id=uuid.uuid4().hex)
         self._totals = Totals()
         self._recorder = Recorder(data_dir=config.data_dir, identity=identity)
@@ -67,7 +79,6 @@ class ServerRun:
         # Replays what dead runs left, so that the totals know it too.
         self._recorder.start()
         self._totals.load()
-        self._source = _with_entry(self._source)
         server = StreamServer(
             application,
             endpoints=[_endpoint(self._config.host, self._config.port)],
@@ -80,16 +91,17 @@ class ServerRun:
             on_refusal=leave_row,
         )
         asyncio.set_event_loop(server.loop)
-        model = server.loop.run_until_complete(self._start_service())
-        watcher = server.loop.create_task(self._announce(model, server))
+        server.loop.run_until_complete(self._start_service())
+        watcher = server.loop.create_task(self._announce(server))
         server.run()
         watcher.cancel()
         self._recorder.stop(RECORD_FLUSH_S)
         logger.info("Stopped")
         return server.exit_code
 
-    async def _start_service(self) -> ServedModel:
+    async def _start_service(self) -> None:
         config = self._config
+        catalog = KnownModels(config, shared_library(config))
         self._service = ModelService(
             config=RuntimeConfig(
                 max_concurrency=config.max_concurrency,
@@ -99,9 +111,16 @@ class ServerRun:
                 default_max_tokens=config.default_max_tokens,
                 any_model_name=config.any_model_name,
                 hang_timeout_s=config.hang_timeout_s,
+                quarantine_after=config.quarantine_after,
+                memory_budget_bytes=config.memory_budget_bytes,
+                machine_bytes=memory_bytes(),
+                default_ttl_s=config.model_ttl_s,
+                allow_on_demand=config.allow_on_demand,
+                has_spare_worker=config.has_spare_worker,
             ),
             observer=self._observer,
             identity=self._identity,
+            catalog=catalog,
         )
         install_app(
             App(
@@ -114,21 +133,34 @@ class ServerRun:
                 sse_keepalive_after_s=config.sse_keepalive_after_s,
                 allowed_hosts=tuple(settings.ALLOWED_HOSTS),
                 strict_params=config.strict_params,
+                allow_download=config.allow_download,
+                loop=asyncio.get_running_loop(),
             )
         )
         self._service.publish("server_start", detail=f"port {config.port}")
-        return self._service.serve(self._source)
+        for source in self._sources:
+            await catalog.remember(source)
+        # The admin may know more about them than the command line said.
+        known = [await _with_settings(source, catalog) for source in self._sources]
+        self._service.begin(known)
 
-    async def _announce(self, model: ServedModel, server: StreamServer) -> None:
-        """Say where to point a client once the model answers; end if it cannot."""
+    async def _announce(self, server: StreamServer) -> None:
+        """Say where to point a client once a model answers; end if none can."""
         url = base_url(self._config.host, self._config.port)
-        logger.info("Listening on %s; loading %s", url, model.key)
-        card = await model.wait_settled()
-        if card.state is ModelState.READY:
+        keys = [source.key for source in self._sources]
+        logger.info("Listening on %s; loading %s", url, ", ".join(keys))
+        ready = []
+        for place, key in enumerate(keys, 1):
+            card = await self._service.wait_loaded(key)
+            if card.state is ModelState.READY:
+                ready.append(key)
+            else:
+                logger.error("%d of %d: %s is not served", place, len(keys), key)
+        if ready:
             logger.info(
-                "Ready: point the OpenAI SDK at %s/v1 (model %s)", url, card.key
+                "Ready: point the OpenAI SDK at %s/v1 (model %s)", url, ", ".join(ready)
             )
-        elif card.state is ModelState.FAILED:
+        else:
             server.end(FAILED_START)
 
     async def _drain(self, hurry: asyncio.Event) -> None:
@@ -138,12 +170,15 @@ class ServerRun:
         await self._service.stop()
 
 
-def _with_entry(source: ModelSource) -> ModelSource:
-    """Return the source with the sampling defaults of its entry in the admin."""
-    entry = ModelEntry.objects.entry_for(
-        source.key, source=str(source.path), kind=source.kind
-    )
-    return replace(source, defaults=entry.sampling_defaults())
+async def _with_settings(source: ModelSource, catalog: KnownModels) -> ModelSource:
+    """Return the source with what the admin and the models file say of its key."""
+    try:
+        known = await catalog.find(source.key)
+    except InferenceError:
+        return source  # What is wrong with it, its load will say.
+    if known is None or known.path != source.path:
+        return source
+    return known
 
 
 def _endpoint(host: str, port: int) -> str:

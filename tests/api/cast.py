@@ -63,7 +63,7 @@ class ScriptedService:
         self.requests.append(request)
         self.live += 1
         try:
-            trace.served_by(self.find_model(request.model).key)
+            trace.served_by((await self.find_model(request.model)).key)
             trace.enter(Phase.PREPARE)
             trace.prepared(USAGE.prompt_tokens)
             trace.admitted()
@@ -80,13 +80,16 @@ class ScriptedService:
             self.live -= 1
             self.released.set()
 
-    def find_model(self, name: str | None) -> ModelCard:
+    async def find_model(self, name: str | None) -> ModelCard:
         if name not in (None, MODEL):
             raise ModelNotFoundError(f"The model '{name}' does not exist.")
         return self.card
 
     def cards(self) -> tuple[ModelCard, ...]:
         return (self.card,)
+
+    async def known_cards(self) -> tuple[ModelCard, ...]:
+        return self.cards()
 
     def snapshot(self) -> QueueSnapshot:
         return QueueSnapshot(

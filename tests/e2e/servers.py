@@ -64,7 +64,13 @@ class Server:
                 *("--model-path", str(model), "--port", str(self.port)),
                 *options,
             ],
-            env={**os.environ, "MLX_DATA_DIR": str(data_dir), **environment},
+            env={
+                **os.environ,
+                "MLX_DATA_DIR": str(data_dir),
+                # The tests that are about it turn it on; the others need the cores.
+                "SPARE_WORKER": "0",
+                **environment,
+            },
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

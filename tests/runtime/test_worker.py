@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.core.errors import WorkerDiedError
+from inference.core.models import ModelSource
 from inference.core.requests import ChatMessage, GenerationRequest, TextPart
 from inference.runtime.worker import WorkerHandle
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.slow
 async def loaded_worker(model: Path) -> WorkerHandle:
     worker = WorkerHandle(stream_limit_bytes=1000)
     await worker.start()
-    await worker.load(str(model), kind="lm", max_rows=4)
+    await worker.load(ModelSource("tiny", str(model)), max_rows=4)
     return worker
 
 

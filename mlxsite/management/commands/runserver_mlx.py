@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -19,19 +20,20 @@ from mlxsite.startup.admin_user import ADMIN_NAME, ensure_admin
 from mlxsite.startup.database import ensure_database
 from mlxsite.startup.errors import StartupError
 from mlxsite.startup.model_kind import found_kind, served_kind
-from mlxsite.startup.model_source import resolve_model
+from mlxsite.startup.model_source import resolve_models
 from mlxsite.startup.network import base_url, ensure_port_is_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.runtime.config import ModelSource
+    from inference.core.models import ModelSource
 
 EXAMPLES = """\
 examples:
   %(prog)s
   %(prog)s --model-path ~/models/Qwen3-4B-4bit --port 9000
   %(prog)s --model-path mlx-community/Llama-3.2-1B-Instruct-4bit
+  %(prog)s --model-path quick=~/models/Qwen3-0.6B-4bit --model-path ~/models/Qwen3-8B-4bit
   %(prog)s --max-concurrency 1        one request at a time
   MLX_API_KEY=... %(prog)s --host 0.0.0.0
 
@@ -76,10 +78,10 @@ class Command(BaseCommand):
         default = ServerConfig.from_settings()
         add(
             "--model-path",
-            dest="model",
-            default=default.model,
-            metavar="FOLDER|ORG/NAME",
-            help="model to serve (default: an embedded one)",
+            dest="models",
+            action="append",
+            metavar="[KEY=]FOLDER|ORG/NAME",
+            help="model to serve, once for each (default: an embedded one)",
         )
         add(
             "--model-type",
@@ -141,16 +143,19 @@ class Command(BaseCommand):
         ensure_port_is_free(config.host, config.port)
         self.prepare_database(config)
         self.prepare_admin(config)
-        model = resolve_model(config.model, data_dir=config.data_dir)
-        self.say_kind(config, model)
+        models = resolve_models(config.default_models, data_dir=config.data_dir)
+        for model in models:
+            self.say_kind(config, model)
         self.allow_own_host(config)
-        return self.serve(config, model)
+        return self.serve(config, models)
 
     def read_options(self, options: dict[str, Any]) -> ServerConfig:
         """Lay the command line's words over the settings."""
+        config = ServerConfig.from_settings()
+        models = tuple(filter(None, options["models"] or ())) or config.default_models
         return replace(
-            ServerConfig.from_settings(),
-            model=options["model"],
+            config,
+            default_models=models,
             model_type=options["model_type"],
             host=options["host"],
             port=options["port"],
@@ -191,8 +196,8 @@ class Command(BaseCommand):
 
     def say_kind(self, config: ServerConfig, model: ModelSource) -> None:
         """Refuse a kind that is not served; say where a model can do more."""
-        served = served_kind(config.model_type, model.path)
-        if found_kind(model.path) != served:
+        path = Path(model.path)
+        if found_kind(path) != served_kind(config.model_type, path):
             self.stdout.write(
                 f"note: {model.key} reads images too; this version serves its text part"
             )
@@ -202,12 +207,12 @@ class Command(BaseCommand):
         if config.host not in settings.ALLOWED_HOSTS:
             settings.ALLOWED_HOSTS.append(config.host)
 
-    def serve(self, config: ServerConfig, model: ModelSource) -> int:
+    def serve(self, config: ServerConfig, models: list[ModelSource]) -> int:
         """Hand over to the server, which returns when it has drained."""
         from mlxsite.server.lifecycle import serve
 
         self.stdout.flush()
-        return serve(config, model)
+        return serve(config, models)
 
     def _add_number(
         self, parser: CommandParser, flag: str, variable: str, default: float, text: str

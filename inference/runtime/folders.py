@@ -1,0 +1,34 @@
+"""A look at a model's files before a worker is asked to load them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from inference.library.errors import LibraryError
+from inference.library.files import problem_with_files, weight_files
+from inference.library.machine import computes_on_cpu
+from inference.library.weights import measure_weights
+
+if TYPE_CHECKING:
+    from inference.core.models import ModelSource
+
+
+def looked_at(source: ModelSource) -> ModelSource:
+    """Return the source with what its weights will take; reads headers only.
+
+    Raises:
+        LibraryError: the folder is not, or no longer, a whole model.
+    """
+    path = Path(source.path)
+    try:
+        problem = problem_with_files(path)
+    except OSError as error:
+        raise LibraryError(f"{path} cannot be read: {error.strerror}") from None
+    if problem:
+        raise LibraryError(problem)
+    sizes = measure_weights(weight_files(path), on_cpu=computes_on_cpu())
+    estimate = max(source.estimated_bytes, sizes.loaded_bytes)
+    return msgspec.structs.replace(source, estimated_bytes=estimate)

@@ -1,0 +1,178 @@
+"""One request on its way through a model: its steps, and the one exit of them all."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from inference.core.errors import InferenceError, QueueTimeoutError
+from inference.core.outcomes import Phase
+from inference.runtime.checks import checked
+from inference.runtime.deadline import Deadline
+from inference.runtime.deltas import ChoiceCounter
+from inference.runtime.sampling import refuse_unknown_tokens, to_sampling_spec
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from inference.core.frames import PromptPrepared
+    from inference.core.requests import Delta, GenerationRequest, SamplingSpec
+    from inference.core.trace import RequestTrace
+    from inference.runtime.admission import Seats
+    from inference.runtime.leases import Lease
+    from inference.runtime.pool import ModelPool
+    from inference.runtime.served import ServedModel
+    from inference.runtime.streams import TokenStream
+    from inference.runtime.worker import WorkerHandle
+
+
+class Generation:
+    """Owns one request's seats and stream, from the model to the last delta."""
+
+    def __init__(
+        self,
+        request: GenerationRequest,
+        *,
+        model: ServedModel,
+        lease: Lease,
+        trace: RequestTrace,
+        pool: ModelPool,
+    ) -> None:
+        self._request = request
+        self._model = model
+        self._lease = lease
+        self._trace = trace
+        self._pool = pool
+        self._house = house = pool.house
+        self._deadline = Deadline(
+            house.config.request_timeout_s, house.clock, spent_s=trace.elapsed_s
+        )
+
+    async def run(self) -> AsyncGenerator[Delta, None]:
+        """Yield the answer; however this is left, sequence and seats are let go.
+
+        Raises:
+            InferenceError: whatever kept the request from being answered.
+        """
+        self._model.queue.refuse_if_hopeless(self._request.n)
+        self._request = await checked(self._request, self._trace)
+        worker = await self._worker()
+        refuse_unknown_tokens(self._request.sampling, vocabulary=self._model.vocabulary)
+        prompt = await self._prepare(worker)
+        seats = None
+        try:
+            seats = await self._seat()
+            await self._pool.memory.for_prompt(
+                self._model, self._lease, tokens=prompt.tokens, rows=self._request.n
+            )
+        except BaseException:
+            worker.drop(prompt.prompt_id)
+            if seats is not None:
+                seats.release()
+            raise
+        async with aclosing(self._decode(worker, prompt, seats)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def _worker(self) -> WorkerHandle:
+        model, worker = self._model, self._model.current_worker()
+        if model.is_ready and worker is not None:
+            return worker
+        self._trace.enter(Phase.LOADING)
+        try:
+            with self._house.waiting.place():
+                return await self._pool.ready(model, self._patience_s())
+        except InferenceError:
+            self._say_if_late()
+            raise
+
+    async def _prepare(self, worker: WorkerHandle) -> PromptPrepared:
+        self._trace.enter(Phase.PREPARE)
+        try:
+            async with asyncio.timeout(self._patience_s()):
+                prompt = await worker.prepare(self._request)
+        except TimeoutError:
+            self._say_if_late()
+            raise QueueTimeoutError(
+                "The prompt could not be prepared in time."
+            ) from None
+        self._trace.prepared(prompt.tokens, warnings=prompt.warnings)
+        return prompt
+
+    async def _seat(self) -> Seats:
+        self._trace.enter(Phase.QUEUED)
+        try:
+            seats = await self._model.queue.take(
+                timeout_s=self._patience_s(), count=self._request.n
+            )
+        except InferenceError:
+            self._say_if_late()
+            raise
+        self._trace.admitted()
+        return seats
+
+    async def _decode(
+        self, worker: WorkerHandle, prompt: PromptPrepared, seats: Seats
+    ) -> AsyncGenerator[Delta, None]:
+        choices = self._request.n
+        stream = None
+        try:
+            self._trace.enter(Phase.PREFILL)
+            stream = worker.generate(
+                prompt.prompt_id, self._spec(prompt), choices=choices
+            )
+            stream.when_left(seats.release)
+            counter = ChoiceCounter(
+                prompt_tokens=prompt.tokens,
+                choices=choices,
+                is_continuous=self._request.continuous_usage,
+            )
+            async with aclosing(self._deltas(stream, worker, counter)) as deltas:
+                async for delta in deltas:
+                    yield delta
+        finally:
+            if stream is None:
+                seats.release()
+            else:
+                worker.cancel(stream)
+
+    def _spec(self, prompt: PromptPrepared) -> SamplingSpec:
+        model = self._model
+        return to_sampling_spec(
+            self._request.sampling,
+            model_defaults=model.defaults,
+            default_max_tokens=self._house.config.default_max_tokens,
+            room_tokens=max(1, model.context_length - prompt.tokens),
+        )
+
+    async def _deltas(
+        self, stream: TokenStream, worker: WorkerHandle, counter: ChoiceCounter
+    ) -> AsyncGenerator[Delta, None]:
+        def time_is_up() -> None:
+            stream.fail(self._deadline.error())
+            worker.cancel(stream)
+
+        alarm = self._deadline.call_when_over(time_is_up)
+        try:
+            while not counter.all_ended:
+                for gained in await stream.take():
+                    choice = stream.choice_of(gained.sequence_id)
+                    for delta, tokens in counter.deltas(gained, choice):
+                        self._trace.arrived(delta, tokens)
+                        yield delta
+        finally:
+            for warning in counter.warnings:
+                self._trace.warn(warning)
+            if alarm is not None:
+                alarm.cancel()
+
+    # --- time
+
+    def _patience_s(self) -> float:
+        return self._deadline.left_s(self._house.config.queue_timeout_s)
+
+    def _say_if_late(self) -> None:
+        """Raise the request's own timeout if that is what ended the wait."""
+        if self._deadline.is_over:
+            raise self._deadline.error() from None

@@ -1,0 +1,27 @@
+"""What everything in the runtime shares: settings, time, waiting places, a voice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inference.core.timing import Clock
+    from inference.runtime.admission import WaitingRoom
+    from inference.runtime.config import RuntimeConfig
+    from inference.runtime.spare import SpareWorker
+
+# `publish(kind, model=…, detail=…, data=…)`
+Publish = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One per service; `publish` tells that something happened to a model."""
+
+    config: RuntimeConfig
+    clock: Clock
+    waiting: WaitingRoom
+    spare: SpareWorker
+    publish: Publish

@@ -1,0 +1,194 @@
+"""The task that loads a model into a worker and keeps a worker up from then on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from inference.core.outcomes import ModelState
+from inference.runtime.worker import ModelLoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inference.core.frames import LoadProgress, ModelLoaded, WorkerHello
+    from inference.core.models import ModelSource
+    from inference.runtime.house import House
+    from inference.runtime.worker import WorkerHandle
+
+logger = logging.getLogger("inference")
+
+
+class Keeper:
+    """Owns one model's worker from the first load to the unload, over its deaths.
+
+    `on_state(state, error)` is told whenever the model becomes something else.
+    """
+
+    def __init__(
+        self,
+        source: ModelSource,
+        *,
+        house: House,
+        on_state: Callable[[ModelState, str], None],
+        on_progress: Callable[[LoadProgress], None],
+    ) -> None:
+        self._source = source
+        self._house = house
+        self._config = house.config
+        self._clock = house.clock
+        self._on_state = on_state
+        self._on_progress = on_progress
+        self._task: asyncio.Task[None] | None = None
+        self.worker: WorkerHandle | None = None
+        self.loaded: ModelLoaded | None = None
+        self.loaded_at: float | None = None
+        self.progress: LoadProgress | None = None
+        self.restarts = 0
+
+    def start(self) -> None:
+        """Begin to load."""
+        name = f"keep {self._source.key}"
+        self._task = asyncio.create_task(self._keep_up(), name=name)
+
+    async def stop(self) -> None:
+        """End the worker; nothing is restarted."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self.worker is not None:
+            await self.worker.stop()
+
+    async def _keep_up(self) -> None:
+        """Load, wait for death, pause, and again; give up on what cannot load."""
+        deaths = 0
+        while True:
+            began = self._clock.monotonic()
+            try:
+                worker = await self._load()
+            except (ModelLoadError, TimeoutError, OSError) as error:
+                reason = str(error) or (
+                    f"it took longer than {self._config.load_timeout_s:g} s"
+                )
+                if self.loaded is None:
+                    self._give_up(reason)
+                    return
+                # It could be loaded before: what is in the way may pass.
+                reason = f"reload failed: {reason}"
+            else:
+                self._tell_loaded(worker, self._clock.monotonic() - began)
+                up_since = self._clock.monotonic()
+                reason = await self._until_death(worker)
+                if self._clock.monotonic() - up_since > self._config.healthy_after_s:
+                    deaths = 0
+            deaths += 1
+            self._house.publish("worker_died", model=self._source.key, detail=reason)
+            if deaths >= self._config.quarantine_after:
+                self._quarantine(reason, deaths)
+                return
+            await self._pause(reason, deaths)
+
+    async def _load(self) -> WorkerHandle:
+        """Return a worker that holds the model; one that does not is ended."""
+        async with asyncio.timeout(self._config.load_timeout_s):
+            worker = await self._house.spare.take()
+            self.worker = worker
+            worker.on_load_progress = self._note_progress
+            try:
+                loaded = await worker.load(
+                    self._source, max_rows=self._config.max_concurrency
+                )
+            except BaseException:
+                await worker.stop()
+                raise
+        self.loaded = loaded
+        self.loaded_at = self._clock.wall()
+        return worker
+
+    def _note_progress(self, progress: LoadProgress) -> None:
+        self.progress = progress
+        self._on_progress(progress)
+
+    def _tell_loaded(self, worker: WorkerHandle, wall_s: float) -> None:
+        loaded, hello = self.loaded, worker.hello
+        assert loaded is not None
+        assert hello is not None
+        key = self._source.key
+        self._house.publish(
+            "worker_restart" if self.restarts else "model_load",
+            model=key,
+            detail=f"loaded in {wall_s:.1f} s",
+            data={
+                "load_s": loaded.load_s,
+                "wall_s": wall_s,
+                "weight_bytes": loaded.weight_bytes,
+                "estimated_bytes": self._source.estimated_bytes,
+                "device": hello.device,
+                "blas": hello.blas,
+                "versions": hello.versions,
+                "pid": hello.pid,
+            },
+        )
+        logger.info(
+            "Model %s ready: %.1f s, %.0f MB, context %d, on %s",
+            key,
+            wall_s,
+            loaded.weight_bytes / 1e6,
+            loaded.context_length,
+            f"{hello.device} ({hello.blas})" if hello.device == "cpu" else hello.device,
+        )
+        for note in loaded.notes:
+            logger.warning("Model %s: %s", key, note)
+        _warn_of_slow_blas(hello)
+        self._on_state(ModelState.READY, "")
+
+    async def _until_death(self, worker: WorkerHandle) -> str:
+        watch = asyncio.create_task(self._watch(worker))
+        try:
+            return await worker.wait_for_death()
+        finally:
+            watch.cancel()
+
+    async def _watch(self, worker: WorkerHandle) -> None:
+        """End a worker that shows no life while it has work, as a crash."""
+        patience_s = self._config.hang_timeout_s
+        while True:
+            await asyncio.sleep(patience_s / 4)
+            silent_s = worker.silent_s()
+            if worker.has_work and silent_s > patience_s:
+                logger.error(
+                    "The worker of %s made no step for %.0f s",
+                    self._source.key,
+                    silent_s,
+                )
+                worker.kill(f"it made no step for {silent_s:.0f} s with work pending")
+                return
+
+    async def _pause(self, reason: str, deaths: int) -> None:
+        self.restarts += 1
+        logger.error("The worker of %s died: %s; restarting", self._source.key, reason)
+        self._on_state(ModelState.RESTARTING, f"its worker died ({reason})")
+        pauses = self._config.restart_backoff_s
+        await asyncio.sleep(pauses[min(deaths, len(pauses)) - 1])
+
+    def _quarantine(self, reason: str, deaths: int) -> None:
+        key = self._source.key
+        why = f"its worker died {deaths} times in a row, the last time: {reason}"
+        self._house.publish("model_quarantined", model=key, detail=why)
+        logger.error("The model %s is in quarantine: %s", key, why)
+        self._on_state(ModelState.QUARANTINED, why)
+
+    def _give_up(self, reason: str) -> None:
+        key = self._source.key
+        self._house.publish("model_load_failed", model=key, detail=reason)
+        logger.error("The model %s cannot be loaded: %s", key, reason)
+        self._on_state(ModelState.FAILED, reason)
+
+
+def _warn_of_slow_blas(hello: WorkerHello) -> None:
+    if hello.blas == "reference":
+        logger.warning(
+            "No OpenBLAS was found: this CPU answers many times slower than it "
+            "could (Debian, Ubuntu: apt-get install libopenblas0-pthread)"
+        )

@@ -1,0 +1,625 @@
+"""Several models on one server: loaded, unloaded, found on demand, making room."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import openai
+import pytest
+
+from tests.e2e.servers import Server, wait_until
+from tests.library.fake_hub import FakeHub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.conftest import StartServer
+
+TWENTY = [{"role": "user", "content": "Count to twenty."}]
+ESSAY = [{"role": "user", "content": "Tell me everything."}]
+
+
+def post(server: Server, path: str, **body: Any) -> httpx.Response:
+    """Send JSON to a path below /v1; a load may take a while."""
+    return httpx.post(f"{server.base_url}/v1/{path}", json=body, timeout=60)
+
+
+def load_events(server: Server, **body: Any) -> list[dict[str, Any]]:
+    """Load a model and return the events of its stream."""
+    url = f"{server.base_url}/v1/models/load"
+    body |= {"stream": True}
+    with httpx.stream("POST", url, json=body, timeout=60) as answer:
+        events = [line.removeprefix("data: ") for line in answer.iter_lines() if line]
+    assert events.pop() == "[DONE]"
+    return [json.loads(event) for event in events]
+
+
+def card_of(server: Server, key: str) -> dict[str, Any]:
+    """Return a model as the list shows it."""
+    models = server.get("/v1/models")["data"]
+    return next(model for model in models if model["id"] == key)
+
+
+def events_of(server: Server, key: str, *, count: int = 1) -> list[dict[str, Any]]:
+    """Return what happened to a model, once so many events are written."""
+    events = [event for event in server.events() if event["model"] == key]
+    return events if len(events) >= count else []
+
+
+def ask(server: Server, model: str, **options: Any) -> Any:
+    return server.client().chat.completions.create(
+        model=model, messages=TWENTY, **options
+    )
+
+
+def resident_bytes(pid: int) -> int:
+    """Return a process's resident memory; 0 once it has ended."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except FileNotFoundError:
+        return 0
+
+
+@pytest.fixture
+def library(tmp_path: Path, tiny_model_dir: Path) -> Path:
+    """A folder with three models, told to servers as MODEL_DIRS."""
+    folder = tmp_path / "library"
+    for name in ("alpha", "beta", "gamma"):
+        shutil.copytree(tiny_model_dir, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pair(
+    tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server with one model under two keys."""
+    server = Server(
+        tmp_path_factory.mktemp("pair") / "data",
+        tiny_model_dir,
+        *("--model-path", f"second={tiny_model_dir}"),
+    )
+    yield server.wait_ready()
+    server.kill()
+
+
+# --- served side by side
+
+
+def test_it_answers_under_each_key_and_counts_apart(pair: Server) -> None:
+    first, second = ask(pair, "tiny-qwen2-vl"), ask(pair, "second")
+    assert first.model == "tiny-qwen2-vl"
+    assert second.model == "second"
+    assert first.choices[0].message.content == second.choices[0].message.content
+    models = {row["model"] for row in pair.wait_rows(2).values()}
+    assert models == {"tiny-qwen2-vl", "second"}
+
+
+def test_it_says_what_each_model_is(pair: Server) -> None:
+    card = wait_until(
+        lambda: (c := card_of(pair, "second"))["memory_bytes"] and c, "a heartbeat"
+    )
+    assert card["state"] == "ready"
+    assert card["capabilities"] == ["text"]
+    assert card["size_bytes"] > 1_000_000
+    assert card["memory_bytes"] >= card["size_bytes"]
+    assert card["context_length"] == 2048
+    assert card["loaded_at"] > 1.7e9
+    assert card["pinned"] is False
+
+
+def test_the_first_model_answers_those_who_name_none(pair: Server) -> None:
+    body = {"messages": TWENTY}
+    assert post(pair, "chat/completions", **body).json()["model"] == "tiny-qwen2-vl"
+
+
+def test_a_loaded_model_is_not_loaded_again(pair: Server) -> None:
+    answer = post(pair, "models/load", model="second")
+    assert answer.status_code == 409
+    error = answer.json()["error"]
+    assert error["code"] == "model_already_loaded"
+    assert error["message"] == "The model `second` is loaded already."
+    assert ask(pair, "second").choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "model"),
+        ({"model": 7}, "model"),
+        ({"model": "x" * 5000}, "model"),
+        ({"model": "second", "key": "../../etc"}, "key"),
+        ({"model": "second", "model_type": "gpt"}, "model_type"),
+        ({"model": "second", "ttl_s": -1}, "ttl_s"),
+        ({"model": "second", "ttl_s": "1h"}, "ttl_s"),
+        ({"model": "second", "pin": "yes"}, "pin"),
+        ({"model": "second", "quantise": 4}, "quantise"),
+    ],
+)
+def test_a_load_that_makes_no_sense_is_refused_by_field(
+    pair: Server, body: dict[str, Any], param: str
+) -> None:
+    answer = post(pair, "models/load", **body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == param
+    row = pair.rows().get(answer.headers["x-request-id"])
+    assert row is None or row["outcome"] == "invalid"
+
+
+def test_it_loads_no_folder_outside_its_library(pair: Server, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    answer = post(pair, "models/load", model=str(tmp_path))
+    assert answer.status_code == 400
+    assert "MODEL_DIRS" in answer.json()["error"]["message"]
+
+
+def test_it_downloads_nothing_for_an_inference_request(pair: Server) -> None:
+    answer = post(pair, "chat/completions", model="nobody/nothing", messages=TWENTY)
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "model_not_found"
+
+
+def test_it_refuses_a_download_by_name_where_none_is_allowed(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir, ALLOW_DOWNLOAD="0").wait_ready()
+    answer = post(server, "models/load", model="nobody/nothing")
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "download_not_allowed"
+    assert "ALLOW_DOWNLOAD" in answer.json()["error"]["message"]
+
+
+# --- loaded and unloaded
+
+
+def test_it_loads_a_model_and_streams_how_far_it_is(
+    start_server: StartServer, tiny_model_dir: Path, library: Path
+) -> None:
+    server = start_server(tiny_model_dir, MODEL_DIRS=str(library)).wait_ready()
+    assert card_of(server, "alpha")["state"] == "unloaded"
+    steps = load_events(server, model="alpha", key="a", pin=True)
+    assert steps[0]["stage"] == "making_room"
+    loading = [step for step in steps if step.get("stage") == "loading"]
+    assert loading[-1]["done_bytes"] == loading[-1]["total_bytes"] > 1_000_000
+    assert steps[-1]["id"] == "a"
+    assert steps[-1]["state"] == "ready"
+    assert card_of(server, "a")["pinned"] is True
+    assert ask(server, "a").choices[0].finish_reason == "stop"
+
+    answer = post(server, "models/unload", key="a")
+    assert answer.json()["state"] == "unloaded"
+    assert post(server, "models/unload", key="a").json()["error"]["code"] == (
+        "model_not_loaded"
+    )
+    events = wait_until(lambda: events_of(server, "a", count=2), "both events")
+    assert [event["kind"] for event in events] == ["model_load", "model_unload"]
+
+
+def test_two_loads_of_one_model_are_one_load(
+    start_server: StartServer, tiny_model_dir: Path, library: Path
+) -> None:
+    server = start_server(tiny_model_dir, MODEL_DIRS=str(library)).wait_ready()
+
+    async def both() -> list[httpx.Response]:
+        async with httpx.AsyncClient(base_url=server.base_url, timeout=60) as client:
+            asking = [
+                client.post("/v1/models/load", json={"model": "beta"}) for _ in "12"
+            ]
+            return await asyncio.gather(*asking)
+
+    answers = asyncio.run(both())
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert len({answer.json()["loaded_at"] for answer in answers}) == 1
+    assert len(wait_until(lambda: events_of(server, "beta"), "the load")) == 1
+
+
+def test_an_unload_waits_for_what_runs(
+    start_server: StartServer, rambler_dir: Path, tiny_model_dir: Path
+) -> None:
+    server = start_server(
+        tiny_model_dir, "--model-path", f"rambler={rambler_dir}"
+    ).wait_ready()
+    (pid,) = _pids_of(server, "rambler")
+    held = resident_bytes(pid)
+    assert held > 50_000_000
+    stream = server.client().chat.completions.create(
+        model="rambler",
+        messages=ESSAY,
+        max_tokens=400,
+        stream=True,
+        extra_body={"ignore_eos": True},
+    )
+    next(iter(stream))
+    answers: list[httpx.Response] = []
+    unload = threading.Thread(
+        target=lambda: answers.append(post(server, "models/unload", key="rambler"))
+    )
+    unload.start()
+    last = [chunk for chunk in stream if chunk.choices][-1]
+    assert last.choices[0].finish_reason == "length"
+    unload.join()
+    assert answers[0].json()["state"] == "unloaded"
+    wait_until(lambda: not resident_bytes(pid), "the memory given back")
+
+
+def test_an_unload_by_force_ends_what_runs_with_a_word(
+    start_server: StartServer, rambler_dir: Path, tiny_model_dir: Path
+) -> None:
+    server = start_server(
+        tiny_model_dir, "--model-path", f"rambler={rambler_dir}"
+    ).wait_ready()
+    stream = server.client().chat.completions.create(
+        model="rambler", messages=ESSAY, max_tokens=100_000, stream=True
+    )
+    next(iter(stream))
+    assert post(server, "models/unload", key="rambler", force=True).is_success
+    with pytest.raises(openai.APIError, match="was unloaded"):
+        list(stream)
+    rows = server.wait_rows(2).values()
+    ends = {(row["outcome"], row["reason"]) for row in rows}
+    assert ("interrupted", "model_unloaded") in ends
+
+
+def test_an_unloaded_model_comes_back_when_it_is_asked(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir).wait_ready()
+    assert post(server, "models/unload", key="tiny-qwen2-vl").is_success
+    assert ask(server, "tiny-qwen2-vl").choices[0].finish_reason == "stop"
+    row = next(r for r in server.wait_rows(2).values() if r["completion_tokens"])
+    assert row["load_s"] > 0.1
+
+
+def test_an_unloaded_model_stays_so_where_nothing_loads_on_demand(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir, ALLOW_ON_DEMAND="0").wait_ready()
+    assert post(server, "models/unload", key="tiny-qwen2-vl").is_success
+    with pytest.raises(openai.InternalServerError, match="is not loaded") as refused:
+        ask(server, "tiny-qwen2-vl")
+    assert refused.value.status_code == 503
+    assert post(server, "models/load", model="tiny-qwen2-vl").is_success
+    assert ask(server, "tiny-qwen2-vl").choices[0].finish_reason == "stop"
+
+
+def test_a_model_nobody_uses_is_unloaded_after_its_time(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir, MODEL_TTL="0.5").wait_ready()
+    wait_until(
+        lambda: card_of(server, "tiny-qwen2-vl")["state"] == "unloaded", "the unload"
+    )
+    event = wait_until(
+        lambda: next((e for e in server.events() if e["kind"] == "model_unload"), None),
+        "the event",
+    )
+    assert event["detail"] == "unused for 0.5 s"
+
+
+def test_it_starts_with_the_models_that_can_be_loaded(
+    start_server: StartServer, tiny_model_dir: Path, library: Path
+) -> None:
+    _truncate(library / "beta")
+    server = start_server(
+        tiny_model_dir, "--model-path", str(library / "beta")
+    ).wait_ready()
+    assert "2 of 2: beta is not served" in server.output()
+    assert card_of(server, "beta")["state"] == "failed"
+    assert ask(server, "tiny-qwen2-vl").choices[0].finish_reason == "stop"
+
+
+# --- room
+
+
+def test_idle_models_make_room_for_one_that_is_asked(
+    start_server: StartServer, tiny_model_dir: Path, library: Path
+) -> None:
+    size = sum(f.stat().st_size for f in tiny_model_dir.glob("*.safetensors"))
+    server = start_server(
+        library / "alpha",
+        *("--model-path", str(library / "beta")),
+        MODEL_DIRS=str(library),
+        # Two of them: prompts need a little too.
+        MEMORY_BUDGET=str(int(2.3 * size)),
+    ).wait_ready()
+    for _ in range(3):
+        for name in ("alpha", "beta", "gamma"):
+            assert ask(server, name).choices[0].finish_reason == "stop"
+    rows = server.wait_rows(9).values()
+    assert {row["outcome"] for row in rows} == {"finished"}
+    events = wait_until(
+        lambda: (e := server.events()) and len(e) >= 17 and e, "16 events and the start"
+    )
+    evicted = [e for e in events if e["kind"] == "model_evict"]
+    # The first two fit; each that was asked later had to be brought back.
+    assert len(evicted) == 7
+    for event in evicted:
+        assert json.loads(event["data"])["freed_bytes"] > 1_000_000
+        assert event["detail"].startswith("to make room for ")
+    loads = [e for e in events if e["kind"] == "model_load"]
+    assert len(loads) == 9
+    assert all(json.loads(e["data"])["wall_s"] > 0 for e in loads)
+    ready = [m for m in server.get("/v1/models")["data"] if m["state"] == "ready"]
+    assert len(ready) == 2
+
+
+def test_a_busy_model_is_never_evicted(
+    start_server: StartServer, rambler_dir: Path, library: Path
+) -> None:
+    # One of them, or the other: together they take nearly twice as much.
+    server = start_server(
+        rambler_dir, MODEL_DIRS=str(library), MEMORY_BUDGET="2.5MB"
+    ).wait_ready()
+    stream = server.client().chat.completions.create(
+        model="rambler",
+        messages=ESSAY,
+        max_tokens=1900,
+        n=8,
+        stream=True,
+        extra_body={"ignore_eos": True},
+    )
+    next(iter(stream))
+    refused = post(server, "models/load", model="alpha")
+    assert refused.status_code == 503
+    error = refused.json()["error"]
+    assert error["code"] == "insufficient_memory"
+    assert "`alpha` needs about" in error["message"]
+    assert "`rambler`" in error["message"]
+    assert "(busy)" in error["message"]
+    ends = {c.choices[0].finish_reason for c in stream if c.choices} - {None}
+    assert ends == {"length"}
+    row = server.wait_rows(2)[refused.headers["x-request-id"]]
+    assert row["outcome"] == "rejected"
+    assert "needs about" in row["error"]
+
+
+def test_a_model_larger_than_the_budget_is_refused_with_the_figures(
+    start_server: StartServer, tiny_model_dir: Path, smollm2_dir: Path
+) -> None:
+    server = start_server(
+        tiny_model_dir, MODEL_DIRS=str(smollm2_dir), MEMORY_BUDGET="100MB"
+    ).wait_ready()
+    answer = post(server, "models/load", model=str(smollm2_dir))
+    assert answer.status_code == 503
+    assert "of 0.10 GB are free" in answer.json()["error"]["message"]
+    assert ask(server, "tiny-qwen2-vl").choices[0].finish_reason == "stop"
+
+
+# --- what breaks
+
+
+def _truncate(folder: Path) -> None:
+    weights = next(folder.glob("*.safetensors"))
+    with weights.open("r+b") as file:
+        file.truncate(weights.stat().st_size // 2)
+
+
+def _pids_of(server: Server, key: str) -> list[int]:
+    loads = wait_until(
+        lambda: [
+            json.loads(event["data"])["pid"]
+            for event in server.events()
+            if event["model"] == key
+            and event["kind"] in {"model_load", "worker_restart"}
+        ],
+        f"the load of {key}",
+    )
+    return loads[-1:]
+
+
+def _lie_about_shapes(folder: Path) -> None:
+    config = folder / "config.json"
+    said = json.loads(config.read_text())
+    text = said.get("text_config", said)
+    text["intermediate_size"] = said["intermediate_size"] = 999
+    config.write_text(json.dumps(said))
+
+
+def _ask_for_code(folder: Path) -> None:
+    config = folder / "config.json"
+    said = json.loads(config.read_text()) | {"model_file": "evil.py"}
+    config.write_text(json.dumps(said))
+    marker = folder / "ran"
+    (folder / "evil.py").write_text(f"open({str(marker)!r}, 'w').close()")
+
+
+@pytest.mark.parametrize(
+    ("damage", "status", "words"),
+    [
+        (_truncate, 400, "safetensors"),
+        (_lie_about_shapes, 500, "shape"),
+        (_ask_for_code, 400, "model_file"),
+        (lambda folder: (folder / "config.json").unlink(), 400, "is missing"),
+        (lambda folder: (folder / "config.json").write_text("{"), 400, "config.json"),
+    ],
+)
+def test_a_broken_model_is_refused_and_disturbs_nobody(
+    start_server: StartServer,
+    tiny_model_dir: Path,
+    library: Path,
+    damage: Any,
+    status: int,
+    words: str,
+) -> None:
+    damage(library / "gamma")
+    server = start_server(tiny_model_dir, MODEL_DIRS=str(library)).wait_ready()
+    answers: list[Any] = []
+    quiet = threading.Event()
+
+    def keep_asking() -> None:
+        while not quiet.is_set():
+            answers.append(ask(server, "tiny-qwen2-vl"))
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    refused = post(server, "models/load", model="gamma")
+    quiet.set()
+    asking.join()
+    assert refused.status_code == status, refused.text
+    assert words in refused.json()["error"]["message"]
+    assert answers
+    assert {answer.choices[0].finish_reason for answer in answers} == {"stop"}
+    assert not (library / "gamma" / "ran").exists()
+    row = server.wait_rows(len(answers) + 1)[refused.headers["x-request-id"]]
+    assert row["outcome"] in {"invalid", "failed"}
+
+
+@pytest.mark.slow
+def test_a_worker_killed_while_it_loads_is_a_clear_error(
+    start_server: StartServer, tiny_model_dir: Path, smollm2_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir, MODEL_DIRS=str(smollm2_dir)).wait_ready()
+    before = set(server.worker_pids())
+    answers: list[httpx.Response] = []
+    loading = threading.Thread(
+        target=lambda: answers.append(
+            post(server, "models/load", model=str(smollm2_dir), key="big")
+        )
+    )
+    loading.start()
+    (new,) = wait_until(lambda: set(server.worker_pids()) - before, "a new worker")
+    os.kill(new, signal.SIGKILL)
+    loading.join()
+    assert answers[0].status_code == 500
+    assert "killed by SIGKILL" in answers[0].json()["error"]["message"]
+    assert ask(server, "tiny-qwen2-vl").choices[0].finish_reason == "stop"
+    # Nothing is left of it: the next load works.
+    assert post(server, "models/load", model=str(smollm2_dir), key="big").is_success
+
+
+def test_a_model_whose_worker_keeps_dying_is_quarantined_until_released(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(
+        tiny_model_dir,
+        *("--model-path", f"second={tiny_model_dir}"),
+        QUARANTINE_AFTER="2",
+    ).wait_ready()
+    for death in (1, 2):
+        (pid,) = _pids_of(server, "second")
+        os.kill(pid, signal.SIGKILL)
+        wait_until(
+            lambda d=death: (
+                len([e for e in server.events() if e["kind"] == "worker_died"]) == d
+            ),
+            "the death",
+        )
+        if death == 1:
+            wait_until(lambda p=pid: _pids_of(server, "second") != [p], "a restart")
+    card = wait_until(
+        lambda: (c := card_of(server, "second"))["state"] == "quarantined" and c,
+        "the quarantine",
+    )
+    assert "2 times in a row" in card["error"]
+    with pytest.raises(openai.InternalServerError, match="in quarantine"):
+        ask(server, "second")
+    assert ask(server, "tiny-qwen2-vl").choices[0].finish_reason == "stop"
+    # A load by hand says: try it again.
+    assert post(server, "models/load", model="second").is_success
+    assert ask(server, "second").choices[0].finish_reason == "stop"
+
+
+# --- the promises in numbers
+
+
+@pytest.mark.slow
+def test_three_models_answer_thirty_requests_each_its_own(
+    start_server: StartServer, tiny_model_dir: Path, smollm2_dir: Path
+) -> None:
+    server = start_server(
+        smollm2_dir,
+        *("--model-path", str(tiny_model_dir)),
+        *("--model-path", f"tiny={tiny_model_dir}"),
+    ).wait_ready()
+    names = [smollm2_dir.name, tiny_model_dir.name, "tiny"]
+
+    async def ask_all() -> list[Any]:
+        async with server.async_client() as client:
+            return await asyncio.gather(
+                *(
+                    client.chat.completions.create(
+                        model=names[n % 3],
+                        messages=TWENTY,
+                        max_tokens=24,
+                        temperature=0,
+                    )
+                    for n in range(30)
+                )
+            )
+
+    answers = asyncio.run(ask_all())
+    assert [answer.model for answer in answers] == [names[n % 3] for n in range(30)]
+    texts = [{a.choices[0].message.content for a in answers[n::3]} for n in range(3)]
+    assert [len(text) for text in texts] == [1, 1, 1]
+    assert texts[1] == texts[2] != texts[0]
+    rows = server.wait_rows(30).values()
+    assert {row["outcome"] for row in rows} == {"finished"}
+
+
+@pytest.mark.slow
+def test_fifty_loads_and_unloads_leave_nothing_behind(
+    start_server: StartServer, tiny_model_dir: Path, library: Path
+) -> None:
+    server = start_server(
+        tiny_model_dir, MODEL_DIRS=str(library), SPARE_WORKER="1"
+    ).wait_ready()
+
+    def cycle() -> None:
+        assert post(server, "models/load", model="alpha").is_success
+        assert ask(server, "alpha", max_tokens=2).choices
+        assert post(server, "models/unload", key="alpha").is_success
+
+    for _ in range(5):
+        cycle()
+    memory, files = server.resident_bytes(), server.open_files()
+    for _ in range(45):
+        cycle()
+    assert server.resident_bytes() < memory + 20_000_000
+    assert server.open_files() <= files + 8
+
+
+# --- fetched
+
+
+def test_a_load_may_fetch_the_model_and_a_question_may_not(
+    start_server: StartServer, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    with FakeHub({"org/tiny": tiny_model_dir}) as hub:
+        server = start_server(
+            tiny_model_dir, **hub.environment(tmp_path / "hub")
+        ).wait_ready()
+        asked = post(server, "chat/completions", model="org/tiny", messages=TWENTY)
+        assert asked.status_code == 404
+        assert not hub.requests
+
+        steps = load_events(server, model="org/tiny")
+        stages = list(dict.fromkeys(step.get("stage") for step in steps))
+        assert stages == ["downloading", "making_room", "loading", None]
+        fetched = [step for step in steps if step.get("stage") == "downloading"]
+        assert fetched[-1]["done_bytes"] == fetched[-1]["total_bytes"] > 2_000_000
+        assert ask(server, "org/tiny").choices[0].finish_reason == "stop"
+        assert card_of(server, "org/tiny")["source"] == "org/tiny"
+
+
+def test_a_model_the_hub_does_not_have_is_a_clear_error(
+    start_server: StartServer, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    with FakeHub({}) as hub:
+        server = start_server(
+            tiny_model_dir, **hub.environment(tmp_path / "hub")
+        ).wait_ready()
+        answer = post(server, "models/load", model="org/gone")
+        assert answer.status_code == 502
+        assert answer.json()["error"]["code"] == "download_failed"
+        assert "org/gone" in answer.json()["error"]["message"]
+        row = server.wait_rows(1)[answer.headers["x-request-id"]]
+        assert (row["outcome"], row["reason"]) == ("failed", "download_failed")
