@@ -13,6 +13,8 @@ from django.core.checks import ERROR, CheckMessage, run_checks
 from django.core.management.base import BaseCommand, CommandParser
 
 from inference.conf import ServerConfig
+from inference.known_models import KnownModels, shared_library
+from inference.library.models_file import ModelsFileError
 from mlxsite.checks import exposure_errors
 from mlxsite.cli import WRONG_USAGE
 from mlxsite.options import MODEL_TYPES, SECONDS, WHOLE
@@ -143,6 +145,7 @@ class Command(BaseCommand):
         ensure_port_is_free(config.host, config.port)
         self.prepare_database(config)
         self.prepare_admin(config)
+        self.check_models_file(config)
         models = resolve_models(config.default_models, data_dir=config.data_dir)
         for model in models:
             self.say_kind(config, model)
@@ -193,6 +196,13 @@ class Command(BaseCommand):
                 f"Admin: {url}/admin/  user: {ADMIN_NAME}  password: {password}\n"
                 "(shown once; mlx-server admin --reset makes a new one)"
             )
+
+    def check_models_file(self, config: ServerConfig) -> None:
+        """Refuse a file of models with a mistake in it."""
+        try:
+            KnownModels(config, shared_library(config)).check_file()
+        except ModelsFileError as error:
+            raise StartupError(str(error)) from None
 
     def say_kind(self, config: ServerConfig, model: ModelSource) -> None:
         """Refuse a kind that is not served; say where a model can do more."""
