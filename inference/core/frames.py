@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from inference.core.images import ImageData
 from inference.core.models import ModelOptions
 from inference.core.requests import (
     ChatMessage,
@@ -43,6 +44,7 @@ class PreparePrompt(msgspec.Struct, frozen=True, tag="prepare"):
     """Template and tokenize; answered by `PromptPrepared` or `PrepareRefused`.
 
     What the answer must look like (`grammar`, forced `tools`) is compiled here.
+    `images` are those of the messages' image parts, in their order.
     """
 
     prompt_id: int
@@ -52,6 +54,7 @@ class PreparePrompt(msgspec.Struct, frozen=True, tag="prepare"):
     template_kwargs: dict[str, Any] = {}
     reasoning_effort: str | None = None
     wants_logprobs: bool = False
+    images: tuple[ImageData, ...] = ()
 
 
 class Generate(msgspec.Struct, frozen=True, tag="generate"):
@@ -145,6 +148,7 @@ class PromptPrepared(msgspec.Struct, frozen=True, tag="prepared"):
     tokens: int
     prepare_s: float
     warnings: tuple[str, ...] = ()
+    image_tokens: int = 0
 
 
 class PrepareRefused(msgspec.Struct, frozen=True, tag="refused"):

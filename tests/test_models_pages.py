@@ -1,0 +1,147 @@
+"""The admin's pages of models in a browser, over a real server."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
+
+from tests.e2e.servers import Server, wait_until
+from tests.library.cast import put_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from selenium.webdriver.remote.webdriver import WebDriver
+
+LIST = "/admin/inference/modelentry/"
+PATIENCE_S = 30.0
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(
+    tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The tiny model, and another in the library."""
+    shelf = tmp_path_factory.mktemp("shelf")
+    put_model(tiny_model_dir, shelf / "second")
+    data = tmp_path_factory.mktemp("pages") / "data"
+    running = Server(data, tiny_model_dir, MODEL_DIRS=str(shelf))
+    yield running.wait_ready()
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def browser(server: Server) -> Iterator[WebDriver]:
+    """A browser that is logged in as the first staff user."""
+    options = webdriver.ChromeOptions()
+    for option in ("--headless=new", "--no-sandbox", "--window-size=1440,1000"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
+    driver = webdriver.Chrome(options=options, service=service)
+    try:
+        password = re.search(r"password: (\S+)", "\n".join(server.lines))
+        assert password is not None
+        driver.get(f"{server.base_url}/admin/login/")
+        driver.find_element(By.NAME, "username").send_keys("admin")
+        driver.find_element(By.NAME, "password").send_keys(password[1])
+        driver.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
+        yield driver
+    finally:
+        driver.quit()
+
+
+def text_of(browser: WebDriver, selector: str) -> str:
+    return browser.find_element(By.CSS_SELECTOR, selector).text
+
+
+def state_of(browser: WebDriver, key: str) -> str:
+    return text_of(browser, f'[data-live=state][data-key="{key}"]')
+
+
+def test_a_model_is_added_loaded_and_unloaded_without_a_reload(
+    server: Server, browser: WebDriver
+) -> None:
+    browser.get(server.base_url + LIST)
+    browser.find_element(By.CSS_SELECTOR, "details.library summary").click()
+    browser.find_element(By.CSS_SELECTOR, '[aria-label="Add second"]').click()
+    key = browser.find_element(By.NAME, "key")
+    key.clear()
+    key.send_keys("mine")
+    browser.find_element(By.NAME, "_save").click()
+    assert state_of(browser, "mine") == "unloaded"
+
+    box = '//tr[.//a[text()="mine"]]//input[@type="checkbox"]'
+    browser.find_element(By.XPATH, box).click()
+    Select(browser.find_element(By.NAME, "action")).select_by_value("load")
+    browser.find_element(By.CSS_SELECTOR, ".actions button").click()
+    wait_until(lambda: state_of(browser, "mine") == "ready", "the load", PATIENCE_S)
+    assert "mine" in {model["id"] for model in server.get("/v1/models")["data"]}
+
+    # From here on the page stays: only its script may change it.
+    browser.execute_script("window.stayed = true")
+    answer = server.client().chat.completions.create(
+        model="mine",
+        messages=[{"role": "user", "content": "Hello"}],
+        max_tokens=2,
+    )
+    assert answer.model == "mine"
+    used = '[data-live=used][data-key="mine"]'
+    wait_until(lambda: text_of(browser, used) == "just now", "last used", PATIENCE_S)
+    _unload(server, "mine")
+    wait_until(lambda: state_of(browser, "mine") == "unloaded", "unload", PATIENCE_S)
+    told = browser.find_element(By.CSS_SELECTOR, "[data-told]")
+    assert told.get_attribute("textContent") == "mine: unloaded"
+    assert browser.execute_script("return window.stayed") is True
+    assert _complaints(browser) == []
+
+
+def test_the_page_of_a_model_asks_again_before_it_ends_requests(
+    server: Server, browser: WebDriver
+) -> None:
+    browser.get(server.base_url + LIST)
+    browser.find_element(By.LINK_TEXT, "tiny-qwen2-vl").click()
+    assert state_of(browser, "tiny-qwen2-vl") == "ready"
+    selector = 'button[value="unload_now"]'
+    browser.find_element(By.CSS_SELECTOR, selector).click()
+    assert text_of(browser, selector) == "Really?"
+    wait_until(lambda: text_of(browser, selector) == "Unload now", "patience", 10)
+    assert state_of(browser, "tiny-qwen2-vl") == "ready"
+    for _ in range(2):
+        browser.find_element(By.CSS_SELECTOR, selector).click()
+    wait_until(
+        lambda: state_of(browser, "tiny-qwen2-vl") == "unloaded", "unload", PATIENCE_S
+    )
+
+
+def test_it_says_when_nobody_answers(server: Server, browser: WebDriver) -> None:
+    browser.get(server.base_url + LIST)
+    stale = browser.find_element(By.CSS_SELECTOR, "[data-stale]")
+    assert not stale.is_displayed()
+    browser.execute_cdp_cmd("Network.enable", {})
+    offline = {"latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    conditions = "Network.emulateNetworkConditions"
+    browser.execute_cdp_cmd(conditions, {"offline": True, **offline})
+    wait_until(stale.is_displayed, "a word about it", PATIENCE_S)
+    online = dict.fromkeys(offline, -1) | {"latency": 0}
+    browser.execute_cdp_cmd(conditions, {"offline": False, **online})
+    wait_until(lambda: not stale.is_displayed(), "its end", PATIENCE_S)
+
+
+def _unload(server: Server, key: str) -> None:
+    answer = httpx.post(f"{server.base_url}/v1/models/unload", json={"key": key})
+    assert answer.status_code == 200, answer.text
+
+
+def _complaints(browser: WebDriver) -> list[str]:
+    return [entry["message"] for entry in browser.get_log("browser")]
