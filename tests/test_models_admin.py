@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
     from django.test import Client
+
     from inference.core.models import LoadRequest
 
 __all__ = ["empty_shelf"]

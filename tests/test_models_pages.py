@@ -144,4 +144,5 @@ def _unload(server: Server, key: str) -> None:
 
 
 def _complaints(browser: WebDriver) -> list[str]:
+    assert isinstance(browser, webdriver.Chrome)
     return [entry["message"] for entry in browser.get_log("browser")]

@@ -35,13 +35,11 @@ class Generation:
         request: GenerationRequest,
         *,
         model: ServedModel,
-        lease: Lease,
         trace: RequestTrace,
         pool: ModelPool,
     ) -> None:
         self._request = request
         self._model = model
-        self._lease = lease
         self._trace = trace
         self._pool = pool
         self._house = house = pool.house
@@ -58,13 +56,23 @@ class Generation:
         self._model.queue.refuse_if_hopeless(self._request.n)
         self._request = await checked(self._request, self._trace)
         worker = await self._worker()
+        # Nothing is awaited in between: what is ready now is leased now.
+        with self._model.use.lease() as lease:
+            async with aclosing(self._answer(worker, lease)) as deltas:
+                async for delta in deltas:
+                    yield delta
+
+    async def _answer(
+        self, worker: WorkerHandle, lease: Lease
+    ) -> AsyncGenerator[Delta, None]:
+        """Yield the answer of a model that stays as long as `lease`."""
         refuse_unknown_tokens(self._request.sampling, vocabulary=self._model.vocabulary)
         prompt = await self._prepare(worker)
         seats = None
         try:
             seats = await self._seat()
             await self._pool.memory.for_prompt(
-                self._model, self._lease, tokens=prompt.tokens, rows=self._request.n
+                self._model, lease, tokens=prompt.tokens, rows=self._request.n
             )
         except BaseException:
             worker.drop(prompt.prompt_id)
@@ -81,7 +89,7 @@ class Generation:
             return worker
         self._trace.enter(Phase.LOADING)
         try:
-            with self._house.waiting.place():
+            with self._house.waiting.place(), model.use.wanted():
                 return await self._pool.ready(model, self._patience_s())
         except InferenceError:
             self._say_if_late()

@@ -26,18 +26,19 @@ class Leases:
         self._clock = clock
         self._on_unused = on_unused
         self._leases: set[Lease] = set()
-        self._is_held = False
+        self._wanted = 0
         self._unused = asyncio.Event()
         self._unused.set()
         self.last_used_at: float | None = None
 
     def __len__(self) -> int:
-        return len(self._leases)
+        """Return how many use the model, or wait until they can."""
+        return len(self._leases) + self._wanted
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything keeps the model: a request, or a load under way."""
-        return bool(self._leases) or self._is_held
+        """Whether somebody uses the model, or waits until it can be used."""
+        return bool(self._leases or self._wanted)
 
     @property
     def promised_bytes(self) -> int:
@@ -58,21 +59,21 @@ class Leases:
             self._note_end()
 
     @contextmanager
-    def held_for_load(self) -> Iterator[None]:
-        """Keep the model while it loads, until those who wait for it use it."""
-        self._is_held = True
-        self._unused.clear()
+    def wanted(self) -> Iterator[None]:
+        """Keep the model from being evicted while it loads, or is waited for."""
+        self._wanted += 1
         try:
             yield
         finally:
-            self._is_held = False
+            self._wanted -= 1
             self._note_end()
 
     async def wait_unused(self) -> None:
-        """Return when nobody uses it."""
+        """Return when nobody uses it; some may still wait for it."""
         await self._unused.wait()
 
     def _note_end(self) -> None:
-        if not self.is_busy:
+        if not self._leases:
             self._unused.set()
+        if not self.is_busy:
             self._on_unused()

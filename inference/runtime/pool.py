@@ -151,11 +151,10 @@ class ModelPool:
         if force:
             error = ModelUnloadedError(f"The model `{model.key}` was unloaded.")
             model.end_requests(error)
-        else:
-            await model.use.wait_unused()
-        if model.is_up:
-            why = "by force" if force else ""
-            await self._stop(model, kind="model_unload", detail=why)
+        elif model.is_ready:
+            await model.drained()
+        why = "by force" if force else ""
+        await self._stop(model, kind="model_unload", detail=why)
 
     async def release(self, model: ServedModel) -> None:
         """Take a model out of quarantine and load it.
@@ -243,7 +242,7 @@ class ModelPool:
         if after is not None:
             await asyncio.wait((after,))
         # Held as by a request: nobody evicts what is about to be used.
-        with model.use.held_for_load():
+        with model.use.wanted():
             await self._look_at(model)
             await self.memory.for_model(model, patience_s=patience_s)
             model.start()

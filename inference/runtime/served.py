@@ -179,7 +179,7 @@ class ServedModel:
         self.keeper = Keeper(
             self.source,
             house=self._house,
-            on_state=self._become,
+            on_state=self._hear,
             on_progress=self._note_progress,
         )
         self._become(ModelState.LOADING, "")
@@ -236,6 +236,11 @@ class ServedModel:
         if worker is not None:
             worker.fail_streams(error)
 
+    async def drained(self) -> None:
+        """Let nobody new in, and return when those who are in have left."""
+        self._become(ModelState.STOPPING, "")
+        await self.use.wait_unused()
+
     async def stop(self) -> None:
         """End the worker; whoever comes meanwhile waits for the end of that."""
         self._become(ModelState.STOPPING, "")
@@ -272,6 +277,11 @@ class ServedModel:
     def _note_progress(self, progress: LoadProgress) -> None:
         for watcher in tuple(self.watchers):
             watcher(progress)
+
+    def _hear(self, state: ModelState, error: str) -> None:
+        """Take the keeper's word, unless the model is on its way out."""
+        if not self.is_stopping:
+            self._become(state, error)
 
     def _become(self, state: ModelState, error: str) -> None:
         self.state = state

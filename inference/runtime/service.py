@@ -256,14 +256,8 @@ class ModelService:
         if model is None:
             raise self._registry.not_found(request.model)
         trace.served_by(model.key)
-        with self._live, model.use.lease() as lease:
-            generation = Generation(
-                request,
-                model=model,
-                lease=lease,
-                trace=trace,
-                pool=self._pool,
-            )
+        with self._live:
+            generation = Generation(request, model=model, trace=trace, pool=self._pool)
             async with aclosing(generation.run()) as deltas:
                 async for delta in deltas:
                     yield delta

@@ -43,11 +43,13 @@ async def test_it_is_unused_when_the_last_user_leaves() -> None:
     await use.wait_unused()
 
 
-async def test_a_load_keeps_it_and_is_no_use_of_it() -> None:
+async def test_who_waits_keeps_it_and_does_not_use_it() -> None:
     use = leases(Watch())
-    with use.held_for_load():
+    with use.wanted():
         assert use.is_busy
-        assert len(use) == 0
+        assert len(use) == 1
+        # An unload need not wait for those who could not begin.
+        await use.wait_unused()
     assert not use.is_busy
     assert use.last_used_at is None
 
