@@ -38,7 +38,8 @@ class ModelSource(msgspec.Struct, frozen=True):
     """A model to serve: the name clients use and the folder it lies in.
 
     `estimated_bytes` is what it will hold in memory, by its files; 0: not known.
-    `origin` is the hub id or path it was named by.
+    `origin` is the hub id or path it was named by, `problem` why it must not be
+    loaded.
     """
 
     key: str
@@ -47,6 +48,7 @@ class ModelSource(msgspec.Struct, frozen=True):
     options: ModelOptions = ModelOptions()
     estimated_bytes: int = 0
     origin: str = ""
+    problem: str = ""
 
 
 class LoadRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,15 +51,25 @@ def versions() -> dict[str, str]:
     return found
 
 
+def gpu_memory_bytes() -> int:
+    """Return what the GPU can hold; 0 where the CPU computes, or it is not told."""
+    if is_cpu():
+        return 0
+    told = mx.device_info()
+    for name in ("max_recommended_working_set_size", "total_memory", "memory_size"):
+        if isinstance(told.get(name), int):
+            return int(told[name])
+    return 0
+
+
 def settle_dtype(model: nn.Module) -> None:
-    """Turn floating weights into float32 on CPU, where nothing else is fast.
+    """Have floating weights be float32 on CPU, where nothing else is fast.
 
     Reference BLAS serves float16 at a hundredth of float32's speed; see
-    `docs/architecture.md`.
+    `docs/architecture.md`. Nothing is computed yet.
     """
     if is_cpu():
         model.set_dtype(mx.float32)
-        mx.eval(model.parameters())
 
 
 def limit_memory(weight_bytes: int) -> None:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 import mlx.core as mx
 
-from inference.core.frames import CANCELLED, FAILED, CancelSequence, Generate, Heartbeat
+from inference.core.frames import (
+    CANCELLED,
+    FAILED,
+    CancelSequence,
+    Generate,
+    Heartbeat,
+    Purge,
+)
 from inference.core.outcomes import FinishReason
 from inference.engines.batch import Chosen, DecodeBatch
 from inference.engines.device import is_cpu
@@ -43,7 +50,7 @@ class StopHit:
     sequence_id: int
 
 
-Message = Generate | CancelSequence | StopHit
+Message = Generate | CancelSequence | StopHit | Purge
 
 
 class EngineLoop:
@@ -70,6 +77,7 @@ class EngineLoop:
             text.model,
             is_batchable=text.is_batchable,
             pace=PrefillPace(tokens_per_s=200.0 if is_cpu() else 4000.0),
+            make_cache=text.caches.make,
         )
         self._step_s = 0.0
         self._last_beat = 0.0
@@ -80,6 +88,7 @@ class EngineLoop:
 
     def run(self) -> None:
         """Serve until the process ends."""
+        self._tell_life()
         while True:
             self._read_inbox()
             self._await_company()
@@ -108,6 +117,9 @@ class EngineLoop:
             case StopHit():
                 # The sender has told the web already; only the row is left.
                 self._remove(message.sequence_id, "")
+            case Purge():
+                mx.clear_cache()
+                self._tell_life(is_purged=True)
 
     def _open_or_fail(self, command: Generate) -> None:
         try:
@@ -267,6 +279,9 @@ class EngineLoop:
         if now - self._last_beat < BEAT_WHILE_WORKING_S:
             return
         self._last_beat = now
+        self._tell_life()
+
+    def _tell_life(self, *, is_purged: bool = False) -> None:
         self._sender.send(
             Heartbeat(
                 rows=len(self._batch),
@@ -275,5 +290,6 @@ class EngineLoop:
                 cache_bytes=mx.get_cache_memory(),
                 peak_bytes=mx.get_peak_memory(),
                 steps=self._batch.steps,
+                is_purged=is_purged,
             )
         )

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from inference.engines.sequences import Sequence
 
 # Sequences that answer one and the same prompt, never empty.
@@ -55,16 +58,24 @@ class PrefillGroup:
     """Prompts that run through the model together, each without its last token.
 
     A prompt has one row of the cache, however many sequences (a family) answer it.
+    `make_cache` returns the empty caches of one row; by default the model's own.
     """
 
-    def __init__(self, model: Any, families: list[Family]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        families: list[Family],
+        *,
+        make_cache: Callable[[], list[Any]] | None = None,
+    ) -> None:
         self.families = families
         self._model = model
         self._done = 0
         self._prompts = [family[0].prompt[:-1] for family in families]
         self._lengths = [len(prompt) for prompt in self._prompts]
         self._columns = max(self._lengths)
-        caches = [make_prompt_cache(model) for _ in families]
+        make_cache = make_cache or partial(make_prompt_cache, model)
+        caches = [make_cache() for _ in families]
         self.cache = caches[0] if len(caches) == 1 else merge_caches(caches)
         self._pad_right()
 
@@ -131,10 +142,25 @@ class PrefillGroup:
 
 
 class PrefillQueue:
-    """Families waiting for, or in, prefill; groups take turns chunk by chunk."""
+    """Families waiting for, or in, prefill; groups take turns chunk by chunk.
 
-    def __init__(self, model: Any, *, is_batchable: bool, pace: PrefillPace) -> None:
+    `make_cache` returns the empty caches of one row; by default the model's own.
+    Where the model cannot be run over padding (`can_pad`), only prompts of one
+    length are grouped.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        is_batchable: bool,
+        pace: PrefillPace,
+        make_cache: Callable[[], list[Any]] | None = None,
+        can_pad: bool = True,
+    ) -> None:
         self._model = model
+        self._can_pad = can_pad
+        self._make_cache = make_cache
         self._rows_per_group = ROWS_PER_GROUP if is_batchable else 1
         self._pace = pace
         self._waiting: deque[Family] = deque()
@@ -162,7 +188,9 @@ class PrefillQueue:
         while self._waiting and len(self._waiting[0]) <= free_rows:
             families = self._next_families(free_rows)
             free_rows -= sum(len(family) for family in families)
-            self._groups.append(PrefillGroup(self._model, families))
+            self._groups.append(
+                PrefillGroup(self._model, families, make_cache=self._make_cache)
+            )
 
     @property
     def waiting_s(self) -> float:
@@ -196,13 +224,20 @@ class PrefillQueue:
             family = self._waiting[0]
             length = len(family[0].prompt)
             shortest, longest = min(shortest, length), max(longest, length)
-            if longest > PADDING_RATIO * shortest + PADDING_SLACK:
-                break
-            if len(family) > free_rows:
+            if len(family) > free_rows or not self._fit_together(shortest, longest):
                 break
             free_rows -= len(family)
             families.append(self._waiting.popleft())
         return families
+
+    def _fit_together(self, shortest: int, longest: int) -> bool:
+        """Whether prompts of these lengths may run in one group."""
+        if shortest == 1:
+            # Nothing to prefill: a group without keys could not be taken apart.
+            return False
+        if not self._can_pad:
+            return shortest == longest
+        return longest <= PADDING_RATIO * shortest + PADDING_SLACK
 
 
 class PrefillError(RuntimeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,22 @@ from mlx.utils import tree_flatten
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import load
 
+from inference.core.models import ModelOptions
 from inference.engines.device import limit_memory, settle_dtype
 from inference.engines.formats import ModelFormats, formats_of
+from inference.engines.kv_cache import CacheMaker, KVCost, cache_maker_for, kv_cost
+from inference.engines.overrides import tokenizer_settings
 from inference.engines.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from mlx import nn
+
 DEFAULT_CONTEXT_LENGTH = 4096
+# Weights are read this much at a time, so that a load tells how far it is.
+READ_BYTES = 256 * 1024 * 1024
 _DEFAULT_KEYS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
@@ -32,62 +41,130 @@ class TextModel:
 
     `context_length` counts tokens; `defaults` holds the sampling defaults of
     the model's own `generation_config.json`. `vocabulary` is how many logits it
-    gives, `words` what they mean.
+    gives, `words` what they mean. `caches` makes the KV caches of its rows.
     """
 
     model: Any
     tokenizer: Any
     context_length: int
     weight_bytes: int
-    is_batchable: bool
+    caches: CacheMaker
+    kv_cost: KVCost
     vocabulary: int
     eos_ids: frozenset[int]
     formats: ModelFormats
     words: Vocabulary
     defaults: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_batchable(self) -> bool:
+        """Whether several rows can be computed at once."""
+        return self.caches.is_batchable
 
-def load_text_model(path: Path) -> TextModel:
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What it can do, in the words of the library."""
+        formats = self.formats
+        found = {
+            "tools": formats.calls is not None,
+            "thinking": formats.thinking is not None,
+        }
+        return ("text", *(name for name, is_there in found.items() if is_there))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of its options could not be done."""
+        return self.caches.notes
+
+
+def load_text_model(
+    path: Path,
+    options: ModelOptions = ModelOptions(),  # noqa: B008 -- frozen
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> TextModel:
     """Load the model in directory `path`; to be called on the MLX thread.
+
+    `on_progress(done, total)` is told how many bytes of weights are in memory.
 
     Raises:
         ModelFilesError: the directory asks for code of its own.
         Exception: whatever mlx-lm raises for files it cannot use.
     """
-    config = _read_json(path / "config.json")
-    refuse_foreign_code(config)
-    model, tokenizer, config = load(str(path), return_config=True)
+    if not options.trust_code:
+        for name in ("config.json", "tokenizer_config.json"):
+            refuse_foreign_code(_read_json(path / name), name)
+    model, tokenizer, config = load(
+        str(path),
+        tokenizer_config={
+            "trust_remote_code": options.trust_code,
+            **tokenizer_settings(options),
+        },
+        adapter_path=options.adapter_path or None,
+        lazy=True,
+        return_config=True,
+        trust_remote_code=options.trust_code,
+    )
     settle_dtype(model)
-    weight_bytes = sum(array.nbytes for _, array in tree_flatten(model.parameters()))
+    weight_bytes = read_weights(model, on_progress)
     limit_memory(weight_bytes)
     vocabulary = _vocabulary_of(model)
     eos_ids = frozenset(tokenizer.eos_token_ids)
+    caches = cache_maker_for(model, kv_bits=options.kv_bits)
     return TextModel(
         model=model,
         tokenizer=tokenizer,
-        context_length=context_length_of(config),
+        context_length=min(
+            context_length_of(config), options.context_limit or sys.maxsize
+        ),
         weight_bytes=weight_bytes,
-        is_batchable=all(hasattr(c, "merge") for c in make_prompt_cache(model)),
+        caches=caches,
+        kv_cost=kv_cost(model, caches),
         vocabulary=vocabulary,
         eos_ids=eos_ids,
-        formats=formats_of(tokenizer, vocabulary=vocabulary),
+        formats=formats_of(tokenizer, vocabulary=vocabulary, options=options),
         words=Vocabulary(_inner(tokenizer), size=vocabulary, eos_ids=eos_ids),
         defaults=sampling_defaults_of(_read_json(path / "generation_config.json")),
     )
 
 
-def refuse_foreign_code(config: dict[str, Any]) -> None:
-    """Raise `ModelFilesError` where the config names Python code to run on load."""
+def read_weights(
+    model: nn.Module, on_progress: Callable[[int, int], None] | None = None
+) -> int:
+    """Bring all weights into memory, some at a time; return their bytes."""
+    arrays = [array for _, array in tree_flatten(model.parameters())]
+    total: int = sum(array.nbytes for array in arrays)
+    done, pending = 0, []
+    for array in arrays:
+        pending.append(array)
+        done += array.nbytes
+        if sum(waiting.nbytes for waiting in pending) >= READ_BYTES:
+            mx.eval(pending)
+            pending = []
+            if on_progress is not None:
+                on_progress(done, total)
+    # Buffers that are no parameters, and the last of the weights.
+    mx.eval(pending, model.state)
+    if on_progress is not None:
+        on_progress(total, total)
+    return total
+
+
+def refuse_foreign_code(config: dict[str, Any], name: str) -> None:
+    """Raise `ModelFilesError` where the file `name` asks for Python code to be run."""
     for key in ("model_file", "auto_map"):
         if config.get(key):
             raise ModelFilesError(
-                f"config.json names {key!r}: code of the model's own is not run."
+                f"{name} names {key!r}: code of the model's own is not run. An entry "
+                "or models file may set trust_code."
             )
 
 
 def context_length_of(config: dict[str, Any]) -> int:
     """Return the context length in tokens that a model config declares."""
-    for part in (config, config.get("text_config") or {}):
+    for part in (config, config.get("text_config")):
+        if not isinstance(part, dict):
+            continue
         length = part.get("max_position_embeddings")
         if isinstance(length, int) and length > 0:
             return length
@@ -107,7 +184,7 @@ def sampling_defaults_of(generation_config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _vocabulary_of(model: Any) -> int:
-    """Return how many logits the model gives, by asking it for one position's."""
+    """Return how many logits the model gives for a position; nothing is computed."""
     logits = model(mx.array([[0]]), cache=make_prompt_cache(model))
     return int(logits.shape[-1])
 

@@ -27,13 +27,20 @@ from inference.core.frames import (
     Generate,
     LoadFailed,
     LoadModel,
+    LoadProgress,
     ModelLoaded,
     PreparePrompt,
+    Purge,
     WorkerHello,
 )
 from inference.core.timing import SystemClock
 from inference.engines.answers import AnswerTexts
-from inference.engines.device import blas_name, device_name, versions
+from inference.engines.device import (
+    blas_name,
+    device_name,
+    gpu_memory_bytes,
+    versions,
+)
 from inference.engines.loop import EngineLoop, StopHit
 from inference.engines.prompts import PromptDesk
 from inference.engines.sender import Sender
@@ -65,6 +72,7 @@ class Worker:
                 versions=versions(),
                 device=device_name(),
                 blas=blas_name(),
+                memory_bytes=gpu_memory_bytes(),
             )
         )
         self._load_arrived.wait()
@@ -77,7 +85,9 @@ class Worker:
         clock = SystemClock()
         began = clock.monotonic()
         try:
-            text = load_text_model(Path(command.path))
+            text = load_text_model(
+                Path(command.path), command.options, on_progress=self._tell_progress
+            )
             warm_up(text)
         except Exception as error:
             # The web process gets the reason; the traceback would only repeat it.
@@ -105,9 +115,17 @@ class Worker:
                 max_rows=max_rows,
                 vocabulary=text.vocabulary,
                 defaults=text.defaults,
+                kv_bytes_per_token=text.kv_cost.bytes_per_token,
+                kv_bytes_per_row=text.kv_cost.bytes_per_row,
+                kv_window=text.kv_cost.window,
+                capabilities=text.capabilities,
+                notes=text.notes,
             )
         )
         return self._loop
+
+    def _tell_progress(self, done_bytes: int, total_bytes: int) -> None:
+        self._sender.send(LoadProgress(done_bytes=done_bytes, total_bytes=total_bytes))
 
     # --- reader thread
 
@@ -129,7 +147,7 @@ class Worker:
                 self._desk.submit(command)
             case DropPrompt() if self._desk is not None:
                 self._desk.drop(command.prompt_id)
-            case Generate() | CancelSequence() if self._loop is not None:
+            case Generate() | CancelSequence() | Purge() if self._loop is not None:
                 self._loop.post(command)
             case _:
                 logger.warning("Ignored a %s before the load", type(command).__name__)

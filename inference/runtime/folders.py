@@ -24,7 +24,7 @@ def looked_at(source: ModelSource) -> ModelSource:
     """
     path = Path(source.path)
     try:
-        problem = problem_with_files(path)
+        problem = source.problem or problem_with_files(path)
     except OSError as error:
         raise LibraryError(f"{path} cannot be read: {error.strerror}") from None
     if problem:

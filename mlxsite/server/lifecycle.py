@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from django.conf import settings
 
 from inference.auth import SharedKey
@@ -140,9 +141,9 @@ class ServerRun:
         self._service.publish("server_start", detail=f"port {config.port}")
         for source in self._sources:
             await catalog.remember(source)
-        # The admin may know more about them than the command line said.
-        known = [await _with_settings(source, catalog) for source in self._sources]
-        self._service.begin(known)
+        self._service.begin(
+            [await _with_settings(source, catalog) for source in self._sources]
+        )
 
     async def _announce(self, server: StreamServer) -> None:
         """Say where to point a client once a model answers; end if none can."""
@@ -171,11 +172,14 @@ class ServerRun:
 
 
 async def _with_settings(source: ModelSource, catalog: KnownModels) -> ModelSource:
-    """Return the source with what the admin and the models file say of its key."""
+    """Return the source with what the admin and the models file say of its key.
+
+    Where that cannot be done, the source says why it must not be loaded.
+    """
     try:
         known = await catalog.find(source.key)
-    except InferenceError:
-        return source  # What is wrong with it, its load will say.
+    except InferenceError as error:
+        return msgspec.structs.replace(source, problem=error.message)
     if known is None or known.path != source.path:
         return source
     return known

@@ -226,7 +226,12 @@ def test_all_seats_of_a_request_come_free_when_its_client_goes(
 ) -> None:
     before = rambler_server.count_rows()
     stream = rambler_server.client().chat.completions.create(
-        model="rambler", messages=COUNT, n=8, stream=True, max_tokens=5000
+        model="rambler",
+        messages=COUNT,
+        n=8,
+        stream=True,
+        max_tokens=5000,
+        temperature=0,
     )
     for _ in range(20):
         next(stream)

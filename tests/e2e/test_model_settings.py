@@ -45,6 +45,15 @@ kv_bits = 8
 source = "{tiny}"
 adapter_path = "{adapter}"
 
+[models."trusted"]
+source = "{coder}"
+trust_code = true
+"""
+
+CODE = """
+import pathlib
+pathlib.Path(__file__).with_name("ran").touch()
+from mlx_lm.models.qwen2_vl import Model, ModelArgs
 """
 
 
