@@ -61,7 +61,7 @@ class ServerClient:
                 if word != "data" or data == "[DONE]":
                     continue
                 event = json.loads(data)
-                if "error" in event:
+                if "object" not in event:
                     raise ServerError(event["error"]["message"])
                 yield event
 
