@@ -20,6 +20,8 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `structured` names what the answer had to look like (`json_schema`, `regex`,
     `lark`, `tool_call`), empty where it was free; `tool_calls` counts calls made.
+    `images_cached` counts images whose features were known from earlier requests;
+    `image_encode_s` is what computing the others took.
     """
 
     request_id: str
@@ -52,9 +54,14 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     words: int = 0
     characters: int = 0
     finish_reason: str = ""
+    images: int = 0
+    images_cached: int = 0
+    image_tokens: int | None = None
 
     load_s: float | None = None
     prepare_s: float | None = None
+    image_fetch_s: float | None = None
+    image_encode_s: float | None = None
     queue_s: float | None = None
     prefill_s: float | None = None
     ttft_s: float | None = None

@@ -220,6 +220,13 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
         return any(m.has_images for m in self.messages)
 
     @property
+    def image_count(self) -> int:
+        """How many images the messages carry."""
+        return sum(
+            isinstance(part, ImagePart) for m in self.messages for part in m.content
+        )
+
+    @property
     def kind(self) -> RequestKind:
         """Text or vision, streamed or not."""
         return RequestKind.of(vision=self.has_images, stream=self.stream)

@@ -117,6 +117,7 @@ class RequestTrace:
             model_requested=request.model or "",
             choices=request.n,
             structured=_structure_of(request),
+            images=request.image_count,
             params=request.params,
         )
 
@@ -139,6 +140,14 @@ class RequestTrace:
         self._note(prompt_tokens=prompt_tokens, cached_tokens=0)
         for message in warnings:
             self.warn(message)
+
+    def fetched_images(self, seconds: float) -> None:
+        """Note how long it took to get the images that were named by address."""
+        self._note(image_fetch_s=seconds)
+
+    def encoded_images(self, *, tokens: int, cached: int, seconds: float) -> None:
+        """Note the images' tokens, how many were known, and what the others took."""
+        self._note(image_tokens=tokens, images_cached=cached, image_encode_s=seconds)
 
     def warn(self, message: str) -> None:
         """Note that something was not done to the letter; the first few are kept."""

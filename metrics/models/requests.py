@@ -139,9 +139,14 @@ class RequestLog(models.Model):
     words = models.PositiveIntegerField(default=0)
     characters = models.PositiveIntegerField(default=0)
     finish_reason = models.CharField(max_length=32, choices=FINISH_REASONS, blank=True)
+    images = models.PositiveSmallIntegerField(default=0, db_default=0)
+    images_cached = models.PositiveSmallIntegerField(default=0, db_default=0)
+    image_tokens = models.PositiveIntegerField(null=True, blank=True)
 
     load_s = models.FloatField(null=True, blank=True)
     prepare_s = models.FloatField(null=True, blank=True)
+    image_fetch_s = models.FloatField(null=True, blank=True)
+    image_encode_s = models.FloatField(null=True, blank=True)
     queue_s = models.FloatField(null=True, blank=True)
     prefill_s = models.FloatField(null=True, blank=True)
     ttft_s = models.FloatField("TTFT", null=True, blank=True)
@@ -222,6 +227,22 @@ class RequestLog(models.Model):
         """How many of the tokens in came from the prompt cache, as text."""
         share = share_text(self.cached_tokens or 0, self.prompt_tokens or 0)
         return f"{count_text(self.cached_tokens)} from the cache, {share}"
+
+    @property
+    def images_text(self) -> str:
+        """How many images there were, their tokens and what they took, as text."""
+        if not self.images:
+            return "none"
+        parts = [count_text(self.images)]
+        if self.image_tokens is not None:
+            parts.append(f"{count_text(self.image_tokens)} tokens")
+        if self.images_cached:
+            parts.append(f"{count_text(self.images_cached)} known already")
+        if self.image_fetch_s is not None:
+            parts.append(f"fetched in {seconds_text(self.image_fetch_s)}")
+        if self.image_encode_s is not None:
+            parts.append(f"encoded in {seconds_text(self.image_encode_s)}")
+        return ", ".join(parts)
 
     @property
     def completion_text(self) -> str:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("database")
 
 # What records have had since the first version.
-ADDED = ("reasoning_tokens", "choices", "tool_calls", "structured", "warnings")
+ADDED = (
+    *("reasoning_tokens", "choices", "tool_calls", "structured", "warnings"),
+    *("images", "images_cached", "image_tokens", "image_fetch_s", "image_encode_s"),
+)
 
 
 def older_line(record: RequestRecord) -> bytes:
@@ -40,7 +43,7 @@ def added_values(row: RequestLog) -> list[Any]:
     return [getattr(row, name) for name in ADDED]
 
 
-NOTHING_ADDED: list[Any] = [None, 1, 0, "", []]
+NOTHING_ADDED: list[Any] = [None, 1, 0, "", [], 0, 0, None, None, None]
 
 
 @contextmanager
