@@ -202,7 +202,8 @@ class QuantizedCache:
 def attends_packed(plan: Quantization, keys: mx.array, values: mx.array) -> bool:
     """Whether attention over packed integers is right on this device; it is tried.
 
-    `keys` and `values` say which dimensions and type the layer has.
+    `keys` and `values` say which dimensions and type the layer has. MLX 0.32 on
+    CUDA has no such kernels for most shapes, and gives wrong numbers for some.
     """
     try:
         packed = _try_attention(replace(plan, is_read_packed=True), keys, values)
