@@ -3,6 +3,7 @@
 A step launches the forward pass for tokens that are still being computed, then
 reads those tokens back while the next ones are on their way. A row that joined
 contributes its last prompt token first, so prefill and decode meet in one call.
+Where there is a draft model, a row that is alone may get several tokens a step.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mlx.core as mx
 
-from inference.engines.adjusting import BatchAdjuster
+from inference.engines.drafting import Speculator
 from inference.engines.masking import BatchMasker
+from inference.engines.positions import PositionAdjuster
 from inference.engines.prefill import PrefillGroup, merge_caches
 from inference.engines.sampling import BatchSampler
 from inference.engines.telling import BatchTeller, Told
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from inference.engines.sequences import Sequence
+    from inference.engines.speculation import DraftModel
 
 # mlx-lm's own generator gives pooled buffers back at the same pace.
 STEPS_BETWEEN_PURGES = 512
@@ -37,8 +40,11 @@ class Chosen(NamedTuple):
 class DecodeBatch:
     """Owns the rows' KV caches. One row keeps the plain, unmasked cache."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, draft: DraftModel | None = None) -> None:
         self._model = model
+        self._speculator: Speculator | None = None
+        if draft is not None and draft.model is not None:
+            self._speculator = Speculator(model, draft)
         self.rows: list[Sequence] = []
         self.steps = 0
         self._cache: list[Any] = []
@@ -46,7 +52,7 @@ class DecodeBatch:
         self._tokens: mx.array | None = None
         self._fresh: set[int] = set()
         self._sampler = BatchSampler([])
-        self._adjuster = BatchAdjuster([])
+        self._adjuster = PositionAdjuster([])
         self._masker = BatchMasker([])
         self._teller = BatchTeller([])
         self._told = Told()
@@ -68,10 +74,42 @@ class DecodeBatch:
         tokens = mx.array([s.last_prompt_token for s in joining], dtype=mx.uint32)
         self._add(joining, tokens, cache, is_merged=merged)
 
-    def step(self) -> list[Chosen]:
-        """Launch the next step and return the tokens of the one before, by row."""
+    def step(self, *, may_draft: bool = True) -> list[Chosen]:
+        """Launch the next step and return the tokens of the one before, by row.
+
+        A row that is alone may get several tokens, in order, where `may_draft`
+        (nothing waits for its prefill) and a draft model pays.
+        """
         if self._tokens is None:
             return []
+        if self._speculator is None:
+            return self._step()
+        return self._step_with_draft(self._speculator, may_draft=may_draft)
+
+    def _step_with_draft(
+        self, speculator: Speculator, *, may_draft: bool
+    ) -> list[Chosen]:
+        assert self._tokens is not None
+        is_alone = may_draft and len(self.rows) == 1 and not self._fresh
+        run = None
+        if is_alone:
+            row = self.rows[0]
+            try:
+                run = speculator.advance(row, self._cache, self._tokens, self._adjuster)
+            except Exception:
+                # The next row had better do without.
+                self._speculator = None
+                raise
+        if run is None:
+            found = self._step()
+            speculator.saw_plain_step(counts=is_alone)
+            return found
+        self._tokens = mx.array([run.following], dtype=mx.uint32)
+        self._count_step()
+        return [Chosen(row, token, None) for token in run.tokens]
+
+    def _step(self) -> list[Chosen]:
+        assert self._tokens is not None
         current, told = self._tokens, self._told
         logits = self._model(current[:, None], cache=self._cache)[:, -1, :]
         self._told = self._teller(logits)
@@ -85,10 +123,13 @@ class DecodeBatch:
         self._tokens = self._sampler(logits)
         mx.async_eval(self._tokens, *self._told.arrays)
         mx.eval(current)
+        self._count_step()
+        return self._read(current, told)
+
+    def _count_step(self) -> None:
         self.steps += 1
         if self.steps % STEPS_BETWEEN_PURGES == 0:
             mx.clear_cache()
-        return self._read(current, told)
 
     def leave(self, gone: set[Sequence]) -> None:
         """Take rows out of the batch and their keys and values out of the cache."""
@@ -153,9 +194,11 @@ class DecodeBatch:
 
     def _rows_changed(self) -> None:
         self._sampler = BatchSampler([row.sampler for row in self.rows])
-        self._adjuster = BatchAdjuster(self.rows)
+        self._adjuster = PositionAdjuster(self.rows)
         self._masker = BatchMasker(self.rows)
         self._teller = BatchTeller(self.rows)
+        if self._speculator is not None:
+            self._speculator.rows_changed(self.rows)
 
 
 def _take_rows(cache: list[Any], take: list[int], rows: int) -> tuple[list[Any], bool]:

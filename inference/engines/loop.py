@@ -18,9 +18,9 @@ from inference.core.frames import (
     Heartbeat,
     Purge,
 )
-from inference.core.outcomes import FinishReason
 from inference.engines.batch import Chosen, DecodeBatch
 from inference.engines.device import is_cpu
+from inference.engines.endings import take_step
 from inference.engines.prefill import PrefillError, PrefillPace, PrefillQueue
 from inference.engines.sequences import Emission, Sequence, spec_of
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from inference.engines.answers import AnswerTexts
     from inference.engines.prompts import PromptDesk
     from inference.engines.sender import Sender
+    from inference.engines.speculation import DraftModel
     from inference.engines.text import TextModel
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,10 @@ Message = Generate | CancelSequence | StopHit | Purge
 
 
 class EngineLoop:
-    """Continuous batching over one model; `run` never returns while it serves."""
+    """Continuous batching over one model; `run` never returns while it serves.
+
+    With `draft`, a row that decodes alone is sped up by it while that pays.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class EngineLoop:
         answers: AnswerTexts,
         *,
         max_rows: int,
+        draft: DraftModel | None = None,
     ) -> None:
         self._text = text
         self._sender = sender
@@ -72,12 +77,13 @@ class EngineLoop:
         self._max_rows = max_rows
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._sequences: dict[int, Sequence] = {}
-        self._batch = DecodeBatch(text.model)
+        self._batch = DecodeBatch(text.model, draft)
         self._prefill = PrefillQueue(
             text.model,
             is_batchable=text.is_batchable,
             pace=PrefillPace(tokens_per_s=200.0 if is_cpu() else 4000.0),
             make_cache=text.caches.make,
+            can_pad=text.caches.can_pad,
         )
         self._step_s = 0.0
         self._last_beat = 0.0
@@ -90,12 +96,16 @@ class EngineLoop:
         """Serve until the process ends."""
         self._tell_life()
         while True:
-            self._read_inbox()
-            self._await_company()
-            self._begin_prefill()
-            self._advance_prefill()
-            self._advance_batch()
-            self._beat()
+            self.turn()
+
+    def turn(self) -> None:
+        """Read what has come, prefill a chunk, decode a step."""
+        self._read_inbox()
+        self._await_company()
+        self._begin_prefill()
+        self._advance_prefill()
+        self._advance_batch()
+        self._beat()
 
     # --- inbox
 
@@ -215,54 +225,22 @@ class EngineLoop:
     def _advance_batch(self) -> None:
         began = time.monotonic()
         try:
-            emitted = self._batch.step()
+            chosen = self._batch.step(may_draft=not self._prefill)
         except Exception as error:
             logger.exception("A decode step failed")
             self._fail(self._batch.clear(), error)
             return
-        if emitted:
+        if chosen:
             self._step_s += 0.2 * (time.monotonic() - began - self._step_s)
-            self._emit(emitted)
+            self._emit(chosen)
 
-    def _emit(self, emitted: list[Chosen]) -> None:
-        emissions = []
-        gone = set()
-        for sequence, token, logits in emitted:
-            finish = self._finish_of(sequence, token)
-            emissions.append(
-                Emission(
-                    sequence.sequence_id,
-                    token,
-                    finish,
-                    message=sequence.error if finish == FAILED else "",
-                    is_hidden=self._is_hidden(sequence, token, finish),
-                    logits=logits,
-                )
-            )
-            if finish:
-                gone.add(sequence)
-                sequence.has_left = True
-                self._sequences.pop(sequence.sequence_id, None)
+    def _emit(self, chosen: list[Chosen]) -> None:
+        emissions, gone = take_step(chosen, eos_ids=self._text.eos_ids)
+        for sequence in gone:
+            self._sequences.pop(sequence.sequence_id, None)
         self._sender.send(emissions)
         if gone:
             self._batch.leave(gone)
-
-    def _is_hidden(self, sequence: Sequence, token: int, finish: str) -> bool:
-        """Whether a token only ends its answer, or should not have come."""
-        if finish == FAILED or token in sequence.end_ids:
-            return True
-        # Told to go on after end tokens, but the structure ended with one.
-        return sequence.is_complete and token in self._text.eos_ids
-
-    def _finish_of(self, sequence: Sequence, token: int) -> str:
-        sequence.history.append(token)
-        if sequence.error:
-            return FAILED
-        if token in sequence.end_ids or sequence.is_complete:
-            return FinishReason.STOP
-        if len(sequence.history) >= sequence.max_tokens:
-            return FinishReason.LENGTH
-        return ""
 
     def _fail(self, sequences: list[Sequence], error: Exception) -> None:
         for sequence in sequences:

@@ -44,6 +44,7 @@ from inference.engines.device import (
 from inference.engines.loop import EngineLoop, StopHit
 from inference.engines.prompts import PromptDesk
 from inference.engines.sender import Sender
+from inference.engines.speculation import DraftModel, load_draft
 from inference.engines.text import TextModel, load_text_model, warm_up
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Worker:
         self._load_arrived = threading.Event()
         self._desk: PromptDesk | None = None
         self._loop: EngineLoop | None = None
+        self._max_rows = 1
 
     def serve(self) -> None:
         """Say hello, load what is asked for, then generate until the end."""
@@ -89,6 +91,7 @@ class Worker:
                 Path(command.path), command.options, on_progress=self._tell_progress
             )
             warm_up(text)
+            draft = self._load_draft(command, text)
         except Exception as error:
             # The web process gets the reason; the traceback would only repeat it.
             logger.debug("The model could not be loaded", exc_info=True)
@@ -96,33 +99,50 @@ class Worker:
             self._sender.send(LoadFailed(message=reason[:1000]))
             self._sender.finish()
             return None
-        return self._open_loop(text, command, clock.monotonic() - began)
+        self._open_loop(text, command, draft)
+        self._tell_loaded(text, draft, clock.monotonic() - began)
+        return self._loop
+
+    def _load_draft(self, command: LoadModel, text: TextModel) -> DraftModel | None:
+        path = command.options.draft_path
+        if not path:
+            return None
+        return load_draft(Path(path), text, on_progress=self._tell_progress)
 
     def _open_loop(
-        self, text: TextModel, command: LoadModel, load_s: float
-    ) -> EngineLoop:
-        max_rows = command.max_rows if text.is_batchable else 1
+        self, text: TextModel, command: LoadModel, draft: DraftModel | None
+    ) -> None:
+        self._max_rows = command.max_rows if text.is_batchable else 1
         self._desk = PromptDesk(text, self._sender)
         answers = AnswerTexts(text.tokenizer, text.formats, text.words)
         self._loop = EngineLoop(
-            text, self._sender, self._desk, answers, max_rows=max_rows
+            text,
+            self._sender,
+            self._desk,
+            answers,
+            max_rows=self._max_rows,
+            draft=draft,
         )
+
+    def _tell_loaded(
+        self, text: TextModel, draft: DraftModel | None, load_s: float
+    ) -> None:
+        cost = text.kv_cost
         self._sender.send(
             ModelLoaded(
                 load_s=load_s,
                 context_length=text.context_length,
-                weight_bytes=text.weight_bytes,
-                max_rows=max_rows,
+                weight_bytes=text.weight_bytes + (draft.weight_bytes if draft else 0),
+                max_rows=self._max_rows,
                 vocabulary=text.vocabulary,
                 defaults=text.defaults,
-                kv_bytes_per_token=text.kv_cost.bytes_per_token,
-                kv_bytes_per_row=text.kv_cost.bytes_per_row,
-                kv_window=text.kv_cost.window,
+                kv_bytes_per_token=cost.bytes_per_token,
+                kv_bytes_per_row=cost.bytes_per_row,
+                kv_window=cost.window,
                 capabilities=text.capabilities,
-                notes=text.notes,
+                notes=(*text.notes, *(draft.notes if draft else ())),
             )
         )
-        return self._loop
 
     def _tell_progress(self, done_bytes: int, total_bytes: int) -> None:
         self._sender.send(LoadProgress(done_bytes=done_bytes, total_bytes=total_bytes))

@@ -45,6 +45,14 @@ kv_bits = 8
 source = "{tiny}"
 adapter_path = "{adapter}"
 
+[models."guessed"]
+source = "{tiny}"
+draft_path = "{tiny}"
+
+[models."wrong-draft"]
+source = "{tiny}"
+draft_path = "{coder}"
+
 [models."trusted"]
 source = "{coder}"
 trust_code = true
@@ -150,6 +158,20 @@ def test_an_adapter_is_a_model_of_its_own(server: Server) -> None:
     by_name = ask(server, "poet", COLOUR, max_tokens=20).choices[0].message.content
     assert tuned != plain
     assert by_name == tuned
+
+
+def test_a_draft_model_changes_nothing_of_what_is_said(server: Server) -> None:
+    plain, guessed = ask(server, "tiny"), ask(server, "guessed")
+    assert guessed.choices[0].message.content == plain.choices[0].message.content
+    assert guessed.usage == plain.usage
+    assert card_of(server, "guessed")["notes"] == []
+    size = card_of(server, "tiny")["size_bytes"]
+    assert card_of(server, "guessed")["size_bytes"] == 2 * size
+
+
+def test_a_draft_with_code_of_its_own_is_refused(server: Server) -> None:
+    with pytest.raises(openai.BadRequestError, match="code of its own"):
+        ask(server, "wrong-draft")
 
 
 def test_code_of_a_models_own_runs_only_where_it_is_trusted(

@@ -6,36 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from inference.core.frames import PreparePrompt
-from inference.core.requests import ChatMessage, SamplingSpec, TextPart
-from inference.engines.batch import DecodeBatch
-from inference.engines.prefill import PrefillPace, PrefillQueue
-from inference.engines.sequences import Sequence
+from inference.core.requests import SamplingSpec
 from inference.engines.text import TextModel, load_text_model
-from inference.prompting.templates import render
+from tests.engines.driving import Run, SmallChunks, alone, sequence
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-TEXTS = [
-    "Count to twenty.",
-    "Hello",
-    "What colour is this? " * 12,
-    "Answer in JSON.",
-    "one two three four five six seven eight nine ten",
-    "Why?",
-]
-GREEDY = SamplingSpec(temperature=0.0, max_tokens=12)
-
-
-class SmallChunks(PrefillPace):
-    """A machine that always takes long for the smallest chunk."""
-
-    def __init__(self) -> None:
-        super().__init__(tokens_per_s=1.0)
-
-    def learn(self, tokens: int, seconds: float) -> None:
-        """Stay slow."""
 
 
 @pytest.fixture(scope="module")
@@ -43,62 +19,14 @@ def text(tiny_model_dir: Path) -> TextModel:
     return load_text_model(tiny_model_dir)
 
 
-def sequence(text: TextModel, number: int, spec: SamplingSpec = GREEDY) -> Sequence:
-    message = ChatMessage("user", (TextPart(TEXTS[number % len(TEXTS)]),))
-    command = PreparePrompt(prompt_id=number, messages=(message,))
-    prompt = render(text.tokenizer, command, text.formats.traits, think_start=None)
-    return Sequence.of(number, prompt.tokens, spec)
-
-
-class Run:
-    """Drives prefill and batch as the engine's loop does, without its threads."""
-
-    def __init__(self, text: TextModel, pace: PrefillPace | None = None) -> None:
-        self.batch = DecodeBatch(text.model)
-        self.prefill = PrefillQueue(
-            text.model,
-            is_batchable=text.is_batchable,
-            pace=pace or PrefillPace(tokens_per_s=2000.0),
-        )
-        self.tokens: dict[int, list[int]] = {}
-
-    def add(self, *sequences: Sequence) -> None:
-        for one in sequences:
-            self.prefill.append([one])
-
-    def turn(self) -> None:
-        self.prefill.form_groups(32 - len(self.batch) - self.prefill.rows)
-        group = self.prefill.advance(target_s=0.25)
-        if group is not None:
-            self.batch.join(group)
-        gone = set()
-        for row, token, _ in self.batch.step():
-            self.tokens.setdefault(row.sequence_id, []).append(token)
-            if len(self.tokens[row.sequence_id]) == row.max_tokens:
-                row.has_left = True
-                gone.add(row)
-        self.batch.leave(gone)
-
-    def finish(self) -> dict[int, list[int]]:
-        while self.prefill or self.batch:
-            self.turn()
-        return self.tokens
-
-
-def alone(text: TextModel, number: int, spec: SamplingSpec = GREEDY) -> list[int]:
-    run = Run(text)
-    run.add(sequence(text, number, spec))
-    return run.finish()[number]
-
-
 def test_it_gives_each_row_of_a_batch_its_own_answer(text: TextModel) -> None:
-    run = Run(text)
+    run = Run(text.caches)
     run.add(*(sequence(text, number) for number in range(6)))
     assert run.finish() == {number: alone(text, number) for number in range(6)}
 
 
 def test_it_lets_sequences_join_and_leave_in_mid_answer(text: TextModel) -> None:
-    run = Run(text)
+    run = Run(text.caches)
     run.add(sequence(text, 0), sequence(text, 1))
     for _ in range(4):
         run.turn()
@@ -118,7 +46,7 @@ def test_it_lets_sequences_join_and_leave_in_mid_answer(text: TextModel) -> None
 def test_it_prefills_a_long_prompt_in_chunks_to_the_same_answer(
     text: TextModel,
 ) -> None:
-    run = Run(text, SmallChunks())
+    run = Run(text.caches, SmallChunks())
     run.add(sequence(text, 2), sequence(text, 4))
     turns = 0
     while 2 not in run.tokens:
@@ -130,7 +58,7 @@ def test_it_prefills_a_long_prompt_in_chunks_to_the_same_answer(
 
 
 def test_it_drops_a_sequence_that_left_during_its_prefill(text: TextModel) -> None:
-    run = Run(text, SmallChunks())
+    run = Run(text.caches, SmallChunks())
     stays, goes = sequence(text, 2), sequence(text, 4)
     run.add(stays, goes)
     run.turn()
@@ -140,7 +68,7 @@ def test_it_drops_a_sequence_that_left_during_its_prefill(text: TextModel) -> No
 
 
 def test_it_gives_up_a_prefill_that_nobody_waits_for(text: TextModel) -> None:
-    run = Run(text, SmallChunks())
+    run = Run(text.caches, SmallChunks())
     goes = sequence(text, 2)
     run.add(goes)
     run.turn()
@@ -152,7 +80,7 @@ def test_it_gives_up_a_prefill_that_nobody_waits_for(text: TextModel) -> None:
 
 def test_it_samples_a_seeded_row_alike_in_any_company(text: TextModel) -> None:
     spec = SamplingSpec(temperature=1.5, top_p=0.95, seed=11, max_tokens=12)
-    run = Run(text)
+    run = Run(text.caches)
     run.add(sequence(text, 1))
     for _ in range(3):
         run.turn()
@@ -162,7 +90,7 @@ def test_it_samples_a_seeded_row_alike_in_any_company(text: TextModel) -> None:
 
 
 def test_it_does_not_pad_short_prompts_to_a_very_long_one(text: TextModel) -> None:
-    run = Run(text)
+    run = Run(text.caches)
     run.add(sequence(text, 1), sequence(text, 2), sequence(text, 5))
     run.prefill.form_groups(32)
     assert run.prefill.rows == 3
@@ -172,7 +100,7 @@ def test_it_does_not_pad_short_prompts_to_a_very_long_one(text: TextModel) -> No
 
 
 def test_it_prefills_the_prompt_of_several_choices_once(text: TextModel) -> None:
-    run = Run(text)
+    run = Run(text.caches)
     choices = [sequence(text, 0) for _ in range(3)]
     for place, choice in enumerate(choices):
         choice.sequence_id = 10 + place
@@ -188,7 +116,7 @@ def test_it_prefills_the_prompt_of_several_choices_once(text: TextModel) -> None
 
 
 def test_it_lets_one_choice_leave_without_its_siblings(text: TextModel) -> None:
-    run = Run(text, SmallChunks())
+    run = Run(text.caches, SmallChunks())
     first, second = sequence(text, 2), sequence(text, 2)
     second.sequence_id = 20
     run.prefill.append([first, second])
