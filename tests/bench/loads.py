@@ -86,10 +86,13 @@ def main(model: Path, rounds: int) -> None:
             for number in range(1, rounds + 1):
                 bare, served = bare_load_s(model), served_load_s(server, model)
                 ratios.append(served / bare)
-                print(f"{number}: bare {bare:.2f} s, served {served:.2f} s")
+                sys.stdout.write(
+                    f"{number}: bare {bare:.2f} s, served {served:.2f} s\n"
+                )
         finally:
             server.stop()
-    print(f"served / bare: median {statistics.median(ratios):.2f} of {rounds}")
+    median = statistics.median(ratios)
+    sys.stdout.write(f"served / bare: median {median:.2f} of {rounds}\n")
 
 
 if __name__ == "__main__":

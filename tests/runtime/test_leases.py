@@ -37,10 +37,10 @@ async def test_it_is_unused_when_the_last_user_leaves() -> None:
         assert use.is_busy
         assert not watch.idle
         watch.now = 200.0
-    assert not use.is_busy
     assert watch.idle == [200.0]
     assert use.last_used_at == 200.0
     await use.wait_unused()
+    assert len(use) == 0
 
 
 async def test_who_waits_keeps_it_and_does_not_use_it() -> None:
@@ -50,7 +50,6 @@ async def test_who_waits_keeps_it_and_does_not_use_it() -> None:
         assert len(use) == 1
         # An unload need not wait for those who could not begin.
         await use.wait_unused()
-    assert not use.is_busy
     assert use.last_used_at is None
 
 
