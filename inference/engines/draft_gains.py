@@ -7,6 +7,7 @@ same row takes without the draft. Pure arithmetic; times are given.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 DEPTH_MOST = 8
 # Plain steps measured before the first run, at the start of each row, and again
@@ -37,6 +38,14 @@ LENGTH_LEFT_LEAST = 32.0
 # with the plain steps that are made without it.
 GAIN_FIRST = 0.25
 GAIN_AGES = 0.002
+
+
+class Manner(Enum):
+    """How the draft proposes; each is judged by itself."""
+
+    GREEDY = "greedy"  # its likeliest token, as the row does too
+    LIKELIEST = "likeliest"  # its likeliest token, where the row samples
+    DRAWN = "drawn"  # sampled as the row samples, with the same numbers
 
 
 @dataclass(slots=True)
@@ -113,7 +122,7 @@ class DraftGains:
         self._runs = 0
         self._known_depths: set[int] = set()
         self._cost = CostLine()
-        self._agreements = {True: Agreement(), False: Agreement()}
+        self._agreements = {manner: Agreement() for manner in Manner}
 
     def begin_row(self) -> None:
         """Another row is to be decoded: perhaps the draft suits it better."""
@@ -124,22 +133,19 @@ class DraftGains:
         """Take how long an answer became."""
         self._row_tokens += 0.1 * (tokens - self._row_tokens)
 
-    def takes_likeliest(self, *, is_greedy: bool) -> bool:
-        """Whether the draft proposes its likeliest tokens, or samples as the row does.
-
-        What agreed more lately, and now and then the other.
-        """
+    def manner(self, *, is_greedy: bool) -> Manner:
+        """Return how to propose: what agreed more lately, now and then the other."""
         if is_greedy:
-            return True
-        likeliest = self._agreements[True].share > self._agreements[False].share
-        is_turn_of_other = self._runs % (2 * RUNS_PER_LOOK_AROUND) == 1
-        return likeliest != is_turn_of_other
+            return Manner.GREEDY
+        manners = [Manner.DRAWN, Manner.LIKELIEST]
+        manners.sort(key=lambda manner: -self._agreements[manner].share)
+        return manners[self._runs % (2 * RUNS_PER_LOOK_AROUND) == 1]
 
-    def depth(self, most: int, *, is_likeliest: bool) -> int:
+    def depth(self, most: int, manner: Manner) -> int:
         """Return how many tokens to propose next, at most `most`; 0: a plain step."""
         if most < 1 or not self._is_on or self._plain_due > 0:
             return 0
-        agreement = self._agreements[is_likeliest]
+        agreement = self._agreements[manner]
         depths = range(1, DEPTH_MOST + 1)
         best = max(depths, key=lambda d: agreement.tokens(d) / self._cost.at(d))
         # Looking to both sides keeps the costs of other depths known.
@@ -181,11 +187,11 @@ class DraftGains:
         self._savings -= seconds / self._plain_s
 
     def saw_run(
-        self, depth: int, accepted: int, seconds: float, *, is_likeliest: bool
+        self, depth: int, accepted: int, seconds: float, manner: Manner
     ) -> None:
         """Take a run: how many were proposed, how many were right, how long it took."""
         self._runs += 1
-        self._agreements[is_likeliest].add(depth, accepted)
+        self._agreements[manner].add(depth, accepted)
         self._count_to_next_plain(accepted + 1)
         if depth not in self._known_depths:
             # Kernels may have been compiled in it.

@@ -8,22 +8,26 @@ already.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 
 from inference.engines.device import is_cpu
-from inference.engines.draft_gains import DEPTH_MOST, DraftGains
+from inference.engines.draft_gains import DEPTH_MOST, DraftGains, Manner
 from inference.engines.positions import PositionAdjuster, PositionSampler
 from inference.engines.prefill import PrefillPace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from inference.engines.sequences import Sequence
     from inference.engines.speculation import DraftModel
+
+# Picks a token for each row of logits.
+Choice: TypeAlias = "Callable[[mx.array], mx.array]"
 
 # Tokens that the draft may read along with a run; more are a catch-up.
 READ_ALONG = 2
@@ -72,9 +76,7 @@ class Drafter:
         self._pace.learn(len(chunk), took_s)
         return took_s
 
-    def propose(
-        self, tokens: list[int], choices: Iterable[Callable[[mx.array], mx.array]]
-    ) -> list[mx.array]:
+    def propose(self, tokens: list[int], choices: list[Choice]) -> list[mx.array]:
         """Read `tokens` and propose one more with each of `choices`, lazily."""
         found = []
         newest = mx.array(tokens, dtype=mx.uint32)
@@ -144,19 +146,21 @@ class Speculator:
             self._follow(row)
         if not self._suits or len(row.history) < row.spec.min_tokens:
             return None
-        is_likeliest = self._gains.takes_likeliest(is_greedy=row.sampler.is_greedy)
-        depth = self._gains.depth(self._room(row), is_likeliest=is_likeliest)
+        manner = self._gains.manner(is_greedy=row.sampler.is_greedy)
+        depth = self._gains.depth(self._room(row), manner)
         if depth == 0 or not self._may_catch_up(row):
             return None
         first = self._await_first(newest)
         if not self._catch_up(row, first):
             return None
-        run = self._run(row, cache, (first, depth), adjuster, is_likeliest=is_likeliest)
+        if self._sampler is None:
+            self._sampler = PositionSampler(row.sampler, most=DEPTH_MOST + 1)
+        choices = _choices(self._sampler, depth, manner)
+        run = self._run(row, cache, first, choices, adjuster)
         accepted = len(run.tokens) - 1
         now = self._clock()
         assert self._mark is not None
-        seconds = now - self._mark
-        self._gains.saw_run(depth, accepted, seconds, is_likeliest=is_likeliest)
+        self._gains.saw_run(depth, accepted, now - self._mark, manner)
         self._mark, self._was_plain = now, False
         return run
 
@@ -211,21 +215,16 @@ class Speculator:
         self,
         row: Sequence,
         cache: list[Any],
-        start: tuple[int, int],
+        first: int,
+        choices: list[Choice],
         adjuster: PositionAdjuster,
-        *,
-        is_likeliest: bool,
     ) -> Run:
-        first, depth = start
-        if self._sampler is None:
-            self._sampler = PositionSampler(row.sampler, most=DEPTH_MOST + 1)
-        sampler = self._sampler
+        sampler, depth = self._sampler, len(choices)
+        assert sampler is not None
         held = len(row.prompt) + len(row.history)
         sampler.begin(depth + 1)
-        proposals = self._drafter.propose(
-            [*_tokens_from(row, self._drafter.held), first],
-            _choices(sampler, depth, is_likeliest=is_likeliest),
-        )
+        read_along = _tokens_from(row, self._drafter.held)
+        proposals = self._drafter.propose([*read_along, first], choices)
         tokens = mx.concatenate([mx.array([first], dtype=mx.uint32), *proposals])
         logits = self._model(tokens[None], cache=cache)[0]
         chosen = sampler.choose(adjuster.adjust_positions(logits, tokens))
@@ -238,13 +237,11 @@ class Speculator:
         return Run([first, *said[:accepted]], said[accepted])
 
 
-def _choices(
-    sampler: PositionSampler, depth: int, *, is_likeliest: bool
-) -> list[Callable[[mx.array], mx.array]]:
+def _choices(sampler: PositionSampler, depth: int, manner: Manner) -> list[Choice]:
     """Return how each proposal is chosen from the draft's logits."""
-    if is_likeliest:
-        return [_likeliest] * depth
-    return [lambda logits, at=at: sampler.propose(at, logits) for at in range(depth)]  # type: ignore[misc]
+    if manner is Manner.DRAWN:
+        return [partial(sampler.propose, at) for at in range(depth)]
+    return [_likeliest] * depth
 
 
 def _likeliest(logits: mx.array) -> mx.array:

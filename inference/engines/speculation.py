@@ -103,7 +103,7 @@ def load_draft(
         weight_bytes=weight_bytes,
         reach=min(window, context_length_of(config)),
         kv_cost=kv_cost(model, CacheMaker(model)),
-        notes=_window_notes(window, text.context_length),
+        notes=_notes(window, text),
     )
 
 
@@ -121,13 +121,19 @@ def _window_of(caches: list[Any]) -> int:
     return min(windows, default=sys.maxsize)
 
 
-def _window_notes(window: int, context_length: int) -> tuple[str, ...]:
-    if window >= context_length:
-        return ()
-    return (
-        "draft_path: a RotatingKVCache cannot take tokens back once its window of"
-        f" {window} tokens is full; longer texts go on without the draft.",
-    )
+def _notes(window: int, text: TextModel) -> tuple[str, ...]:
+    notes = []
+    if window < text.context_length:
+        notes.append(
+            "draft_path: a RotatingKVCache cannot take tokens back once its window of"
+            f" {window} tokens is full; longer texts go on without the draft."
+        )
+    if any(isinstance(cache, QuantizedCache) for cache in flat(text.caches.make())):
+        notes.append(
+            "draft_path with kv_bits: an answer may differ from the one without a draft,"
+            " by a rounding of keys and values that tips the other way."
+        )
+    return tuple(notes)
 
 
 def _refuse_other_tokens(draft: dict[str, int], model: dict[str, int]) -> None:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tests.engines.driving import Run
+from tests.engines.driving import Run, sequence
 
 if TYPE_CHECKING:
     import mlx.core as mx
 
+    from inference.core.requests import SamplingSpec
     from inference.engines.kv_cache import CacheMaker
     from inference.engines.prefill import PrefillPace
     from inference.engines.speculation import DraftModel
+    from inference.engines.text import TextModel
+
+
+# Noise in standard deviations: the draft is right always, often, seldom.
+AGREEMENTS = {"always": 0.0, "often": 0.5, "seldom": 2.0}
 
 
 @dataclass
@@ -77,3 +83,15 @@ class _Paced:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
+
+
+def with_draft(
+    text: TextModel, draft: DraftModel, spec: SamplingSpec, *numbers: int
+) -> tuple[dict[int, list[int]], Machine]:
+    """Let sequences answer one after the other, the draft taking hardly any time."""
+    machine = Machine(draft_s=0.01)
+    run = machine.run(text.caches, draft)
+    for number in numbers:
+        run.add(sequence(text, number, spec))
+        run.finish()
+    return run.tokens, machine
