@@ -21,7 +21,11 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     `structured` names what the answer had to look like (`json_schema`, `regex`,
     `lark`, `tool_call`), empty where it was free; `tool_calls` counts calls made.
     `images_cached` counts images whose features were known from earlier requests;
-    `image_encode_s` is what computing the others took.
+    `image_encode_s` is what computing the others took. `defaults` holds what stood in
+    for parameters that were not sent. `batch_mean` and `batch_max` count the rows of
+    the batch that this one decoded in; `memory_bytes` is what the model held at the
+    end. `is_estimated` says that a token count is made from words and characters.
+    `refusal` holds the figures of a refusal, in bytes, tokens or places.
     """
 
     request_id: str
@@ -71,11 +75,22 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     tps: float | None = None
     decode_tps: float | None = None
 
+    itl_p99_s: float | None = None
+    batch_mean: float | None = None
+    batch_max: int | None = None
+    memory_bytes: int | None = None
+    is_estimated: bool = False
+    refusal: dict[str, Any] = {}
+
     params: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     client_host: str = ""
     user_agent: str = ""
     client_request_id: str = ""
     key_name: str = ""
+    user: str = ""
+    session_id: str = ""
+    tags: dict[str, str] = {}
 
 
 class ServerEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +108,44 @@ class ServerEvent(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     detail: str = ""
     data: dict[str, Any] = {}
+
+
+class ModelSample(msgspec.Struct, frozen=True, kw_only=True):
+    """What one model was seen doing over a minute; sums are over the looks."""
+
+    model: str
+    running_sum: int = 0
+    running_max: int = 0
+    waiting_sum: int = 0
+    waiting_max: int = 0
+    memory_bytes: int = 0
+
+
+class ServerSample(msgspec.Struct, frozen=True, kw_only=True):
+    """A minute of a server: how often it was looked at, and what was seen.
+
+    `at` is where the minute begins. `waiting_*` count all who waited, whatever
+    for; `memory_bytes` is the most that a model held. A minute without a sample is
+    one in which the server did not run.
+    """
+
+    at: float
+    node: str
+    boot_id: str
+    looks: int
+    waiting_sum: int = 0
+    waiting_max: int = 0
+    budget_bytes: int = 0
+    models: tuple[ModelSample, ...] = ()
+
+
+class RequestBodies(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked and answered, where it is to be kept; JSON values."""
+
+    request_id: str
+    started_at: float
+    prompt: Any = None
+    answer: Any = None
 
 
 class RequestObserver(Protocol):

@@ -1,9 +1,19 @@
-"""The tables: requests, server events, and how far the spool has been read."""
+"""The tables: requests and what was said, sums over time, server events, the spool."""
 
 from __future__ import annotations
 
+from metrics.models.bodies import RequestBody
 from metrics.models.events import ServerEventLog
 from metrics.models.positions import SpoolPosition
 from metrics.models.requests import RequestLog
+from metrics.models.rollups import Gauge, Level, Rollup
 
-__all__ = ["RequestLog", "ServerEventLog", "SpoolPosition"]
+__all__ = [
+    "Gauge",
+    "Level",
+    "RequestBody",
+    "RequestLog",
+    "Rollup",
+    "ServerEventLog",
+    "SpoolPosition",
+]

@@ -153,14 +153,26 @@ class RequestLog(models.Model):
     decode_s = models.FloatField(null=True, blank=True)
     total_s = models.FloatField(null=True, blank=True)
     itl_mean_s = models.FloatField(null=True, blank=True)
+    itl_p99_s = models.FloatField(null=True, blank=True)
     tps = models.FloatField("tok/s", null=True, blank=True)
     decode_tps = models.FloatField(null=True, blank=True)
+    batch_mean = models.FloatField(null=True, blank=True)
+    batch_max = models.PositiveIntegerField(null=True, blank=True)
+    memory_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    is_estimated = models.BooleanField(default=False, db_default=False)
+    refusal = models.JSONField(default=dict, blank=True, db_default={})
 
     params = models.JSONField("parameters", default=dict, blank=True)
+    defaults = models.JSONField(default=dict, blank=True, db_default={})
     client_host = models.CharField(max_length=255, blank=True)
     user_agent = models.CharField(max_length=512, blank=True)
     client_request_id = models.CharField(max_length=255, blank=True)
     key_name = models.CharField("key", max_length=255, blank=True)
+    user = models.CharField(max_length=255, blank=True, default="", db_default="")
+    session_id = models.CharField(
+        "session", max_length=255, blank=True, default="", db_default=""
+    )
+    tags = models.JSONField(default=dict, blank=True, db_default={})
 
     objects = RequestQuerySet.as_manager()
 
@@ -172,6 +184,14 @@ class RequestLog(models.Model):
             models.Index(fields=["outcome", "-started_at"], name="request_outcome"),
             models.Index(fields=["model", "-started_at"], name="request_model"),
             models.Index(fields=["kind", "-started_at"], name="request_kind"),
+            models.Index(fields=["endpoint", "-started_at"], name="request_endpoint"),
+            models.Index(
+                fields=["finish_reason", "-started_at"], name="request_finish_reason"
+            ),
+            models.Index(fields=["reason", "-started_at"], name="request_reason"),
+            models.Index(fields=["key_name", "-started_at"], name="request_key"),
+            models.Index(fields=["user", "-started_at"], name="request_user"),
+            models.Index(fields=["session_id", "-started_at"], name="request_session"),
         ]
 
     def __str__(self) -> str:
