@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,9 @@ class ServerConfig:
     model_ttl_s: float
     quarantine_after: int
     has_spare_worker: bool
+    image_urls: str
+    image_hosts: tuple[str, ...]
+    image_timeout_s: float
 
     @classmethod
     def from_settings(cls) -> ServerConfig:
@@ -78,4 +82,27 @@ class ServerConfig:
             model_ttl_s=settings.MLX_MODEL_TTL_S,
             quarantine_after=settings.MLX_QUARANTINE_AFTER,
             has_spare_worker=settings.MLX_SPARE_WORKER,
+            image_urls=settings.MLX_IMAGE_URLS,
+            image_hosts=tuple(settings.MLX_IMAGE_HOSTS),
+            image_timeout_s=settings.MLX_IMAGE_TIMEOUT_S,
         )
+
+    @property
+    def fetches_images(self) -> bool:
+        """Whether images are fetched from http(s) URLs.
+
+        Where nothing is said: if only this machine can ask for it, or if it is
+        said which hosts they may come from.
+        """
+        if self.image_urls:
+            return self.image_urls in {"true", "1"}
+        return bool(self.image_hosts) or _is_loopback(self.host)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -6,6 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TypeVar
 
+from django.core.exceptions import ImproperlyConfigured
+
+from inference.images.hosts import HostList
+
 N = TypeVar("N", int, float)
 
 
@@ -105,6 +109,7 @@ SECONDS = {
     "HANG_TIMEOUT": Seconds(120, 0.5, DAY_S),
     "SSE_KEEPALIVE_AFTER_S": Seconds(15, 0.01, DAY_S),
     "MODEL_TTL": Seconds(0, 0, 365 * DAY_S),
+    "IMAGE_TIMEOUT": Seconds(10, 0.1, 600),
 }
 
 SIZES = {
@@ -113,3 +118,16 @@ SIZES = {
 }
 
 MODEL_TYPES = ("", "lm", "vlm")
+
+
+def image_hosts(patterns: list[str]) -> list[str]:
+    """Return the hosts that images may be fetched from, as they were given.
+
+    Raises:
+        ImproperlyConfigured: one of them is neither a name nor a pattern.
+    """
+    try:
+        HostList(patterns)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"IMAGE_HOSTS {error}.") from None
+    return patterns

@@ -16,7 +16,7 @@ from mlxsite.data_dir import load_secret_key, prepare_data_dir
 from mlxsite.databases import default_database, with_options
 from mlxsite.environment import Environment
 from mlxsite.logs import LEVELS, logging_config
-from mlxsite.options import MODEL_TYPES
+from mlxsite.options import MODEL_TYPES, image_hosts
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 BASE_DIR = PACKAGE_DIR.parent
@@ -67,6 +67,13 @@ MLX_MEMORY_BUDGET = env.size("MEMORY_BUDGET")  # bytes; 0: what this machine can
 MLX_MODEL_TTL_S = env.seconds("MODEL_TTL")  # 0: for ever
 MLX_QUARANTINE_AFTER = env.whole("QUARANTINE_AFTER")
 MLX_SPARE_WORKER = env.flag("SPARE_WORKER", default=True)
+
+# --- images -------------------------------------------------------------------
+# Unset: fetched where only this machine can ask for it, or IMAGE_HOSTS says from
+# where.
+MLX_IMAGE_URLS = env.choice("IMAGE_URLS", ("", "true", "false", "1", "0"))
+MLX_IMAGE_HOSTS = image_hosts(env.listed("IMAGE_HOSTS"))
+MLX_IMAGE_TIMEOUT_S = env.seconds("IMAGE_TIMEOUT")
 
 # --- security -----------------------------------------------------------------
 DEBUG = env.flag("DEBUG")

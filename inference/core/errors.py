@@ -62,6 +62,36 @@ class VisionNotSupportedError(InvalidRequestError):
     code = "vision_not_supported"
 
 
+class InvalidImageError(InvalidRequestError):
+    """What was sent as an image is none that can be read."""
+
+    code = "invalid_image"
+
+
+class ImageTooLargeError(InvalidRequestError):
+    """An image, or all of a request, has more bytes or pixels than are read."""
+
+    code = "image_too_large"
+
+
+class TooManyImagesError(InvalidRequestError):
+    """A request carries more images than the server or the model takes."""
+
+    code = "too_many_images"
+
+
+class ImageUrlNotAllowedError(InvalidRequestError):
+    """An image's URL leads where this server does not go."""
+
+    code = "image_url_not_allowed"
+
+
+class ImageFetchError(InvalidRequestError):
+    """An image could not be fetched from where its URL leads."""
+
+    code = "image_fetch_failed"
+
+
 class AuthenticationError(InferenceError):
     """No key, or a key that is not known."""
 

@@ -37,6 +37,7 @@ _KNOWN_KEYS = frozenset(
 _UNREAD_PARTS = frozenset({"input_audio", "file"})
 _DETAILS = ("auto", "low", "high")
 _URL_STARTS = ("data:image/", "https://", "http://")
+_URL_START_CHARS = 16
 
 
 def to_messages(value: Any, *, limits: Limits) -> tuple[ChatMessage, ...]:
@@ -221,17 +222,24 @@ def _read_image(part: dict[str, Any], path: str, limits: Limits) -> ImagePart:
     image = part.get("image_url")
     if image is None:
         raise faults.missing(path)
+    if type(image) is str:  # The URL alone, as some clients send it.
+        return ImagePart(url=_checked_url(image, path, limits))
     if type(image) is not dict:
         raise faults.wrong_type(path, "an object", image)
-    url, detail = image.get("url"), image.get("detail")
-    _check_text(url, path=f"{path}.url", limit=limits.url_chars)
-    if not str(url).startswith(_URL_STARTS):
-        raise faults.wrong_value(f"{path}.url", str(url), _URL_STARTS)
+    detail = image.get("detail")
+    url = _checked_url(image.get("url"), f"{path}.url", limits)
     if detail is None:
         detail = "auto"
     if detail not in _DETAILS:
         raise faults.wrong_value(f"{path}.detail", str(detail), _DETAILS)
-    return ImagePart(url=str(url), detail=detail)
+    return ImagePart(url=url, detail=detail)
+
+
+def _checked_url(url: Any, path: str, limits: Limits) -> str:
+    _check_text(url, path=path, limit=limits.url_chars)
+    if not url[:_URL_START_CHARS].lower().startswith(_URL_STARTS):
+        raise faults.wrong_value(path, url, _URL_STARTS)
+    return str(url)
 
 
 def _check_text(text: Any, *, path: str, limit: int) -> None:

@@ -6,9 +6,11 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from inference.core.errors import InferenceError, QueueTimeoutError
 from inference.core.outcomes import Phase
-from inference.runtime.checks import checked
+from inference.runtime.checks import checked, refuse_vision
 from inference.runtime.deadline import Deadline
 from inference.runtime.deltas import ChoiceCounter
 from inference.runtime.sampling import refuse_unknown_tokens, to_sampling_spec
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from inference.core.frames import PromptPrepared
+    from inference.core.images import ImageData
     from inference.core.requests import Delta, GenerationRequest, SamplingSpec
     from inference.core.trace import RequestTrace
     from inference.runtime.admission import Seats
@@ -55,19 +58,20 @@ class Generation:
         """
         self._model.queue.refuse_if_hopeless(self._request.n)
         self._request = await checked(self._request, self._trace)
+        images = await self._images()
         worker = await self._worker()
         # Nothing is awaited in between: what is ready now is leased now.
         with self._model.use.lease() as lease:
-            async with aclosing(self._answer(worker, lease)) as deltas:
+            async with aclosing(self._answer(worker, lease, images)) as deltas:
                 async for delta in deltas:
                     yield delta
 
     async def _answer(
-        self, worker: WorkerHandle, lease: Lease
+        self, worker: WorkerHandle, lease: Lease, images: tuple[ImageData, ...]
     ) -> AsyncGenerator[Delta, None]:
         """Yield the answer of a model that stays as long as `lease`."""
         refuse_unknown_tokens(self._request.sampling, vocabulary=self._model.vocabulary)
-        prompt = await self._prepare(worker)
+        prompt = await self._prepare(worker, images)
         seats = None
         try:
             seats = await self._seat()
@@ -83,6 +87,22 @@ class Generation:
             async for delta in deltas:
                 yield delta
 
+    async def _images(self) -> tuple[ImageData, ...]:
+        """Return the request's images; from here on its messages have no URLs."""
+        if not self._request.has_images:
+            return ()
+        refuse_vision(self._request.messages, kind=self._model.source.kind)
+        self._trace.enter(Phase.PREPARE)
+        try:
+            async with asyncio.timeout(self._patience_s()):
+                loaded = await self._house.images.load(self._request.messages)
+        except TimeoutError:
+            self._say_if_late()
+            raise QueueTimeoutError("The images were not there in time.") from None
+        self._trace.fetched_images(loaded.fetch_s)
+        self._request = msgspec.structs.replace(self._request, messages=loaded.messages)
+        return loaded.images
+
     async def _worker(self) -> WorkerHandle:
         model, worker = self._model, self._model.current_worker()
         if model.is_ready and worker is not None:
@@ -95,17 +115,21 @@ class Generation:
             self._say_if_late()
             raise
 
-    async def _prepare(self, worker: WorkerHandle) -> PromptPrepared:
+    async def _prepare(
+        self, worker: WorkerHandle, images: tuple[ImageData, ...]
+    ) -> PromptPrepared:
         self._trace.enter(Phase.PREPARE)
         try:
             async with asyncio.timeout(self._patience_s()):
-                prompt = await worker.prepare(self._request)
+                prompt = await worker.prepare(self._request, images)
         except TimeoutError:
             self._say_if_late()
             raise QueueTimeoutError(
                 "The prompt could not be prepared in time."
             ) from None
         self._trace.prepared(prompt.tokens, warnings=prompt.warnings)
+        if images:
+            self._trace.noted_image_tokens(prompt.image_tokens)
         return prompt
 
     async def _seat(self) -> Seats:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from inference.core.timing import Clock
+    from inference.images.loader import ImageLoader
     from inference.runtime.admission import WaitingRoom
     from inference.runtime.config import RuntimeConfig
     from inference.runtime.spare import SpareWorker
@@ -24,4 +25,5 @@ class House:
     clock: Clock
     waiting: WaitingRoom
     spare: SpareWorker
+    images: ImageLoader
     publish: Publish

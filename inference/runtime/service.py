@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from inference.core.catalog import ModelCard, NoCatalog, QueueSnapshot
@@ -15,6 +16,7 @@ from inference.core.errors import (
 from inference.core.events import RequestObserver, ServerEvent
 from inference.core.outcomes import ModelState
 from inference.core.timing import Clock, SystemClock
+from inference.images.loader import ImageLoader
 from inference.library.hub import Downloads
 from inference.runtime.admission import WaitingRoom
 from inference.runtime.generation import Generation
@@ -44,6 +46,15 @@ logger = logging.getLogger("inference")
 LAST_WORDS_S = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """Where a service gets models and images from."""
+
+    catalog: ModelCatalog = field(default_factory=NoCatalog)
+    fetches: Fetches = field(default_factory=Downloads)
+    images: ImageLoader = field(default_factory=ImageLoader)
+
+
 class ModelService:
     """Owns the registry, the waiting room, the pool, and the draining of it all.
 
@@ -56,15 +67,16 @@ class ModelService:
         config: RuntimeConfig,
         observer: RequestObserver,
         identity: ServerIdentity,
-        catalog: ModelCatalog | None = None,
-        fetches: Fetches | None = None,
+        supplies: Supplies | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._config = config
         self._observer = observer
         self._identity = identity
         self._clock = clock or SystemClock()
-        self._catalog = catalog or NoCatalog()
+        supplies = supplies or Supplies()
+        self._catalog = supplies.catalog
+        self._fetches = supplies.fetches
         self._registry = ModelRegistry(any_model_name=config.any_model_name)
         self._house = House(
             config=config,
@@ -74,10 +86,10 @@ class ModelService:
                 make=lambda: WorkerHandle(stream_limit_bytes=config.stream_limit_bytes),
                 is_enabled=config.has_spare_worker,
             ),
+            images=supplies.images,
             publish=self.publish,
         )
         self._pool = ModelPool(self._registry, self._house)
-        self._fetches = fetches or Downloads()
         self._loader = ModelLoader(
             registry=self._registry,
             pool=self._pool,
@@ -284,4 +296,6 @@ class ModelService:
     async def stop(self) -> None:
         """End all workers and downloads."""
         self.is_draining = True
-        await asyncio.gather(self._fetches.close(), self._pool.stop())
+        await asyncio.gather(
+            self._house.images.close(), self._fetches.close(), self._pool.stop()
+        )

@@ -32,6 +32,7 @@ from inference.runtime.streams import TokenStream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inference.core.images import ImageData
     from inference.core.models import ModelSource
     from inference.core.requests import GenerationRequest, SamplingSpec
 
@@ -109,7 +110,9 @@ class WorkerHandle:
         self._send(Purge())
         await asyncio.wait((waiter,), timeout=timeout_s)
 
-    async def prepare(self, request: GenerationRequest) -> PromptPrepared:
+    async def prepare(
+        self, request: GenerationRequest, images: tuple[ImageData, ...] = ()
+    ) -> PromptPrepared:
         """Template and tokenize; the prompt then waits in the worker.
 
         Raises:
@@ -129,6 +132,7 @@ class WorkerHandle:
                     template_kwargs=request.template_kwargs,
                     reasoning_effort=request.reasoning_effort,
                     wants_logprobs=request.sampling.logprobs is not None,
+                    images=images,
                 )
             )
             prepared: PromptPrepared = await waiting

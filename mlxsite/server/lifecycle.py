@@ -18,11 +18,14 @@ from inference.core.errors import InferenceError
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState
 from inference.core.trace import ServerIdentity
+from inference.images.fetching import ImageFetcher
+from inference.images.hosts import HostList
+from inference.images.loader import ImageLoader
 from inference.known_models import KnownModels, shared_library
 from inference.library.machine import memory_bytes
 from inference.runtime.app import App, install_app
 from inference.runtime.config import RuntimeConfig
-from inference.runtime.service import ModelService
+from inference.runtime.service import ModelService, Supplies
 from metrics.completion_log import CompletionLog
 from metrics.observers import Observers
 from metrics.recorder import Recorder
@@ -121,7 +124,7 @@ class ServerRun:
             ),
             observer=self._observer,
             identity=self._identity,
-            catalog=catalog,
+            supplies=Supplies(catalog=catalog, images=_image_loader(config)),
         )
         install_app(
             App(
@@ -183,6 +186,16 @@ async def _with_settings(source: ModelSource, catalog: KnownModels) -> ModelSour
     if known is None or known.path != source.path:
         return source
     return known
+
+
+def _image_loader(config: ServerConfig) -> ImageLoader:
+    """Return what gets the images of requests, by URL only where that is allowed."""
+    if not config.fetches_images:
+        return ImageLoader()
+    hosts = HostList(config.image_hosts)
+    return ImageLoader(
+        fetcher=ImageFetcher(timeout_s=config.image_timeout_s, hosts=hosts)
+    )
 
 
 def _endpoint(host: str, port: int) -> str:

@@ -45,6 +45,12 @@ def test_it_reads_an_image_and_leaves_judging_it_to_the_model() -> None:
     assert request.kind == "vision"
 
 
+@pytest.mark.parametrize("url", [PIXEL, "HTTPS://x/y.png", "Data:IMAGE/png;base64,A"])
+def test_it_reads_an_image_whose_url_stands_alone(url: str) -> None:
+    (message,) = read(said([{"type": "image_url", "image_url": url}]))
+    assert message.content == (ImagePart(url=url, detail="auto"),)
+
+
 def test_it_takes_the_empty_leftovers_of_an_earlier_answer() -> None:
     leftovers = {"refusal": None, "tool_calls": None, "function_call": None}
     (message,) = read(said("Hi", "assistant", **leftovers, audio=None, annotations=[]))
@@ -109,7 +115,8 @@ def test_it_names_the_message_at_fault(messages: Any, code: str, param: str) -> 
         ({"type": "text"}, "missing_required_parameter", ".text"),
         ({"type": "text", "text": 5}, "invalid_type", ".text"),
         ({"type": "image_url"}, "missing_required_parameter", ".image_url"),
-        ({"type": "image_url", "image_url": PIXEL}, "invalid_type", ".image_url"),
+        ({"type": "image_url", "image_url": 5}, "invalid_type", ".image_url"),
+        ({"type": "image_url", "image_url": "a.png"}, "invalid_value", ".image_url"),
         (
             {"type": "image_url", "image_url": {}},
             "missing_required_parameter",

@@ -1,0 +1,3 @@
+"""Tests of inference/images."""
+
+from __future__ import annotations

@@ -1,0 +1,238 @@
+"""Images are judged by their first bytes, in no time and no memory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import time
+import tracemalloc
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from inference.core.errors import (
+    ImageTooLargeError,
+    InvalidImageError,
+    InvalidRequestError,
+)
+from inference.core.limits import Limits
+from inference.images import anatomy
+from inference.images.headers import format_of, to_image
+from tests.images.cast import chunk, picture, png_bomb
+
+KINDS = ["JPEG", "PNG", "WEBP", "GIF"]
+PNG_HEAD = 33  # magic and IHDR
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [(1, 1), (8, 6), (640, 480), (3, 700)])
+def test_it_reads_the_size_of_an_image(kind: str, size: tuple[int, int]) -> None:
+    data = picture(kind, size)
+    image = to_image(data, detail="high")
+    assert format_of(data) == kind
+    assert (image.width, image.height) == size
+    assert image.sha256 == hashlib.sha256(data).hexdigest()
+    assert (image.data, image.detail) == (data, "high")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("JPEG", {"progressive": True, "quality": 95}),
+        ("JPEG", {"mode": "L", "color": 7}),
+        ("JPEG", {"mode": "CMYK", "color": (1, 2, 3, 4)}),
+        ("JPEG", {"exif": b"Exif\0\0II*\0\x08\0\0\0\0\0", "comment": b"hello"}),
+        ("JPEG", {"icc_profile": b"p" * 200_000}),
+        ("JPEG", {"restart_marker_blocks": 1}),
+        ("PNG", {"mode": "RGBA", "color": (1, 2, 3, 4)}),
+        ("PNG", {"mode": "I;16", "color": 700}),
+        ("PNG", {"mode": "1", "color": 1}),
+        ("WEBP", {"lossless": True}),
+        ("WEBP", {"mode": "RGBA", "color": (1, 2, 3, 4)}),
+        ("WEBP", {"lossless": True, "exif": b"II*\0\x08\0\0\0\0\0"}),
+        ("GIF", {"mode": "P", "color": 1, "transparency": 1, "comment": b"c" * 900}),
+    ],
+)
+def test_it_reads_the_kinds_within_a_format(kind: str, options: dict[str, Any]) -> None:
+    image = to_image(picture(kind, (70, 50), **options))
+    assert (image.width, image.height) == (70, 50)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_it_reads_the_size_of_an_animation(kind: str) -> None:
+    frames = [Image.new("RGB", (20, 10), (0, 0, shade)) for shade in (9, 99)]
+    data = picture(kind, (20, 10), save_all=True, append_images=frames)
+    image = to_image(data)
+    assert (image.width, image.height) == (20, 10)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"GIF",
+        b"<html>",
+        b"%PDF-1.7",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"\0\0\0\x1cftypavif" + b"\0" * 64,
+        b"II*\0" + b"\0" * 64,
+        b"BM" + b"\0" * 64,
+        b"\x89PNG\r\n\x1a",
+        b"8BPS" + b"\0" * 64,
+        b"RIFF\x24\0\0\0WAVEfmt ",
+    ],
+)
+def test_it_takes_four_formats_only(data: bytes) -> None:
+    with pytest.raises(InvalidImageError, match="no JPEG, PNG, WebP or GIF"):
+        to_image(data)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_cut_or_broken_head_makes_it_fail_otherwise(kind: str) -> None:
+    """Every prefix, and every byte changed, is read or refused by name."""
+    data = picture(kind, (40, 30))[:700]
+    tried = [data[:length] for length in range(len(data))]
+    tried += [
+        data[:at] + bytes([byte]) + data[at + 1 :]
+        for at in range(min(len(data), 120))
+        for byte in (0, 1, 0x7F, 0xFF)
+    ]
+    outcomes = set()
+    for broken in tried:
+        try:
+            to_image(broken)
+            outcomes.add("read")
+        except InvalidRequestError as refused:
+            outcomes.add(refused.code)
+    assert "invalid_image" in outcomes
+    assert outcomes <= {"read", "invalid_image", "image_too_large"}
+
+
+@pytest.mark.parametrize("side", [9000, 13_000])
+def test_a_bomb_is_refused_without_being_decoded(side: int) -> None:
+    bomb = png_bomb(side, side)
+    assert len(bomb) < 25_000
+    tracemalloc.start()
+    begun = time.perf_counter()
+    with pytest.raises(ImageTooLargeError, match="pixels") as refused:
+        to_image(bomb)
+    taken_s = time.perf_counter() - begun
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert refused.value.code == "image_too_large"
+    assert taken_s < 0.05
+    assert most < 100_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "layout"),
+    [("GIF", 6, "<HH"), ("PNG", 16, ">II"), ("WEBP", 26, "<HH")],
+)
+def test_every_format_is_held_to_the_caps(kind: str, at: int, layout: str) -> None:
+    data = picture(kind)
+    for size in [(16_000, 16_000), (2, 16_383)]:
+        claim = struct.pack(layout, *size)
+        lying = data[:at] + claim + data[at + len(claim) :]
+        with pytest.raises(ImageTooLargeError):
+            to_image(lying, limits=Limits(image_side=10_000))
+
+
+def test_a_jpeg_is_held_to_the_caps() -> None:
+    data = picture("JPEG")
+    at = data.index(b"\xff\xc0") + 5
+    lying = data[:at] + struct.pack(">HH", 65_535, 65_535) + data[at + 4 :]
+    with pytest.raises(ImageTooLargeError, match="65,535 by 65,535"):
+        to_image(lying)
+
+
+def test_the_first_frame_of_a_gif_counts_where_it_is_larger_than_its_screen() -> None:
+    data = picture("GIF")
+    at = data.index(b"\x2c") + 5
+    lying = data[:at] + struct.pack("<HH", 60_000, 60_000) + data[at + 4 :]
+    with pytest.raises(ImageTooLargeError):
+        to_image(lying)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "JPEG"])
+def test_an_image_without_pixels_is_refused(kind: str) -> None:
+    data = picture(kind)
+    at = {"PNG": 16, "GIF": 6, "JPEG": data.find(b"\xff\xc0") + 5}[kind]
+    empty = data[:at] + b"\0" * 4 + data[at + 4 :]
+    if kind == "GIF":
+        at = data.index(b"\x2c") + 5
+        empty = empty[:at] + b"\0" * 4 + empty[at + 4 :]
+    with pytest.raises(InvalidImageError, match="no pixels"):
+        to_image(empty)
+
+
+def test_an_image_of_too_many_bytes_is_refused() -> None:
+    with pytest.raises(ImageTooLargeError, match="more than 100 bytes"):
+        to_image(picture("JPEG"), limits=Limits(image_bytes=100))
+
+
+JPEG = picture("JPEG")
+GIF = picture("GIF")
+COMMENT_AT = GIF.index(b"\x2c")
+SLOW_TO_WALK = {
+    "empty segments": JPEG[:2] + b"\xff\xe5\x00\x02" * 4_000_000 + JPEG[2:],
+    "fill bytes": JPEG[:2] + b"\xff" * 16_000_000 + JPEG[2:],
+    "junk between segments": JPEG[:20] + b"\0" * 16_000_000 + JPEG[20:],
+    "restarts outside of scans": JPEG[:2] + b"\xff\xd0" * 8_000_000 + JPEG[2:],
+    "empty chunks": picture()[:PNG_HEAD] + chunk(b"abCd", b"") * 1_300_000,
+    "a comment in crumbs": (
+        GIF[:COMMENT_AT] + b"!\xfe" + b"\x01a" * 8_000_000 + b"\0" + GIF[COMMENT_AT:]
+    ),
+    "junk between blocks": GIF[:COMMENT_AT] + b"\0" * 16_000_000 + GIF[COMMENT_AT:],
+    "many comments": GIF[:COMMENT_AT] + b"!\xfe\0" * 5_000_000 + GIF[COMMENT_AT:],
+    "empty pieces of WebP": picture("WEBP") + b"abcd\0\0\0\0" * 2_000_000,
+}
+
+
+def test_what_common_writers_leave_behind_is_tolerated() -> None:
+    assert to_image(GIF[:COMMENT_AT] + b"\0" + GIF[COMMENT_AT:]).width == 8
+    assert to_image(JPEG[:20] + b"\0" + JPEG[20:] + b"rest").width == 8
+    assert to_image(picture() + b"rest").width == 8
+
+
+@pytest.mark.parametrize("data", SLOW_TO_WALK.values(), ids=SLOW_TO_WALK)
+def test_a_file_built_to_be_slow_is_refused_quickly(data: bytes) -> None:
+    assert len(data) < Limits().image_bytes
+    begun = time.perf_counter()
+    with pytest.raises(InvalidImageError, match="more than 16,384 parts"):
+        to_image(data)
+    assert time.perf_counter() - begun < 0.2
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
+    data = picture("JPEG", (640, 640), progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    assert to_image(data[:-2] + last * 40 + data[-2:]).width == 640
+    begun = time.perf_counter()
+    with pytest.raises(InvalidImageError, match="more than 64 scans"):
+        to_image(data[:-2] + last * 5000 + data[-2:])
+    assert time.perf_counter() - begun < 0.2
+
+
+@pytest.mark.parametrize("window", [2, 3, 7, 8])
+def test_a_scan_is_counted_wherever_its_marker_lies(
+    monkeypatch: pytest.MonkeyPatch, window: int
+) -> None:
+    monkeypatch.setattr(anatomy, "_WINDOW_BYTES", window)
+    data = picture("JPEG", (64, 64), progressive=True)
+    scans = data.count(b"\xff\xda")
+    assert to_image(data, limits=Limits(image_scans=scans)).width == 64
+    with pytest.raises(InvalidImageError, match="scans"):
+        to_image(data, limits=Limits(image_scans=scans - 1))
+
+
+def test_a_large_photograph_is_judged_in_milliseconds() -> None:
+    noise = Image.effect_noise((4000, 3000), 90).convert("RGB")
+    file = io.BytesIO()
+    noise.save(file, "JPEG", quality=92)
+    data = file.getvalue()
+    assert len(data) > 5_000_000
+    begun = time.perf_counter()
+    assert to_image(data).width == 4000
+    assert time.perf_counter() - begun < 0.2
