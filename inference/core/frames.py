@@ -151,6 +151,17 @@ class PromptPrepared(msgspec.Struct, frozen=True, tag="prepared"):
     image_tokens: int = 0
 
 
+class ImagesEncoded(msgspec.Struct, frozen=True, tag="images"):
+    """The images of a prompt were encoded, for the first of its sequences.
+
+    `cached` of them were known from before; the others took `encode_s`.
+    """
+
+    sequence_id: int
+    cached: int
+    encode_s: float
+
+
 class PrepareRefused(msgspec.Struct, frozen=True, tag="refused"):
     """The prompt is invalid; `code` is an OpenAI error code."""
 
@@ -251,6 +262,7 @@ Report = (
     | LoadFailed
     | PromptPrepared
     | PrepareRefused
+    | ImagesEncoded
     | StepReport
     | Heartbeat
 )

@@ -145,9 +145,13 @@ class RequestTrace:
         """Note how long it took to get the images that were named by address."""
         self._note(image_fetch_s=seconds)
 
-    def encoded_images(self, *, tokens: int, cached: int, seconds: float) -> None:
-        """Note the images' tokens, how many were known, and what the others took."""
-        self._note(image_tokens=tokens, images_cached=cached, image_encode_s=seconds)
+    def noted_image_tokens(self, tokens: int) -> None:
+        """Note how many of the prompt's tokens stand for images."""
+        self._note(image_tokens=tokens)
+
+    def encoded_images(self, *, cached: int, seconds: float) -> None:
+        """Note how many images were known already, and what the others took."""
+        self._note(images_cached=cached, image_encode_s=seconds)
 
     def warn(self, message: str) -> None:
         """Note that something was not done to the letter; the first few are kept."""

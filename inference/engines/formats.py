@@ -60,6 +60,11 @@ class ModelFormats:
     calls: NativeCalls | None
     system_prompt: str = ""
 
+    @property
+    def think_start(self) -> str | None:
+        """The tag that begins the model's thinking, if it thinks."""
+        return None if self.thinking is None else self.thinking.tags.start
+
 
 def formats_of(
     tokenizer: Any, *, vocabulary: int, options: ModelOptions | None = None

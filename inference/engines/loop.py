@@ -16,6 +16,7 @@ from inference.core.frames import (
     CancelSequence,
     Generate,
     Heartbeat,
+    ImagesEncoded,
     Purge,
 )
 from inference.engines.batch import Chosen, DecodeBatch
@@ -23,6 +24,7 @@ from inference.engines.device import is_cpu
 from inference.engines.endings import take_step
 from inference.engines.prefill import PrefillError, PrefillPace, PrefillQueue
 from inference.engines.sequences import Emission, Sequence, spec_of
+from inference.engines.vision_encoding import ImageQueue
 
 if TYPE_CHECKING:
     from inference.engines.answers import AnswerTexts
@@ -40,6 +42,8 @@ BEAT_WHILE_IDLE_S = 1.0
 CHUNK_S = 0.25
 STEPS_PER_CHUNK = 3
 CHUNK_ALONE_S = 0.8
+# Rows that decode wait for one image between two steps; for several that are quick.
+IMAGES_S = 0.05
 GATHER_SHARE = 0.05
 GATHER_MAX_S = 0.03
 
@@ -85,6 +89,7 @@ class EngineLoop:
             make_cache=text.caches.make,
             can_pad=text.caches.can_pad,
         )
+        self._images = None if text.sight is None else ImageQueue(text.sight.encoder)
         self._step_s = 0.0
         self._last_beat = 0.0
 
@@ -99,8 +104,9 @@ class EngineLoop:
             self.turn()
 
     def turn(self) -> None:
-        """Read what has come, prefill a chunk, decode a step."""
+        """Read what has come, encode images, prefill a chunk, decode a step."""
         self._read_inbox()
+        self._advance_images()
         self._await_company()
         self._begin_prefill()
         self._advance_prefill()
@@ -128,6 +134,8 @@ class EngineLoop:
                 # The sender has told the web already; only the row is left.
                 self._remove(message.sequence_id, "")
             case Purge():
+                if self._text.sight is not None:
+                    self._text.sight.encoder.features.clear()
                 mx.clear_cache()
                 self._tell_life(is_purged=True)
 
@@ -163,13 +171,18 @@ class EngineLoop:
             )
             self._sequences[sequence_id] = sequence
             family.append(sequence)
-        self._prefill.append(family)
+        if prompt.pictures is None:
+            self._prefill.append(family)
+        elif self._images is not None:
+            self._images.append(family, prompt.pictures)
 
     def _remove(self, sequence_id: int, finish: str) -> None:
         sequence = self._sequences.pop(sequence_id, None)
         if sequence is None:
             return
         sequence.has_left = True
+        if self._images is not None:
+            self._images.forget_those_who_left()
         self._prefill.forget_those_who_left()
         self._batch.leave({sequence})
         if finish:
@@ -194,6 +207,20 @@ class EngineLoop:
                 self._handle(self._inbox.get(timeout=patience_s / 4))
             except queue.Empty:
                 continue
+
+    def _advance_images(self) -> None:
+        """Have prompts whose images are encoded wait for their prefill."""
+        if self._images is None:
+            return
+        target_s = IMAGES_S if self._batch else CHUNK_ALONE_S
+        for look in self._images.advance(target_s=target_s):
+            if look.error is not None:
+                logger.error("Images could not be encoded", exc_info=look.error)
+                self._fail(look.family, look.error)
+                continue
+            first = look.family[0].sequence_id
+            self._sender.send(ImagesEncoded(first, look.cached, look.encode_s))
+            self._prefill.append(look.family)
 
     def _begin_prefill(self) -> None:
         self._prefill.form_groups(
@@ -263,7 +290,7 @@ class EngineLoop:
         self._sender.send(
             Heartbeat(
                 rows=len(self._batch),
-                waiting=len(self._prefill),
+                waiting=len(self._prefill) + len(self._images or ()),
                 active_bytes=mx.get_active_memory(),
                 cache_bytes=mx.get_cache_memory(),
                 peak_bytes=mx.get_peak_memory(),

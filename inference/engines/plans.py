@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inference.core.requests import SamplingSpec, ToolUse
     from inference.engines.formats import ModelFormats, NativeCalls, NativeThinking
     from inference.engines.markers import Marker
+    from inference.engines.vision_encoding import PromptPictures
     from inference.engines.vocabulary import Vocabulary
     from inference.prompting.templates import RenderedPrompt
 
@@ -32,12 +33,16 @@ _BARE_CALLS = CallFormat(start="", end="", parse=json.loads, streams=True)
 
 @dataclass(frozen=True, slots=True)
 class PreparedPrompt:
-    """A prompt's tokens, and what holds for the answers to it."""
+    """A prompt's tokens, and what holds for the answers to it.
+
+    `pictures` are its images, to be encoded before it is prefilled.
+    """
 
     tokens: list[int]
     plan: GuidePlan
     opens_thinking: bool = False
     calls: CallFormat | None = None
+    pictures: PromptPictures | None = None
 
     def thinking_budget(self, spec: SamplingSpec) -> int | None:
         """Return how many tokens thinking may take; `None`: as many as it likes.

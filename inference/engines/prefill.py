@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.engines.sequences import Sequence
+    from inference.engines.vision_rows import PromptImages
 
 # Sequences that answer one and the same prompt, never empty.
 Family: TypeAlias = "list[Sequence]"
@@ -75,7 +76,7 @@ class PrefillGroup:
         self._lengths = [len(prompt) for prompt in self._prompts]
         self._columns = max(self._lengths)
         make_cache = make_cache or partial(make_prompt_cache, model)
-        caches = [make_cache() for _ in families]
+        caches = [_begun(make_cache(), family) for family in families]
         self.cache = caches[0] if len(caches) == 1 else merge_caches(caches)
         self._pad_right()
 
@@ -126,6 +127,8 @@ class PrefillGroup:
 
     def _end_of_chunk(self, tokens: int) -> int:
         """Return the column to stop at; no chunk is left that is hardly worth it."""
+        if any(images.is_whole for images in map(_images_of, self.families) if images):
+            return self._columns
         width = max(1, tokens // len(self.families))
         end = self._done + width
         return self._columns if end + width // 2 >= self._columns else end
@@ -218,6 +221,8 @@ class PrefillQueue:
     def _next_families(self, free_rows: int) -> list[Family]:
         """Return the first in line and those right behind it that pad little."""
         families = [self._waiting.popleft()]
+        if _is_alone(families[0]):
+            return families
         free_rows -= len(families[0])
         shortest = longest = len(families[0][0].prompt)
         while self._waiting and len(families) < self._rows_per_group:
@@ -225,6 +230,8 @@ class PrefillQueue:
             length = len(family[0].prompt)
             shortest, longest = min(shortest, length), max(longest, length)
             if len(family) > free_rows or not self._fit_together(shortest, longest):
+                break
+            if _is_alone(family):
                 break
             free_rows -= len(family)
             families.append(self._waiting.popleft())
@@ -238,6 +245,24 @@ class PrefillQueue:
         if not self._can_pad:
             return shortest == longest
         return longest <= PADDING_RATIO * shortest + PADDING_SLACK
+
+
+def _images_of(family: Family) -> PromptImages | None:
+    return family[0].images
+
+
+def _is_alone(family: Family) -> bool:
+    """Whether nothing may be prefilled together with this prompt."""
+    images = _images_of(family)
+    return images is not None and images.is_alone
+
+
+def _begun(caches: list[Any], family: Family) -> list[Any]:
+    """Return a row's empty caches, which know the images of its prompt."""
+    images = _images_of(family)
+    if images is not None:
+        images.place_in(caches)
+    return caches
 
 
 class PrefillError(RuntimeError):

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference.core.errors import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from inference.engines.plans import PreparedPrompt
     from inference.engines.sender import Sender
     from inference.engines.text import TextModel
+    from inference.engines.vision_encoding import PromptPictures
     from inference.prompting.templates import RenderedPrompt
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ class PromptDesk:
         self._prompts_lock = threading.Lock()
         self._tokenizer_lock = threading.Lock()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="prepare")
+        # Images take longer than texts, and may have to wait for memory.
+        self._image_pool = ThreadPoolExecutor(THREADS, thread_name_prefix="images")
 
     @property
     def preparing(self) -> int:
@@ -52,7 +56,8 @@ class PromptDesk:
         """Prepare a prompt in the pool and report the result."""
         with self._prompts_lock:
             self._preparing.add(command.prompt_id)
-        self._pool.submit(self._prepare, command)
+        pool = self._image_pool if _has_images(command) else self._pool
+        pool.submit(self._prepare, command)
 
     def take(self, prompt_id: int) -> PreparedPrompt | None:
         """Hand a prepared prompt over, once."""
@@ -72,11 +77,11 @@ class PromptDesk:
     def _prepare(self, command: PreparePrompt) -> None:
         began = time.monotonic()
         try:
-            with self._tokenizer_lock:
-                # Nobody should wait behind what was given up meanwhile.
-                if not self._is_wanted(command.prompt_id):
-                    return
-                rendered = self._render(command)
+            found = self._rendered(command)
+            if found is None:
+                return
+            rendered, pictures = found
+            self._refuse_long(len(rendered.tokens))
             prompt = prepare_answer(
                 command, rendered, self._text.formats, self._text.words
             )
@@ -87,28 +92,45 @@ class PromptDesk:
             self._refuse(command, "internal_error", str(error), None)
         else:
             prepare_s = time.monotonic() - began
+            prompt = replace(prompt, pictures=pictures)
             self._keep(command.prompt_id, prompt, rendered.warnings, prepare_s)
 
-    def _render(self, command: PreparePrompt) -> RenderedPrompt:
-        formats = self._text.formats
-        rendered = render(
-            self._text.tokenizer,
-            command,
-            formats.traits,
-            think_start=(
-                None if formats.thinking is None else formats.thinking.tags.start
-            ),
-            system_prompt=formats.system_prompt,
-        )
-        length = len(rendered.tokens)
-        if length >= self._text.context_length:
+    def _rendered(
+        self, command: PreparePrompt
+    ) -> tuple[RenderedPrompt, PromptPictures | None] | None:
+        """Return what `command` asks for; `None`: nobody waits for it any more."""
+        sight = self._text.sight
+        if sight is not None:
+            command = sight.prompts.defused(command)
+            if _has_images(command):
+                return sight.prompts.render(
+                    command,
+                    self._text.formats,
+                    tokenizer_lock=self._tokenizer_lock,
+                    is_wanted=lambda: self._is_wanted(command.prompt_id),
+                )
+        with self._tokenizer_lock:
+            # Nobody should wait behind what was given up meanwhile.
+            if not self._is_wanted(command.prompt_id):
+                return None
+            formats = self._text.formats
+            rendered = render(
+                self._text.tokenizer,
+                command,
+                formats.traits,
+                think_start=formats.think_start,
+                system_prompt=formats.system_prompt,
+            )
+        return rendered, None
+
+    def _refuse_long(self, tokens: int) -> None:
+        if tokens >= self._text.context_length:
             raise ContextLengthExceededError(
                 f"This model's maximum context length is {self._text.context_length} "
-                f"tokens; your messages are {length} tokens, which leaves no "
+                f"tokens; your messages are {tokens} tokens, which leaves no "
                 "room for an answer.",
                 param="messages",
             )
-        return rendered
 
     def _keep(
         self,
@@ -117,6 +139,7 @@ class PromptDesk:
         warnings: tuple[str, ...],
         prepare_s: float,
     ) -> None:
+        pictures = prompt.pictures
         with self._prompts_lock:
             if prompt_id not in self._preparing:
                 return
@@ -128,6 +151,7 @@ class PromptDesk:
                 tokens=len(prompt.tokens),
                 prepare_s=prepare_s,
                 warnings=warnings,
+                image_tokens=0 if pictures is None else len(pictures.columns),
             )
         )
 
@@ -141,3 +165,7 @@ class PromptDesk:
                 prompt_id=command.prompt_id, code=code, message=message, param=param
             )
         )
+
+
+def _has_images(command: PreparePrompt) -> bool:
+    return any(message.has_images for message in command.messages)

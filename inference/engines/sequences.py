@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from inference.core.requests import SamplingSpec
     from inference.engines.guides import Guide
+    from inference.engines.vision_rows import PromptImages
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +23,7 @@ class Sequence:
 
     `history` holds the completion tokens read so far; `end_ids` are the tokens
     that end this sequence; `guide` says what it may say, where anything does.
+    `images` are those of its prompt, encoded, where it has some.
     """
 
     sequence_id: int
@@ -30,6 +32,7 @@ class Sequence:
     sampler: RowSampler
     end_ids: frozenset[int]
     guide: Guide | None = None
+    images: PromptImages | None = None
     history: list[int] = field(default_factory=list)
     has_left: bool = False
 

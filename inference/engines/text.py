@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from mlx import nn
 
+    from inference.engines.vision_sight import Sight
+
 DEFAULT_CONTEXT_LENGTH = 4096
 # Weights are read this much at a time, so that a load tells how far it is.
 READ_BYTES = 256 * 1024 * 1024
@@ -41,7 +43,8 @@ class TextModel:
 
     `context_length` counts tokens; `defaults` holds the sampling defaults of
     the model's own `generation_config.json`. `vocabulary` is how many logits it
-    gives, `words` what they mean. `caches` makes the KV caches of its rows.
+    gives, `words` what they mean. `caches` makes the KV caches of its rows. `sight`
+    is what a vision model has in addition.
     """
 
     model: Any
@@ -55,6 +58,7 @@ class TextModel:
     formats: ModelFormats
     words: Vocabulary
     defaults: dict[str, Any] = field(default_factory=dict)
+    sight: Sight | None = None
 
     @property
     def is_batchable(self) -> bool:
@@ -66,6 +70,7 @@ class TextModel:
         """What it can do, in the words of the library."""
         formats = self.formats
         found = {
+            "vision": self.sight is not None,
             "tools": formats.calls is not None,
             "thinking": formats.thinking is not None,
         }
@@ -74,7 +79,7 @@ class TextModel:
     @property
     def notes(self) -> tuple[str, ...]:
         """What of its options could not be done."""
-        return self.caches.notes
+        return (*self.caches.notes, *(self.sight.notes if self.sight else ()))
 
 
 def load_text_model(
@@ -93,7 +98,7 @@ def load_text_model(
     """
     if not options.trust_code:
         for name in ("config.json", "tokenizer_config.json"):
-            refuse_foreign_code(_read_json(path / name), name)
+            refuse_foreign_code(read_json(path / name), name)
     model, tokenizer, config = load(
         str(path),
         tokenizer_config={
@@ -108,24 +113,44 @@ def load_text_model(
     settle_dtype(model)
     weight_bytes = read_weights(model, on_progress)
     limit_memory(weight_bytes)
-    vocabulary = _vocabulary_of(model)
-    eos_ids = frozenset(tokenizer.eos_token_ids)
     caches = cache_maker_for(model, kv_bits=options.kv_bits)
     return TextModel(
-        model=model,
-        tokenizer=tokenizer,
-        context_length=min(
-            context_length_of(config), options.context_limit or sys.maxsize
-        ),
-        weight_bytes=weight_bytes,
+        **described(model, tokenizer, config, path=path, options=options),
         caches=caches,
         kv_cost=kv_cost(model, caches),
-        vocabulary=vocabulary,
-        eos_ids=eos_ids,
-        formats=formats_of(tokenizer, vocabulary=vocabulary, options=options),
-        words=Vocabulary(_inner(tokenizer), size=vocabulary, eos_ids=eos_ids),
-        defaults=sampling_defaults_of(_read_json(path / "generation_config.json")),
+        weight_bytes=weight_bytes,
     )
+
+
+def described(
+    model: Any,
+    tokenizer: Any,
+    config: dict[str, Any],
+    *,
+    path: Path,
+    options: ModelOptions,
+) -> dict[str, Any]:
+    """Return what `TextModel` says of a loaded model, its memory apart.
+
+    `tokenizer` is mlx-lm's, `config` what the model's config.json says.
+
+    Raises:
+        OverrideError: the options cannot be followed.
+    """
+    vocabulary = _vocabulary_of(model)
+    eos_ids = frozenset(tokenizer.eos_token_ids)
+    return {
+        "model": model,
+        "tokenizer": tokenizer,
+        "context_length": min(
+            context_length_of(config), options.context_limit or sys.maxsize
+        ),
+        "vocabulary": vocabulary,
+        "eos_ids": eos_ids,
+        "formats": formats_of(tokenizer, vocabulary=vocabulary, options=options),
+        "words": Vocabulary(_inner(tokenizer), size=vocabulary, eos_ids=eos_ids),
+        "defaults": sampling_defaults_of(read_json(path / "generation_config.json")),
+    }
 
 
 def read_weights(
@@ -200,7 +225,8 @@ def warm_up(text: TextModel) -> None:
     mx.eval(text.model(mx.array([[next(iter(text.eos_ids), 0)]]), cache=cache))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a file; empty where there is none."""
     if not path.exists():
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))

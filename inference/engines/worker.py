@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import mlx.core as mx
 
@@ -46,6 +46,9 @@ from inference.engines.prompts import PromptDesk
 from inference.engines.sender import Sender
 from inference.engines.speculation import DraftModel, load_draft
 from inference.engines.text import TextModel, load_text_model, warm_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 READ_BYTES = 256 * 1024
@@ -87,7 +90,8 @@ class Worker:
         clock = SystemClock()
         began = clock.monotonic()
         try:
-            text = load_text_model(
+            load = _loader_of(command.kind)
+            text = load(
                 Path(command.path), command.options, on_progress=self._tell_progress
             )
             warm_up(text)
@@ -175,6 +179,15 @@ class Worker:
     def _stop_hit(self, sequence_id: int) -> None:
         if self._loop is not None:
             self._loop.post(StopHit(sequence_id))
+
+
+def _loader_of(kind: str) -> Callable[..., TextModel]:
+    """Return what loads models of a kind; only vision models need mlx-vlm."""
+    if kind != "vlm":
+        return load_text_model
+    from inference.engines.vision import load_vision_model
+
+    return load_vision_model
 
 
 def _end_now() -> NoReturn:
