@@ -185,7 +185,11 @@ async def _with_settings(source: ModelSource, catalog: KnownModels) -> ModelSour
         return msgspec.structs.replace(source, problem=error.message)
     if known is None or known.path != source.path:
         return source
-    return known
+    if not source.options.kind:
+        return known
+    # The command line's word goes before the entry's.
+    options = msgspec.structs.replace(known.options, kind=source.options.kind)
+    return msgspec.structs.replace(known, kind=source.kind, options=options)
 
 
 def _image_loader(config: ServerConfig) -> ImageLoader:
