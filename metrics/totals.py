@@ -21,7 +21,12 @@ from inference.core.outcomes import Outcome, RequestKind
 from metrics.aggregates import RECENT, Share, recent_speeds, shares
 
 if TYPE_CHECKING:
-    from inference.core.events import RequestRecord, ServerEvent
+    from inference.core.events import (
+        RequestBodies,
+        RequestRecord,
+        ServerEvent,
+        ServerSample,
+    )
 
 logger = logging.getLogger("metrics.totals")
 
@@ -101,6 +106,12 @@ class Totals:
 
     def server_event(self, event: ServerEvent) -> None:
         """Events are not counted."""
+
+    def server_sample(self, sample: ServerSample) -> None:
+        """Samples are not counted."""
+
+    def request_bodies(self, bodies: RequestBodies) -> None:
+        """Bodies are not counted."""
 
     def _forget(self) -> None:
         self._all = _Tally()

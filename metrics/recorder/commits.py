@@ -1,14 +1,16 @@
 """Lines into rows: one transaction for a batch and the position behind it.
 
 Each write is harmless when repeated (a start never overwrites an end, an end
-writes the same row again, an event is unique), so a crash between commit and
-deletion of a file costs time and nothing else.
+writes the same row again and is counted once, an event is unique, and what a file
+has before its position is not written again), so a crash between commit and deletion
+of a file costs time and nothing else.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from django.db import DataError, IntegrityError, transaction
 
@@ -17,9 +19,14 @@ from metrics.models import RequestLog, ServerEventLog, SpoolPosition
 from metrics.recorder.lines import (
     EventLine,
     RequestLine,
+    SampleLine,
     UnreadableLineError,
     decode_line,
 )
+from metrics.rollups import add_requests, add_samples, hold_sums, uncounted
+
+if TYPE_CHECKING:
+    from inference.core.events import ServerSample
 
 logger = logging.getLogger("metrics.recorder")
 
@@ -43,6 +50,7 @@ class _Rows:
     starts: dict[str, RequestLog] = field(default_factory=dict)
     ends: dict[str, RequestLog] = field(default_factory=dict)
     events: list[ServerEventLog] = field(default_factory=list)
+    samples: list[ServerSample] = field(default_factory=list)
 
     def add(self, line: bytes) -> None:
         match decode_line(line):
@@ -53,11 +61,16 @@ class _Rows:
                 self.ends[record.request_id] = RequestLog.from_record(record)
             case EventLine(event=event):
                 self.events.append(ServerEventLog.from_event(event))
+            case SampleLine(sample=sample):
+                self.samples.append(sample)
 
     def write(self) -> None:
+        new = uncounted(self.ends)
         RequestLog.objects.record_starts(self.starts.values())
         RequestLog.objects.record_ends(self.ends.values())
+        add_requests(new)
         ServerEventLog.objects.record(self.events)
+        add_samples(self.samples)
 
 
 def commit(batch: Batch) -> int:
@@ -78,6 +91,10 @@ def _write(batch: Batch, lines: tuple[bytes, ...]) -> None:
     for line in lines:
         rows.add(line)
     with transaction.atomic():
+        hold_sums()
+        if batch.file and SpoolPosition.of(batch.file) >= batch.end:
+            # Committed, and the word of it was lost.
+            return
         rows.write()
         if batch.file:
             SpoolPosition.move(batch.file, batch.end)

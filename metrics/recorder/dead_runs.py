@@ -19,6 +19,7 @@ from metrics.models.fitting import moment
 from metrics.recorder.commits import Batch, commit
 from metrics.recorder.lines import RunLine, UnreadableLineError, decode_line
 from metrics.recorder.spool_file import SpoolFile
+from metrics.rollups import add_requests, hold_sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,11 +57,13 @@ def end_run(boot_id: str, files: Sequence[SpoolFile], *, reason: str) -> int:
     ended_at = moment(max(file.modified_at for file in files))
     assert ended_at is not None
     with transaction.atomic():
+        hold_sums()
         interrupted = RequestLog.objects.interrupt_run(
             boot_id, at=ended_at, reason=reason
         )
+        add_requests(interrupted)
         forget_positions(files)
-    return interrupted
+    return len(interrupted)
 
 
 def forget_positions(files: Sequence[SpoolFile]) -> None:

@@ -28,6 +28,8 @@ pytestmark = pytest.mark.usefixtures("database")
 ADDED = (
     *("reasoning_tokens", "choices", "tool_calls", "structured", "warnings"),
     *("images", "images_cached", "image_tokens", "image_fetch_s", "image_encode_s"),
+    *("itl_p99_s", "batch_mean", "batch_max", "memory_bytes", "is_estimated"),
+    *("refusal", "defaults", "user", "session_id", "tags"),
 )
 
 
@@ -43,7 +45,10 @@ def added_values(row: RequestLog) -> list[Any]:
     return [getattr(row, name) for name in ADDED]
 
 
-NOTHING_ADDED: list[Any] = [None, 1, 0, "", [], 0, 0, None, None, None]
+NOTHING_ADDED: list[Any] = [
+    *(None, 1, 0, "", [], 0, 0, None, None, None),
+    *(None, None, None, None, False, {}, {}, "", "", {}),
+]
 
 
 @contextmanager
