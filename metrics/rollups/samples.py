@@ -28,9 +28,8 @@ def add_samples(samples: Iterable[ServerSample]) -> None:
     if not added:
         return
     for known in _rows_at(added.values()):
-        row = added.get(_key_of(known))
-        if row is not None:
-            _merge(row, known)
+        if (key := _key_of(known)) in added:
+            _merge(added[key], known)
     Gauge.objects.bulk_create(
         added.values(),
         update_conflicts=True,

@@ -30,7 +30,7 @@ def assert_sums_equal_rows() -> None:
     rows = list(RequestLog.objects.ended())
     assert rows
     expected = {place.key: sums for place, sums in summed(rows).items()}
-    written = {
+    written: dict[tuple[object, ...], Rollup] = {
         (row.level, row.at, row.boot_id, row.model, row.endpoint, row.key_name): row
         for row in Rollup.objects.all()
     }
