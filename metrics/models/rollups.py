@@ -42,8 +42,8 @@ class Rollup(models.Model):
     The histograms are lists of counts (`metrics.histograms`): `ttft` and
     `inter_token` (a request's mean) of what was decoded, `queue` of what was
     admitted, `total` of everything. `reasons` counts what did not finish, `kinds`
-    generations that got a seat. Tokens, images and `busy_s` (without the queue) are those of admitted requests, `tps_*`
-    those of finished ones.
+    generations that got a seat. Tokens, images and `busy_s` (processing, without the
+    queue) are those of these, `tps_*` those of finished requests.
     """
 
     level = models.CharField(max_length=8, choices=Level)

@@ -12,7 +12,7 @@ from metrics.recorder.lines import (
     encode_sample,
 )
 from metrics.recorder.spool import BACKLOG_LINES, ROTATE_BYTES, Spool
-from metrics.recorder.writer import SpoolWriter
+from metrics.recorder.writer import Keeping, SpoolWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,7 @@ class Recorder:
         identity: ServerIdentity,
         rotate_bytes: int = ROTATE_BYTES,
         backlog_lines: int = BACKLOG_LINES,
+        keeping: Keeping | None = None,
     ) -> None:
         self._spool = Spool(
             folder=data_dir / "spool",
@@ -47,7 +48,7 @@ class Recorder:
             rotate_bytes=rotate_bytes,
             backlog_lines=backlog_lines,
         )
-        self._writer = SpoolWriter(self._spool)
+        self._writer = SpoolWriter(self._spool, keeping=keeping)
         self._thread = threading.Thread(
             target=self._writer.run, name="recorder", daemon=True
         )

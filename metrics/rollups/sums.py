@@ -74,7 +74,7 @@ class Sums:
         _count(self.total, row.total_s, TOTAL_S)
         _count(self.ttft, row.ttft_s, TTFT_S)
         _count(self.inter_token, row.itl_mean_s, INTER_TOKEN_S)
-        if row.admitted:
+        if row.admitted and row.kind:
             self._add_work(row)
 
     def _add_work(self, row: RequestLog) -> None:
@@ -84,9 +84,8 @@ class Sums:
         self.reasoning_tokens += row.reasoning_tokens or 0
         self.images += row.images
         _count(self.queue, row.queue_s, TOTAL_S)
-        if row.kind:
-            _count_word(self.kinds, str(row.kind))
-            self.busy_s += max(0.0, (row.total_s or 0.0) - (row.queue_s or 0.0))
+        _count_word(self.kinds, str(row.kind))
+        self.busy_s += max(0.0, (row.total_s or 0.0) - (row.queue_s or 0.0))
 
     def _add_speed(self, tps: float) -> None:
         self.tps_count += 1
