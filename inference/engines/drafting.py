@@ -168,7 +168,10 @@ class Speculator:
         self._row, self._sampler = row, None
         self._drafter.begin()
         self._gains.begin_row()
-        self._suits = row.guide is None and row.spec.logprobs is None
+        # A draft has not seen the images of a row.
+        self._suits = (
+            row.guide is None and row.spec.logprobs is None and row.images is None
+        )
 
     def _room(self, row: Sequence) -> int:
         """Return how many proposals may be of use."""

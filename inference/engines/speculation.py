@@ -26,11 +26,14 @@ from inference.engines.text import (
     read_weights,
     refuse_foreign_code,
 )
+from inference.engines.vision_rows import RowPlaces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+# What can take back the newest tokens of a row.
+_TRIMMABLE = (KVCache, RotatingKVCache, QuantizedCache, RowPlaces)
 _NO_COST = KVCost(bytes_per_token=0, bytes_per_row=0, window=0)
 
 
@@ -110,7 +113,7 @@ def load_draft(
 def _obstacle(caches: list[Any]) -> str:
     """Say what cannot take tokens back; empty where everything can."""
     for cache in flat(caches):
-        if not isinstance(cache, KVCache | RotatingKVCache | QuantizedCache):
+        if not isinstance(cache, _TRIMMABLE):
             return f"a {type(cache).__name__} cannot take tokens back"
     return ""
 

@@ -59,6 +59,7 @@ class TextModel:
     words: Vocabulary
     defaults: dict[str, Any] = field(default_factory=dict)
     sight: Sight | None = None
+    load_notes: tuple[str, ...] = ()
 
     @property
     def is_batchable(self) -> bool:
@@ -79,7 +80,8 @@ class TextModel:
     @property
     def notes(self) -> tuple[str, ...]:
         """What of its options could not be done."""
-        return (*self.caches.notes, *(self.sight.notes if self.sight else ()))
+        seen = self.sight.notes if self.sight else ()
+        return (*self.caches.notes, *seen, *self.load_notes)
 
 
 def load_text_model(

@@ -31,7 +31,7 @@ from inference.engines.vision_markers import Markers, marker_texts
 from inference.engines.vision_processor import ImageProcessor, Opened
 from inference.engines.vision_prompts import NOWHERE, PLACEMENTS, ImagePrompts
 from inference.engines.vision_sight import Sight
-from inference.engines.vision_style import PROBE_WORD, style_of
+from inference.engines.vision_style import PROBE_WORD, StyleError, style_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,14 +98,21 @@ def load_vision_model(
     tokenizer = _tokenizer(path, processor, options)
     language = SeeingLanguage(model, family)
     caches = family.caches(cache_maker_for(language, kv_bits=options.kv_bits))
+    sight, notes = None, tuple[str, ...]()
+    try:
+        sight = _sight(
+            model, processor, tokenizer, family, placement=options.image_tokens
+        )
+    except StyleError as error:
+        # It may still converse; a template of the entry's need not know images.
+        notes = (f"images are refused: {error}",)
     return TextModel(
         **described(language, tokenizer, config, path=path, options=options),
         caches=caches,
         kv_cost=kv_cost(language, caches),
         weight_bytes=weight_bytes,
-        sight=_sight(
-            model, processor, tokenizer, family, placement=options.image_tokens
-        ),
+        sight=sight,
+        load_notes=notes,
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from inference.core.errors import VisionNotSupportedError
 from inference.core.requests import ImagePart
 
 if TYPE_CHECKING:
@@ -48,3 +49,15 @@ def at(path: str, refusal: Refusal) -> Refusal:
     return type(refusal)(
         f"Invalid '{path}': {refusal.message}", param=path, code=refusal.code
     )
+
+
+def refuse_images(messages: tuple[ChatMessage, ...]) -> None:
+    """Refuse what a model that reads text only cannot read.
+
+    Raises:
+        VisionNotSupportedError: there is an image; names the first.
+    """
+    for path, _ in image_parts(messages):
+        raise VisionNotSupportedError(
+            "Vision requests are not supported with text-only models", param=path
+        )

@@ -10,9 +10,9 @@ from jinja2 import TemplateError
 from inference.core.errors import (
     InvalidRequestError,
     UnsupportedParameterError,
-    VisionNotSupportedError,
 )
 from inference.core.requests import ToolMode
+from inference.images.parts import refuse_images
 from inference.prompting.attempts import attempts
 from inference.prompting.turns import tool_objects, with_system_prompt
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from inference.core.frames import PreparePrompt
-    from inference.core.requests import ChatMessage
     from inference.prompting.attempts import Attempt
     from inference.prompting.traits import TemplateTraits
 
@@ -87,7 +86,7 @@ def render(
         UnsupportedParameterError: the template knows no such reasoning effort.
         InvalidRequestError: the template refuses these messages.
     """
-    _refuse_images(command.messages)
+    refuse_images(command.messages)
     tools = command.tools
     if tools is not None and tools.mode is ToolMode.NONE:
         tools = None
@@ -185,12 +184,3 @@ def _effort_options(
         f"model's template. It takes {names}.",
         param="reasoning_effort",
     )
-
-
-def _refuse_images(messages: tuple[ChatMessage, ...]) -> None:
-    for at, message in enumerate(messages):
-        if message.has_images:
-            raise VisionNotSupportedError(
-                "Vision requests are not supported with text-only models",
-                param=f"messages[{at}].content",
-            )

@@ -7,28 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.core.errors import VisionNotSupportedError
 from inference.structure.calls import check_tools
 from inference.structure.grammars import check
 
 if TYPE_CHECKING:
-    from inference.core.requests import ChatMessage, GenerationRequest
+    from inference.core.requests import GenerationRequest
     from inference.core.trace import RequestTrace
-
-
-def refuse_vision(messages: tuple[ChatMessage, ...], *, kind: str) -> None:
-    """Refuse images for a model that reads text only.
-
-    Raises:
-        VisionNotSupportedError: it names the first message with an image.
-    """
-    if kind == "vlm":
-        return
-    at = next(at for at, message in enumerate(messages) if message.has_images)
-    raise VisionNotSupportedError(
-        "Vision requests are not supported with text-only models",
-        param=f"messages[{at}].content",
-    )
 
 
 async def checked(request: GenerationRequest, trace: RequestTrace) -> GenerationRequest:

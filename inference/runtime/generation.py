@@ -10,7 +10,8 @@ import msgspec
 
 from inference.core.errors import InferenceError, QueueTimeoutError
 from inference.core.outcomes import Phase
-from inference.runtime.checks import checked, refuse_vision
+from inference.images.parts import refuse_images
+from inference.runtime.checks import checked
 from inference.runtime.deadline import Deadline
 from inference.runtime.deltas import ChoiceCounter
 from inference.runtime.sampling import (
@@ -95,7 +96,8 @@ class Generation:
         """Return the request's images; from here on its messages have no URLs."""
         if not self._request.has_images:
             return ()
-        refuse_vision(self._request.messages, kind=self._model.source.kind)
+        if self._model.source.kind != "vlm":
+            refuse_images(self._request.messages)
         self._trace.enter(Phase.PREPARE)
         try:
             async with asyncio.timeout(self._patience_s()):

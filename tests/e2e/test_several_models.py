@@ -109,7 +109,7 @@ def test_it_says_what_each_model_is(pair: Server) -> None:
         lambda: (c := card_of(pair, "second"))["memory_bytes"] and c, "a heartbeat"
     )
     assert card["state"] == "ready"
-    assert card["capabilities"] == ["text"]
+    assert card["capabilities"] == ["text", "vision"]
     assert card["size_bytes"] > 1_000_000
     assert card["memory_bytes"] >= card["size_bytes"]
     assert card["context_length"] == 2048

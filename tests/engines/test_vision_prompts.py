@@ -164,7 +164,7 @@ def test_it_refuses_a_placement_it_does_not_know(tiny_model_dir: Path) -> None:
         load_vision_model(tiny_model_dir, ModelOptions(image_tokens="beside"))
 
 
-def test_a_template_without_places_for_images_is_refused_at_load(
+def test_a_model_whose_template_has_no_place_for_images_converses_without_them(
     tiny_model_dir: Path,
 ) -> None:
     template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}{% endfor %}"
@@ -174,8 +174,14 @@ def test_a_template_without_places_for_images_is_refused_at_load(
     with closing(VisionEngine(text)) as engine:
         assert pads(engine, tokens_of(engine, user(("red", 1), ONE))) > 0
     deaf = ModelOptions(chat_template="{{ messages[0]['role'] }} kestrel")
-    with pytest.raises(ValueError, match=r"no place for images|cannot render"):
-        load_vision_model(tiny_model_dir, deaf)
+    text = load_vision_model(tiny_model_dir, deaf)
+    assert "vision" not in text.capabilities
+    assert any("no place for images" in note for note in text.notes)
+    with closing(VisionEngine(text)) as engine:
+        _, report = engine.prepare(user(("red", 1), ONE))
+        assert isinstance(report, PrepareRefused)
+        assert report.code == "vision_not_supported"
+        assert engine.reply(user("Hello")) is not None
 
 
 def test_a_template_that_loses_an_image_is_told(tiny_model_dir: Path) -> None:

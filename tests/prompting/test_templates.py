@@ -243,7 +243,7 @@ def test_it_names_the_message_that_carries_an_image(tokenizer: Any) -> None:
     picture = ChatMessage("user", (ImagePart("data:image/png;base64,AA=="),))
     with pytest.raises(VisionNotSupportedError) as refusal:
         to_prompt_tokens(tokenizer, [said("user", "Hello"), picture])
-    assert refusal.value.param == "messages[1].content"
+    assert refusal.value.param == "messages[1].content[0]"
 
 
 def test_it_tells_the_client_what_the_template_refuses(tokenizer: Any) -> None:
