@@ -51,8 +51,7 @@ def read_history(asked: Asked, *, now: datetime) -> History:
     requests = RequestSums(span, rows.rollup_rows(asked))
     gauges = GaugeSums(span, models=frozenset(asked.columns.get("model", ())))
     gauges.add(rows.gauge_rows(asked))
-    seen = {int(at.timestamp()) for at in requests.seen} | gauges.seen
-    down = stretches_down(span, seen, now_s=now_s)
+    down = stretches_down(span, requests.seen | gauges.seen, now_s=now_s)
     up = points_up(span, down, now_s=now_s)
     events = rows.events(asked)
     choices = _choices(rows.choices(now))

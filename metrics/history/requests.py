@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,9 +15,7 @@ from metrics.models.rollups import ENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
-    from metrics.history.rows import RollupRow
     from metrics.history.steps import Span
 
 BY_MODEL = ("requests", "prompt_tokens", "completion_tokens")
@@ -27,47 +26,55 @@ _COUNTERS = msgspec.json.Decoder(list[dict[str, int]])
 class RequestSums:
     """The sums of a range's requests by point, and of its keys."""
 
-    def __init__(self, span: Span, rows: Iterable[RollupRow]) -> None:
+    def __init__(self, span: Span, rows: Iterable[tuple[Any, ...]]) -> None:
         self._span = span
         self.size = len(span.points)
-        self.seen: set[datetime] = set()
+        self.seen: set[int] = set()
         self.by_model: dict[str, dict[str, list[int]]] = {}
         self._keys: dict[str, list[int]] = {}
         # Columns of each point's rows: summed up in one go, not row by row.
         self._columns: list[RollupColumns | None] = [None] * self.size
         for i, rows_at in self._by_point(rows).items():
-            self._columns[i] = RollupColumns._make(zip(*rows_at, strict=True))
-            self._add_parts(i, rows_at)
+            columns = RollupColumns._make(zip(*rows_at, strict=True))
+            self._columns[i] = columns
+            self._add_parts(i, columns)
         self.requests = self._sums("requests")
         self.prompt_tokens = self._sums("prompt_tokens")
         self.cached_tokens = self._sums("cached_tokens")
         self.outcomes = {end: self._sums(end) for end in ENDS}
 
-    def _by_point(self, rows: Iterable[RollupRow]) -> dict[int, list[RollupRow]]:
-        start_s, step_s = self._span.start_s, self._span.step_s
-        by_span: dict[datetime, list[RollupRow]] = defaultdict(list)
+    def _by_point(self, rows: Iterable[tuple[Any, ...]]) -> dict[int, list[Any]]:
+        by_span: dict[str, list[Any]] = defaultdict(list)
         for row in rows:
             by_span[row[0]].append(row)
-        self.seen.update(by_span)
-        by_point: dict[int, list[RollupRow]] = defaultdict(list)
-        for at, rows_at in by_span.items():
-            by_point[(int(at.timestamp()) - start_s) // step_s] += rows_at
+        by_point: dict[int, list[Any]] = defaultdict(list)
+        for text, rows_at in by_span.items():
+            at_s = _unix_s(text)
+            self.seen.add(at_s)
+            i = (at_s - self._span.start_s) // self._span.step_s
+            by_point[i] += rows_at
         return by_point
 
-    def _add_parts(self, i: int, rows: Sequence[RollupRow]) -> None:
-        for row in rows:
-            columns = self.by_model.get(row.model)
+    def _add_parts(self, i: int, at: RollupColumns) -> None:
+        errors = map(sum, zip(*(getattr(at, name) for name in ERRORS), strict=True))
+        for model, key, bad, *counts in zip(
+            at.model,
+            at.key,
+            errors,
+            at.requests,
+            at.prompt_tokens,
+            at.completion_tokens,
+            strict=True,
+        ):
+            columns = self.by_model.get(model)
             if columns is None:
                 columns = {name: [0] * self.size for name in BY_MODEL}
-                self.by_model[row.model] = columns
-            columns["requests"][i] += row.requests
-            columns["prompt_tokens"][i] += row.prompt_tokens
-            columns["completion_tokens"][i] += row.completion_tokens
-            use = self._keys.setdefault(row.key, [0, 0, 0, 0])
-            use[0] += row.requests
-            use[1] += row.prompt_tokens
-            use[2] += row.completion_tokens
-            use[3] += row.requests - row.finished - row.cancelled
+                self.by_model[model] = columns
+            use = self._keys.setdefault(key, [0, 0, 0, 0])
+            for k, name in enumerate(BY_MODEL):
+                columns[name][i] += counts[k]
+                use[k] += counts[k]
+            use[3] += bad
 
     def _sums(self, name: str) -> list[int]:
         return [sum(getattr(at, name)) if at else 0 for at in self._columns]
@@ -113,6 +120,12 @@ class RequestSums:
             for counts in _COUNTERS.decode(f"[{','.join(texts)}]"):
                 counter.update(counts)
         return counters
+
+
+def _unix_s(text: str) -> int:
+    """Read a time as either database writes it: in UTC, with or without saying so."""
+    at = datetime.fromisoformat(text)
+    return int(at.replace(tzinfo=at.tzinfo or UTC).timestamp())
 
 
 def _mean_tps(columns: Sequence[RollupColumns]) -> float | None:

@@ -1,14 +1,14 @@
 """The queries: few and bounded, whatever the range.
 
-Histograms come as the text they are stored as. Decoding them one by one, as the
-fields would, costs more than everything else together; `metrics.history.requests`
-decodes all of a point in one go.
+Times and histograms come as the text they are stored as. Converting them one by one,
+as the fields would, costs more than everything else together; `RequestSums` converts
+each time once, and decodes all histograms of a point in one go.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from django.db.models import F, Q, Sum, TextField
 from django.db.models.functions import Cast
@@ -29,37 +29,10 @@ ERRORS = ("rejected", "invalid", "timed_out", "failed", "interrupted")
 CHOICES_REACH = timedelta(days=90)
 
 
-class RollupRow(NamedTuple):
-    """What the charts need of a `Rollup`."""
-
-    at: datetime
-    model: str
-    key: str
-    requests: int
-    finished: int
-    cancelled: int
-    rejected: int
-    invalid: int
-    timed_out: int
-    failed: int
-    interrupted: int
-    prompt_tokens: int
-    cached_tokens: int
-    completion_tokens: int
-    tps_count: int
-    tps_sum: float
-    tps_min: float | None
-    tps_max: float | None
-    reasons: str
-    ttft: str
-    inter_token: str
-    queue: str
-
-
 class RollupColumns(NamedTuple):
-    """Many rows, column by column."""
+    """What the charts need of the `Rollup` rows of a point, column by column."""
 
-    at: tuple[datetime, ...]
+    at: tuple[str, ...]
     model: tuple[str, ...]
     key: tuple[str, ...]
     requests: tuple[int, ...]
@@ -98,17 +71,21 @@ class GaugeRow(NamedTuple):
     budget_bytes: int
 
 
-_AS_TEXT = ("reasons", "ttft", "inter_token", "queue")
+_AS_TEXT = ("at", "reasons", "ttft", "inter_token", "queue")
 
 
-def rollup_rows(asked: Asked) -> Iterator[RollupRow]:
-    """Read the sums of a range."""
-    texts = {f"{name}_text": Cast(name, TextField()) for name in _AS_TEXT}
-    renamed = {"key": F("key_name")}
-    names = [f"{name}_text" if name in _AS_TEXT else name for name in RollupRow._fields]
+def rollup_rows(asked: Asked) -> Iterator[tuple[Any, ...]]:
+    """Read the sums of a range, in the order of `RollupColumns`."""
+    columns = {
+        f"{name}_": Cast(name, TextField()) if name in _AS_TEXT else F(name)
+        for name in RollupColumns._fields
+        if name != "key"
+    } | {"key_": F("key_name")}
     rows = _within(Rollup, asked.span).filter(_wanted(asked, *CHOICE_COLUMNS))
-    found = rows.annotate(**texts, **renamed).values_list(*names)
-    return map(RollupRow._make, found.iterator(chunk_size=2000))
+    found = rows.annotate(**columns).values_list(
+        *(f"{name}_" for name in RollupColumns._fields)
+    )
+    return cast("Iterator[tuple[Any, ...]]", found.iterator(chunk_size=2000))
 
 
 def gauge_rows(asked: Asked) -> Iterator[GaugeRow]:
