@@ -62,7 +62,7 @@ def read_history(asked: Asked, *, now: datetime) -> History:
         step=span.step_s,
         level=span.level.value,
         is_open=asked.is_open,
-        is_empty=not (choices.model or requests.by_model or gauges.seen or events),
+        is_empty=not (choices.model or requests.by_model),
         at=list(span.points),
         up=up,
         down=down,

@@ -93,8 +93,7 @@ def gauge_rows(asked: Asked) -> Iterator[GaugeRow]:
 
     Nobody looked at endpoints or keys.
     """
-    wanted = _wanted(asked, "node") & (Q(model="") | _wanted(asked, "model"))
-    rows = _within(Gauge, asked.span).filter(wanted)
+    rows = _within(Gauge, asked.span).filter(_about(asked))
     found = rows.values_list(*GaugeRow._fields)
     return map(GaugeRow._make, found.iterator(chunk_size=2000))
 
@@ -115,10 +114,9 @@ def before(asked: Asked) -> Before:
 
 def events(asked: Asked) -> list[ServerEventLog]:
     """Read the newest events of a range, one more than are told."""
-    wanted = _wanted(asked, "node") & (Q(model="") | _wanted(asked, "model"))
     rows = ServerEventLog.objects.filter(
         at__gte=asked.span.start, at__lt=asked.span.end
-    ).filter(wanted)
+    ).filter(_about(asked))
     return list(rows.order_by("-at", "-id")[: MOST_EVENTS + 1])
 
 
@@ -129,31 +127,37 @@ def choices(now: datetime) -> set[tuple[str, ...]]:
 
 
 def readable(span: Span) -> Span:
-    """Coarsen a span whose fine sums are no longer kept, and coarser ones are."""
-    for level in (Level.MINUTE, Level.HOUR):
-        if span.level != level:
-            continue
-        coarser = Level.HOUR if level == Level.MINUTE else Level.DAY
-        oldest = _oldest(level)
-        if oldest is not None and oldest <= span.start:
-            break
-        older = _oldest(coarser)
-        # A coarse span begins before the first fine one in it.
-        if older is None or (oldest and older > oldest - coarser.span):
-            break
-        span = span.coarsened(int(coarser.span.total_seconds()))
+    """Coarsen a span where its fine sums are no longer kept, and coarser ones are."""
+    for level, coarser in ((Level.MINUTE, Level.HOUR), (Level.HOUR, Level.DAY)):
+        if span.level == level and _reaches_further(coarser, level, span):
+            span = span.coarsened(int(coarser.span.total_seconds()))
     return span
 
 
-def _oldest(level: Level) -> datetime | None:
-    rows = Rollup.objects.filter(level=level).order_by("at")
-    return rows.values_list("at", flat=True).first()
+def _reaches_further(coarser: Level, level: Level, span: Span) -> bool:
+    """Whether sums of `coarser` lie in the span before the first of `level`."""
+    at = Rollup.objects.filter(level=level).order_by("at").values_list("at", flat=True)
+    first = at.first() or span.end
+    if first <= span.start:
+        return False
+    older = Rollup.objects.filter(
+        level=coarser,
+        at__gte=coarser.start_of(span.start),
+        at__lt=min(span.end, coarser.start_of(first)),
+    )
+    return older.exists()
 
 
 def _within(table: Any, span: Span) -> Any:
     return table.objects.order_by().filter(
         level=span.level, at__gte=span.start, at__lt=span.end
     )
+
+
+def _about(asked: Asked) -> Q:
+    """Return what concerns whole servers, or the models that are asked for."""
+    models = _wanted(asked, "model")
+    return _wanted(asked, "node") & (models | Q(model="") if models else models)
 
 
 def _wanted(asked: Asked, *columns: str) -> Q:

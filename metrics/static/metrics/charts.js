@@ -12,6 +12,7 @@
     const HEIGHT = 172;
     const BARS = 60;
     const DRAG_PX = 6;
+    const EDGE_PX = 14;
     const DOUBLE_CLICK_MS = 300;
     const TABLE_ROWS = 100;
 
@@ -214,8 +215,14 @@
         }
 
         timeTicks(u, ticks) {
-            const isLong = u.scales.x.max - u.scales.x.min > 3 * DAY_S;
-            return ticks.map((tick) => (isLong || clock(tick) === '00:00' ? day(tick) : clock(tick)));
+            const {min, max} = u.scales.x;
+            const edge = EDGE_PX * (max - min) / u.width;
+            return ticks.map((tick) => {
+                if (max - tick < edge) {
+                    return ''; // it would be cut off
+                }
+                return max - min > 3 * DAY_S || clock(tick) === '00:00' ? day(tick) : clock(tick);
+            });
         }
 
         seriesOptions(k) {

@@ -6,7 +6,12 @@
     const FINEST_S = 60;
     const FINER_POINTS = 400;
     const COLORS = ['s1', 's2', 's4', 's6', 's3', 's5'];
-    const ERROR_COLORS = ['f-rejected', 'f-invalid', 'f-timed_out', 'f-failed', 'f-rejected-2', 'f-interrupted', 's3', 's6', 'f-cancelled'];
+    // A reason has the colour of its outcome, the second one of an outcome another shade.
+    const SHADES = {
+        rejected: ['f-rejected', 'f-rejected-2'], invalid: ['f-invalid', 's4'], timed_out: ['f-timed_out', 's5'],
+        failed: ['f-failed', 's3'], interrupted: ['f-interrupted', 's1'],
+    };
+    const SPARE = ['f-cancelled', 's6', 's2', 's1', 's3', 's5'];
     const REST = 'c-axis';
     const GLYPHS = {rejected: '⇤', invalid: '≠', timed_out: '◷', failed: '✕', interrupted: '↯'};
     const ERRORS = Object.keys(GLYPHS).join(',');
@@ -122,10 +127,14 @@
     }
 
     function errorSeries() {
-        const series = Object.entries(data.reasons).map(([reason, column], k) => {
+        const taken = [REST];
+        const series = Object.entries(data.reasons).map(([reason, column]) => {
             const outcome = data.reason_outcomes[reason];
+            const free = [...(SHADES[outcome] || []), ...SPARE].find((color) => !taken.includes(color));
+            const color = reason === 'other' ? REST : free;
+            taken.push(color);
             const filter = reason === 'other' ? {outcome: ERRORS} : {reason};
-            return {label: `${GLYPHS[outcome] ? `${GLYPHS[outcome]} ` : ''}${reason.replaceAll('_', ' ')}`, color: ERROR_COLORS[k], data: column, filter};
+            return {label: `${GLYPHS[outcome] ? `${GLYPHS[outcome]} ` : ''}${reason.replaceAll('_', ' ')}`, color, data: column, filter};
         });
         return series.length ? series : [{label: 'none', color: REST, data: data.at.map((_, i) => (data.up[i] ? 0 : null))}];
     }

@@ -26,7 +26,7 @@
             return `${Math.round(value / 1e3)} k`;
         }
         if (value >= 1e3) {
-            return `${+(value / 1e3).toFixed(1)} k`;
+            return Math.round(value).toLocaleString('en');
         }
         return String(+value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0));
     }
