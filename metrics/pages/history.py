@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 
 from metrics.history import BadParameterError, read_asked, read_history
 from metrics.history.asked import DEFAULT_RANGE, RANGES
+from metrics.history.steps import MOST_POINTS, STEPS_S
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -34,6 +35,8 @@ def history_page(request: HttpRequest) -> HttpResponse:
         "title": "History",
         "ranges": [(name, f"{name[:-1]} {name[-1]}") for name in RANGES],
         "default_range": DEFAULT_RANGE,
+        "steps": STEPS_S,
+        "most_points": MOST_POINTS,
     }
     return render(request, "metrics/history.html", context)
 

@@ -3,8 +3,6 @@
 {
     const EVERY_MS = 15000;
     const PATIENCE_MS = 20000;
-    const FINEST_S = 60;
-    const FINER_POINTS = 400;
     const COLORS = ['s1', 's2', 's4', 's6', 's3', 's5'];
     // A reason has the colour of its outcome, the second one of an outcome another shade.
     const SHADES = {
@@ -22,6 +20,7 @@
     const {showTotals, showKeys, Lane} = window.panels;
     const find = (id) => document.getElementById(id);
     const page = find('history');
+    const STEPS_S = page.dataset.steps.split(' ').map(Number);
     const asked = new URLSearchParams(location.search);
     let data = null;
     let timer = 0;
@@ -194,7 +193,8 @@
         find('zoom').hidden = !range;
         if (range) {
             find('zoom-text').textContent = `${clock(range[0], true)} – ${clock(range[1], true)}`;
-            find('zoom-finer').hidden = data.step === FINEST_S || (range[1] - range[0]) / FINER_POINTS > data.step / 2;
+            const step = STEPS_S.find((seconds) => (range[1] - range[0]) / seconds <= page.dataset.mostPoints);
+            find('zoom-finer').hidden = !(step < data.step);
         }
         lane.show(data, range);
     }
