@@ -81,17 +81,17 @@ def test_every_point_equals_the_rows_that_began_in_it(
         if not found.up[i]:
             assert not behind
             continue
-        for model, column in found.requests.items():
-            assert column[i] == sum(row.model == model for row in behind)
-        for model, column in found.completion_tokens.items():
+        for model, counts in found.requests.items():
+            assert counts[i] == sum(row.model == model for row in behind)
+        for model, counts in found.completion_tokens.items():
             tokens = [
                 row.completion_tokens or 0 for row in behind if row.model == model
             ]
-            assert column[i] == sum(tokens)
-        for outcome, column in found.outcomes.items():
-            assert column[i] == sum(row.outcome == outcome for row in behind)
-        for reason, column in found.reasons.items():
-            assert column[i] == sum(row.reason == reason for row in behind)
+            assert counts[i] == sum(tokens)
+        for outcome, counts in found.outcomes.items():
+            assert counts[i] == sum(row.outcome == outcome for row in behind)
+        for reason, counts in found.reasons.items():
+            assert counts[i] == sum(row.reason == reason for row in behind)
         times = [row.ttft_s for row in behind if row.ttft_s is not None]
         expected = quantile(counted(times, TTFT_S), TTFT_S, 0.95)
         assert found.ttft.p95[i] == (expected and pytest.approx(expected, rel=1e-3))

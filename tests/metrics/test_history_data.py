@@ -15,7 +15,7 @@ from django.utils import timezone
 from tests.metrics.history_rows import request, rollups, save
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
 pytestmark = pytest.mark.django_db
 DATA = "/admin/history/data"
@@ -28,7 +28,7 @@ def client(**user: Any) -> Client:
     return browser
 
 
-def fetch(browser: Client, path: str = DATA, **parameters: str) -> HttpResponse:
+def fetch(browser: Client, path: str = DATA, **parameters: str) -> Answer:
     return browser.get(path, parameters, headers={"host": "localhost"})
 
 

@@ -123,7 +123,7 @@ def test_its_totals_are_the_rows(
     assert told(browser, "#fig-requests") == f"{requests:,}"
     chips = browser.find_elements(By.CSS_SELECTOR, "#tally a.chip b")
     assert sum(int(chip.text.replace(",", "")) for chip in chips) == requests
-    link = find(browser, '#tally [data-o="finished"]').get_attribute("href")
+    link = find(browser, '#tally [data-o="finished"]').get_attribute("href") or ""
     assert parse_qs(urlsplit(link).query)["outcome"] == ["finished"]
 
 

@@ -1,7 +1,10 @@
 'use strict';
 /* The history page: what is chosen stands in the address; figures are asked for again while the range ends now. */
 {
+    // Long ranges move slowly, and cost the server more to read.
     const EVERY_MS = 15000;
+    const SELDOM_MS = 120000;
+    const LOOKS_A_POINT = 20;
     const PATIENCE_MS = 20000;
     const COLORS = ['s1', 's2', 's4', 's6', 's3', 's5'];
     // A reason has the colour of its outcome, the second one of an outcome another shade.
@@ -253,7 +256,8 @@
         page.removeAttribute('aria-busy');
         const isOver = data && !data.is_open && !data.is_empty;
         if (isSignedIn && !isOver) {
-            timer = setTimeout(refresh, EVERY_MS);
+            const pace = data && !data.is_empty ? data.step * 1000 / LOOKS_A_POINT : 0;
+            timer = setTimeout(refresh, Math.min(SELDOM_MS, Math.max(EVERY_MS, pace)));
         }
     }
 
