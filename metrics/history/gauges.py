@@ -42,11 +42,10 @@ class GaugeSums:
     def add(self, rows: Iterable[GaugeRow]) -> None:
         """Take rows in."""
         for row in rows:
-            at_s = int(row.at.timestamp())
             if row.model:
-                self._add_model(row, at_s)
+                self._add_model(row, row.at_s)
             else:
-                self._add_server(row, at_s)
+                self._add_server(row, row.at_s)
 
     def _point(self, at_s: int) -> int:
         return (at_s - self._span.start_s) // self._span.step_s

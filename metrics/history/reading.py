@@ -14,6 +14,7 @@ from metrics.history import rows
 from metrics.history.gauges import GaugeSums, points_up, stretches_down
 from metrics.history.requests import BY_MODEL, RequestSums, percentiles
 from metrics.history.values import Choices, Event, History, Totals
+from metrics.models.rollups import ENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,7 +49,7 @@ def read_history(asked: Asked, *, now: datetime) -> History:
     """Return the series of a range."""
     asked = replace(asked, span=rows.readable(asked.span))
     span, now_s = asked.span, int(now.timestamp())
-    requests = RequestSums(span, rows.rollup_rows(asked))
+    requests = RequestSums(span, rows.sum_rows(asked), rows.text_rows(asked))
     gauges = GaugeSums(span, models=frozenset(asked.columns.get("model", ())))
     gauges.add(rows.gauge_rows(asked))
     down = stretches_down(span, requests.seen | gauges.seen, now_s=now_s)
@@ -70,6 +71,7 @@ def read_history(asked: Asked, *, now: datetime) -> History:
         depth=gauges.depth(up),
         memory=gauges.memory(up),
         budget=gauges.budget(up),
+        keys=rows.uses(asked),
         before=rows.before(asked),
         events=[_event(event) for event in reversed(events[: rows.MOST_EVENTS])],
         events_left_out=len(events) > rows.MOST_EVENTS,
@@ -89,17 +91,16 @@ def _request_series(requests: RequestSums, up: Sequence[bool]) -> dict[str, Any]
         **by_model,
         **{name: percentiles(histograms[name], BOUNDS[name]) for name in BOUNDS},
         "models": models,
-        "outcomes": {
-            end: _counts(counts, up) for end, counts in requests.outcomes.items()
-        },
+        "outcomes": {end: _counts(requests.sums[end], up) for end in ENDS},
         "reasons": reasons,
         "reason_outcomes": {
             reason: REASON_OUTCOMES.get(reason, "") for reason in reasons
         },
-        "error_rate": _shares(requests.errors(), requests.requests),
-        "cache_hit_rate": _shares(requests.cached_tokens, requests.prompt_tokens),
+        "error_rate": _shares(requests.errors(), requests.sums["requests"]),
+        "cache_hit_rate": _shares(
+            requests.sums["cached_tokens"], requests.sums["prompt_tokens"]
+        ),
         "tps": requests.speed(),
-        "keys": requests.uses(),
         "totals": _totals(requests, histograms["ttft"]),
     }
 
@@ -135,14 +136,13 @@ def _is_error(reason: str) -> bool:
 
 def _totals(requests: RequestSums, ttft: Iterable[Sequence[int]]) -> Totals:
     whole = merged(*ttft)
-    columns = requests.by_model.values()
     return Totals(
-        requests=sum(requests.requests),
-        prompt_tokens=sum(requests.prompt_tokens),
-        completion_tokens=sum(sum(of["completion_tokens"]) for of in columns),
-        cached_tokens=sum(requests.cached_tokens),
+        requests=sum(requests.sums["requests"]),
+        prompt_tokens=sum(requests.sums["prompt_tokens"]),
+        completion_tokens=sum(requests.sums["completion_tokens"]),
+        cached_tokens=sum(requests.sums["cached_tokens"]),
         errors=sum(requests.errors()),
-        outcomes={end: sum(counts) for end, counts in requests.outcomes.items()},
+        outcomes={end: sum(requests.sums[end]) for end in ENDS},
         ttft_p50_s=quantile(whole, TTFT_S, 0.5),
         ttft_p95_s=quantile(whole, TTFT_S, 0.95),
         tps_avg=requests.mean_tps(),

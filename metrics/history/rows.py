@@ -1,25 +1,23 @@
 """The queries: few and bounded, whatever the range.
 
-Times and histograms come as the text they are stored as. Converting them one by one,
-as the fields would, costs more than everything else together; `RequestSums` converts
-each time once, and decodes all histograms of a point in one go.
+The database adds up what it can, and joins histograms as texts, so that few rows come
+from many: converting each by itself would cost more than everything else together.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, reduce
+from operator import add
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import F, Q, Sum, TextField
+from django.db.models import Aggregate, Max, Min, Q, Sum, TextField
 from django.db.models.functions import Cast
 
-from metrics.history.values import Before
+from metrics.history.values import Before, Use
 from metrics.models import Gauge, Level, Rollup, ServerEventLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
     from metrics.history.asked import Asked
     from metrics.history.steps import Span
 
@@ -29,37 +27,42 @@ ERRORS = ("rejected", "invalid", "timed_out", "failed", "interrupted")
 CHOICES_REACH = timedelta(days=90)
 
 
-class RollupColumns(NamedTuple):
-    """What the charts need of the `Rollup` rows of a point, column by column."""
+class SumRow(NamedTuple):
+    """What the requests of a model add up to in a span."""
 
-    at: tuple[str, ...]
-    model: tuple[str, ...]
-    key: tuple[str, ...]
-    requests: tuple[int, ...]
-    finished: tuple[int, ...]
-    cancelled: tuple[int, ...]
-    rejected: tuple[int, ...]
-    invalid: tuple[int, ...]
-    timed_out: tuple[int, ...]
-    failed: tuple[int, ...]
-    interrupted: tuple[int, ...]
-    prompt_tokens: tuple[int, ...]
-    cached_tokens: tuple[int, ...]
-    completion_tokens: tuple[int, ...]
-    tps_count: tuple[int, ...]
-    tps_sum: tuple[float, ...]
-    tps_min: tuple[float | None, ...]
-    tps_max: tuple[float | None, ...]
-    reasons: tuple[str, ...]
-    ttft: tuple[str, ...]
-    inter_token: tuple[str, ...]
-    queue: tuple[str, ...]
+    at_s: int
+    model: str
+    requests: int
+    finished: int
+    cancelled: int
+    rejected: int
+    invalid: int
+    timed_out: int
+    failed: int
+    interrupted: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    tps_count: int
+    tps_sum: float
+    tps_min: float | None
+    tps_max: float | None
+
+
+class TextRow(NamedTuple):
+    """JSON of a span: a histogram, or counts by reason, of each of its rows."""
+
+    at_s: int
+    reasons: str
+    ttft: str
+    inter_token: str
+    queue: str
 
 
 class GaugeRow(NamedTuple):
     """What the charts need of a `Gauge`."""
 
-    at: datetime
+    at_s: int
     node: str
     boot_id: str
     model: str
@@ -71,31 +74,75 @@ class GaugeRow(NamedTuple):
     budget_bytes: int
 
 
-_AS_TEXT = ("at", "reasons", "ttft", "inter_token", "queue")
+class Joined(Aggregate):
+    """The texts of a group, with commas between them."""
+
+    function = "STRING_AGG"
+    template = "%(function)s(%(expressions)s, ',')"
+    output_field = TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Call it as SQLite does."""
+        return self.as_sql(compiler, connection, function="GROUP_CONCAT", **context)
 
 
-def rollup_rows(asked: Asked) -> Iterator[tuple[Any, ...]]:
-    """Read the sums of a range, in the order of `RollupColumns`."""
+_WHEN = Cast(Min("at"), TextField())
+_LOWEST_HIGHEST = {"tps_min": Min, "tps_max": Max}
+
+
+@lru_cache(maxsize=8192)
+def unix_s(text: str) -> int:
+    """Read a time as either database writes it: in UTC, with or without saying so."""
+    at = datetime.fromisoformat(text)
+    return int(at.replace(tzinfo=at.tzinfo or UTC).timestamp())
+
+
+def sum_rows(asked: Asked) -> list[SumRow]:
+    """Sum up by span and model."""
     columns = {
-        f"{name}_": Cast(name, TextField()) if name in _AS_TEXT else F(name)
-        for name in RollupColumns._fields
-        if name != "key"
-    } | {"key_": F("key_name")}
-    rows = _within(Rollup, asked.span).filter(_wanted(asked, *CHOICE_COLUMNS))
-    found = rows.annotate(**columns).values_list(
-        *(f"{name}_" for name in RollupColumns._fields)
-    )
-    return cast("Iterator[tuple[Any, ...]]", found.iterator(chunk_size=2000))
+        f"{name}_": _LOWEST_HIGHEST.get(name, Sum)(name) for name in SumRow._fields[2:]
+    }
+    found = _rollups(asked).values("at", "model").annotate(at_=_WHEN, **columns)
+    return [
+        SumRow(unix_s(at), *row)
+        for at, *row in found.values_list("at_", "model", *columns)
+    ]
 
 
-def gauge_rows(asked: Asked) -> Iterator[GaugeRow]:
+def text_rows(asked: Asked) -> list[TextRow]:
+    """Put what no database can add up into one text by span."""
+    columns = {
+        f"{name}_": Joined(Cast(name, TextField())) for name in TextRow._fields[1:]
+    }
+    found = _rollups(asked).values("at").annotate(at_=_WHEN, **columns)
+    return [
+        TextRow(unix_s(at), *row) for at, *row in found.values_list("at_", *columns)
+    ]
+
+
+def uses(asked: Asked) -> list[Use]:
+    """Sum up by key, the busiest first."""
+    names = ("requests", "prompt_tokens", "completion_tokens")
+    sums = {f"{name}_": Sum(name) for name in names}
+    errors = reduce(add, map(Sum, ERRORS))
+    found = _rollups(asked).values("key_name").annotate(**sums, errors_=errors)
+    rows = found.values_list("key_name", *sums, "errors_")
+    return sorted((Use(*row) for row in rows), key=lambda use: (-use.requests, use.key))
+
+
+def _rollups(asked: Asked) -> Any:
+    return _within(Rollup, asked.span).filter(_wanted(asked, *CHOICE_COLUMNS))
+
+
+def gauge_rows(asked: Asked) -> list[GaugeRow]:
     """Read what the servers were seen doing: whole servers, and the models asked for.
 
     Nobody looked at endpoints or keys.
     """
     rows = _within(Gauge, asked.span).filter(_about(asked))
-    found = rows.values_list(*GaugeRow._fields)
-    return map(GaugeRow._make, found.iterator(chunk_size=2000))
+    found = rows.annotate(at_=Cast("at", TextField()))
+    values = found.values_list("at_", *GaugeRow._fields[1:])
+    return [GaugeRow(unix_s(at), *row) for at, *row in values.iterator()]
 
 
 def before(asked: Asked) -> Before:

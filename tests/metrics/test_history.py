@@ -223,7 +223,7 @@ def test_a_page_costs_a_handful_of_queries_whatever_the_range() -> None:
             connection,
         ) as queries:
             history(range=range_)
-        assert len(queries) <= 7
+        assert len(queries) <= 9
 
 
 @pytest.mark.usefixtures("record")
