@@ -30,7 +30,10 @@ class GaugeSums:
     def __init__(self, span: Span, *, models: Set[str]) -> None:
         self._span = span
         self._models = models
+        self._size = len(span.points)
         self.seen: set[int] = set()
+        # Points that a sample lies in: the newest may have none yet.
+        self._sampled: set[int] = set()
         # (point, node) -> sums; (span, node) -> highest
         self._looks: dict[tuple[int, str], int] = defaultdict(int)
         self._waiting: dict[tuple[int, str], int] = defaultdict(int)
@@ -53,6 +56,7 @@ class GaugeSums:
     def _add_server(self, row: GaugeRow, at_s: int) -> None:
         self.seen.add(at_s)
         at = self._point(at_s), row.node
+        self._sampled.add(at[0])
         self._looks[at] += row.looks
         _raise(self._budget, (at_s, row.node), row.budget_bytes)
         if not self._models:
@@ -70,34 +74,36 @@ class GaugeSums:
         self._waiting[self._point(at_s), row.node] += row.waiting_sum
         _raise(self._deepest, (at_s, f"{row.node} {row.model}"), row.waiting_max)
 
-    def depth(self, up: list[bool]) -> Depth:
+    def depth(self) -> Depth:
         """Return how many waited and ran."""
         return Depth(
-            mean=self._means(self._waiting, up),
-            max=self._highest(self._deepest, up),
-            running=self._means(self._running, up),
+            mean=self._means(self._waiting),
+            max=self._highest(self._deepest),
+            running=self._means(self._running),
         )
 
-    def memory(self, up: list[bool]) -> dict[str, Counts]:
+    def memory(self) -> dict[str, Counts]:
         """Return what each model held at the most, in bytes."""
-        return {m: self._highest(at, up) for m, at in sorted(self._memory.items())}
+        return {m: self._highest(at) for m, at in sorted(self._memory.items())}
 
-    def budget(self, up: list[bool]) -> Counts:
+    def budget(self) -> Counts:
         """Return what models might hold together, in bytes."""
-        return [held or None for held in self._highest(self._budget, up)]
+        return [held or None for held in self._highest(self._budget)]
 
-    def _means(self, sums: dict[tuple[int, str], int], up: list[bool]) -> Figures:
-        means: Figures = [0.0 if is_up else None for is_up in up]
+    def _means(self, sums: dict[tuple[int, str], int]) -> Figures:
+        means: Figures = [
+            0.0 if i in self._sampled else None for i in range(self._size)
+        ]
         for (i, node), total in sums.items():
             if looks := self._looks.get((i, node)):
                 means[i] = round((means[i] or 0.0) + total / looks, 2)
         return means
 
-    def _highest(self, figures: Highest, up: list[bool]) -> Counts:
+    def _highest(self, figures: Highest) -> Counts:
         together: dict[int, int] = defaultdict(int)
         for (at_s, *_), figure in figures.items():
             together[at_s] += figure
-        highest: Counts = [0 if is_up else None for is_up in up]
+        highest: Counts = [0 if i in self._sampled else None for i in range(self._size)]
         for at_s, figure in together.items():
             i = self._point(at_s)
             highest[i] = max(highest[i] or 0, figure)

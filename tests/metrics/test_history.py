@@ -122,7 +122,7 @@ def test_it_shows_nothing_where_no_server_ran_and_zero_where_nothing_came() -> N
         is_down = 20 <= n < 40
         assert found.up[i] is not is_down, n
         assert of[i] == (None if is_down else int(n == 10))
-        assert (found.depth.mean[i] is None) is is_down
+        assert (found.depth.mean[i] is None) is (is_down or n == 0)
     down = (int(minute(39).timestamp()), int(minute(19).timestamp()))
     assert found.down == [down]
 
@@ -130,7 +130,12 @@ def test_it_shows_nothing_where_no_server_ran_and_zero_where_nothing_came() -> N
 @pytest.mark.usefixtures("record")
 def test_the_newest_minute_needs_no_sample_yet_but_an_old_end_is_one() -> None:
     save(*(gauges(Level.MINUTE, minute(n)) for n in range(1, 61)))
-    assert history(range="1h").down == []
+    found = history(range="1h")
+    assert found.down == []
+    assert found.up[-1]
+    # Nobody looked yet: that is not zero.
+    assert (found.depth.mean[-1], found.budget[-1]) == (None, None)
+    assert found.memory["my_qwq"][-2:] == [18 * GB, None]
     later = NOW + timedelta(minutes=10)
     stopped_s = int((minute(0)).timestamp())
     assert history(now=later, range="1h").down == [(stopped_s, int(later.timestamp()))]

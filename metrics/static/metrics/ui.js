@@ -44,13 +44,20 @@
         return seconds < 10 ? `${+seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
     }
 
+    function bytes(value) {
+        if (value > 0 && value < 0.9995e9) {
+            return `${+(value / 1e6).toPrecision(3)} MB`;
+        }
+        return `${+(value / 1e9).toFixed(value < 1e10 ? 2 : 1)} GB`;
+    }
+
     /* Each with its unit, short. */
     const figure = {
         count,
         whole: (value) => Math.round(value).toLocaleString('en'),
         duration,
         share: (value) => `${+(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`,
-        bytes: (value) => `${+(value / 1e9).toFixed(value < 1e10 ? 2 : 1)} GB`,
+        bytes,
         rate: (value) => String(+value.toFixed(1)),
     };
 
