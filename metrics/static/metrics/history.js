@@ -19,7 +19,8 @@
     const FILTERS = ['model', 'key', 'endpoint', 'node'];
 
     const {h, figure, clock, NOTHING} = window.ui;
-    const {Board, sum} = window.charts;
+    const {Board} = window.charts;
+    const {sum} = window.drawing;
     const {showTotals, showKeys, Lane} = window.panels;
     const find = (id) => document.getElementById(id);
     const page = find('history');

@@ -81,7 +81,11 @@
             const again = events.find((event) => nameOf(event) === this.chosen);
             if (!again) {
                 this.chosen = null;
-                this.said.textContent = this.summary(events);
+                const summary = this.summary(events);
+                // Said once, and not at every refresh.
+                if (this.said.textContent !== summary) {
+                    this.said.textContent = summary;
+                }
             }
         }
 
