@@ -1,0 +1,215 @@
+"""The queries: few and bounded, whatever the range.
+
+The database adds up what it can, and joins histograms as texts, so that few rows come
+from many: converting each by itself would cost more than everything else together.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, reduce
+from operator import add
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db.models import Aggregate, Max, Min, Q, Sum, TextField
+from django.db.models.functions import Cast
+
+from metrics.history.values import Before, Use
+from metrics.models import Gauge, Level, Rollup, ServerEventLog
+
+if TYPE_CHECKING:
+    from metrics.history.asked import Asked
+    from metrics.history.steps import Span
+
+MOST_EVENTS = 500
+CHOICE_COLUMNS = ("model", "endpoint", "key_name", "node")
+ERRORS = ("rejected", "invalid", "timed_out", "failed", "interrupted")
+CHOICES_REACH = timedelta(days=90)
+
+
+class SumRow(NamedTuple):
+    """What the requests of a model add up to in a span."""
+
+    at_s: int
+    model: str
+    requests: int
+    finished: int
+    cancelled: int
+    rejected: int
+    invalid: int
+    timed_out: int
+    failed: int
+    interrupted: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    tps_count: int
+    tps_sum: float
+    tps_min: float | None
+    tps_max: float | None
+
+
+class TextRow(NamedTuple):
+    """JSON of a span: a histogram, or counts by reason, of each of its rows."""
+
+    at_s: int
+    reasons: str
+    ttft: str
+    inter_token: str
+    queue: str
+
+
+class GaugeRow(NamedTuple):
+    """What the charts need of a `Gauge`."""
+
+    at_s: int
+    node: str
+    boot_id: str
+    model: str
+    looks: int
+    running_sum: int
+    waiting_sum: int
+    waiting_max: int
+    memory_bytes: int
+    budget_bytes: int
+
+
+class Joined(Aggregate):
+    """The texts of a group, with commas between them."""
+
+    function = "STRING_AGG"
+    template = "%(function)s(%(expressions)s, ',')"
+    output_field = TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Call it as SQLite does."""
+        return self.as_sql(compiler, connection, function="GROUP_CONCAT", **context)
+
+
+_WHEN = Cast(Min("at"), TextField())
+_LOWEST_HIGHEST = {"tps_min": Min, "tps_max": Max}
+
+
+@lru_cache(maxsize=8192)
+def unix_s(text: str) -> int:
+    """Read a time as either database writes it: in UTC, with or without saying so."""
+    at = datetime.fromisoformat(text)
+    return int(at.replace(tzinfo=at.tzinfo or UTC).timestamp())
+
+
+def sum_rows(asked: Asked) -> list[SumRow]:
+    """Sum up by span and model."""
+    columns = {
+        f"{name}_": _LOWEST_HIGHEST.get(name, Sum)(name) for name in SumRow._fields[2:]
+    }
+    found = _rollups(asked).values("at", "model").annotate(at_=_WHEN, **columns)
+    return [
+        SumRow(unix_s(at), *row)
+        for at, *row in found.values_list("at_", "model", *columns)
+    ]
+
+
+def text_rows(asked: Asked) -> list[TextRow]:
+    """Put what no database can add up into one text by span."""
+    columns = {
+        f"{name}_": Joined(Cast(name, TextField())) for name in TextRow._fields[1:]
+    }
+    found = _rollups(asked).values("at").annotate(at_=_WHEN, **columns)
+    return [
+        TextRow(unix_s(at), *row) for at, *row in found.values_list("at_", *columns)
+    ]
+
+
+def uses(asked: Asked) -> list[Use]:
+    """Sum up by key, the busiest first."""
+    names = ("requests", "prompt_tokens", "completion_tokens")
+    sums = {f"{name}_": Sum(name) for name in names}
+    errors = reduce(add, map(Sum, ERRORS))
+    found = _rollups(asked).values("key_name").annotate(**sums, errors_=errors)
+    rows = found.values_list("key_name", *sums, "errors_")
+    return sorted((Use(*row) for row in rows), key=lambda use: (-use.requests, use.key))
+
+
+def _rollups(asked: Asked) -> Any:
+    return _within(Rollup, asked.span).filter(_wanted(asked, *CHOICE_COLUMNS))
+
+
+def gauge_rows(asked: Asked) -> list[GaugeRow]:
+    """Read what the servers were seen doing: whole servers, and the models asked for.
+
+    Nobody looked at endpoints or keys.
+    """
+    rows = _within(Gauge, asked.span).filter(_about(asked))
+    found = rows.annotate(at_=Cast("at", TextField()))
+    values = found.values_list("at_", *GaugeRow._fields[1:])
+    return [GaugeRow(unix_s(at), *row) for at, *row in values.iterator()]
+
+
+def before(asked: Asked) -> Before:
+    """Sum up the equally long range before."""
+    length = asked.span.end - asked.span.start
+    rows = Rollup.objects.filter(
+        level=asked.span.level,
+        at__gte=asked.span.start - length,
+        at__lt=asked.span.start,
+    ).filter(_wanted(asked, *CHOICE_COLUMNS))
+    sums = rows.order_by().aggregate(
+        **{name: Sum(name, default=0) for name in ("requests", *ERRORS)}
+    )
+    return Before(sums["requests"], sum(sums[name] for name in ERRORS))
+
+
+def events(asked: Asked) -> list[ServerEventLog]:
+    """Read the newest events of a range, one more than are told."""
+    rows = ServerEventLog.objects.filter(
+        at__gte=asked.span.start, at__lt=asked.span.end
+    ).filter(_about(asked))
+    return list(rows.order_by("-at", "-id")[: MOST_EVENTS + 1])
+
+
+def choices(now: datetime) -> set[tuple[str, ...]]:
+    """Read which models, endpoints, keys and nodes occurred of late."""
+    rows = Rollup.objects.filter(level=Level.DAY, at__gte=now - CHOICES_REACH)
+    return set(rows.order_by().values_list(*CHOICE_COLUMNS).distinct()[:2000])
+
+
+def readable(span: Span) -> Span:
+    """Coarsen a span where its fine sums are no longer kept, and coarser ones are."""
+    for level, coarser in ((Level.MINUTE, Level.HOUR), (Level.HOUR, Level.DAY)):
+        if span.level == level and _reaches_further(coarser, level, span):
+            span = span.coarsened(int(coarser.span.total_seconds()))
+    return span
+
+
+def _reaches_further(coarser: Level, level: Level, span: Span) -> bool:
+    """Whether sums of `coarser` lie in the span before the first of `level`."""
+    at = Rollup.objects.filter(level=level).order_by("at").values_list("at", flat=True)
+    first = at.first() or span.end
+    if first <= span.start:
+        return False
+    older = Rollup.objects.filter(
+        level=coarser,
+        at__gte=coarser.start_of(span.start),
+        at__lt=min(span.end, coarser.start_of(first)),
+    )
+    return older.exists()
+
+
+def _within(table: Any, span: Span) -> Any:
+    return table.objects.order_by().filter(
+        level=span.level, at__gte=span.start, at__lt=span.end
+    )
+
+
+def _about(asked: Asked) -> Q:
+    """Return what concerns whole servers, or the models that are asked for."""
+    models = _wanted(asked, "model")
+    return _wanted(asked, "node") & (models | Q(model="") if models else models)
+
+
+def _wanted(asked: Asked, *columns: str) -> Q:
+    wanted = Q()
+    for column in columns:
+        if column in asked.columns:
+            wanted &= Q((f"{column}__in", asked.columns[column]))
+    return wanted
