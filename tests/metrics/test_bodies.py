@@ -52,7 +52,7 @@ def test_a_body_is_kept_once(tmp_path: Path) -> None:
         assert recorder.flush()
         assert recorder.refused_total == 0
     row = RequestBody.objects.get()
-    assert row.prompt["messages"][0]["content"][0]["text"] == "s\ufffdcret"
+    assert (row.prompt or {})["messages"][0]["content"][0]["text"] == "s\ufffdcret"
     assert row.answer == [{"index": 0, "content": "fine"}]
     assert row.started_at.timestamp() == NOON
 
