@@ -154,8 +154,8 @@ class SpoolWriter:
     def _round(self) -> None:
         self._sync()
         if not self.has_replayed:
-            replay_dead_runs(self._spool.folder, self._redact)
             self._sum_what_never_was()
+            replay_dead_runs(self._spool.folder, self._redact)
             self.has_replayed = True
         self._drain_files()
         self._drain_backlog()
