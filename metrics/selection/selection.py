@@ -147,7 +147,7 @@ class Selection:
         return rows.filter(self._search())
 
     def horizon(
-        self, queryset: QuerySet[RequestLog], *, sifted_rows: int = SIFTED_ROWS
+        self, queryset: QuerySet[RequestLog], *, sifted_rows: int | None = None
     ) -> datetime | None:
         """Ask how far back `sifted_rows` rows reach; `None` where nothing is left out.
 
@@ -155,6 +155,7 @@ class Selection:
         """
         if not self.is_sifted:
             return None
+        sifted_rows = SIFTED_ROWS if sifted_rows is None else sifted_rows
         newest = self._anchored(queryset).order_by("-started_at", "-id")
         reached = newest.values_list("started_at", flat=True)
         return next(iter(reached[sifted_rows : sifted_rows + 1]), None)
