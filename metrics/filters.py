@@ -91,7 +91,9 @@ class FilterForm:
     def _choice(self, name: str, offered: tuple[str, ...]) -> Field:
         """Return a parameter of which one value can be chosen."""
         choice, chosen = CHOICES[name], self._selection.choices.get(name, ())
-        sets = [(value,) for value in (*filter(None, offered), "")]
+        sets: list[tuple[str, ...]] = [
+            (value,) for value in (*filter(None, offered), "")
+        ]
         if chosen and chosen not in sets:
             sets.append(chosen)
         options = [

@@ -17,6 +17,8 @@ from metrics.selection import Selection, SelectionError, selection
 from metrics.timeline import Timeline, common_scale
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
@@ -33,6 +35,7 @@ class RequestChangeList(ChangeList):
 
     selection: Selection
     is_understood: bool
+    horizon: datetime | None
     page: Page
 
     def get_queryset(
@@ -45,6 +48,7 @@ class RequestChangeList(ChangeList):
         except SelectionError as error:
             messages.error(request, f"Nothing is shown: {error}.")
             self.selection, self.is_understood = Selection(), False
+            self.horizon = None
             return self.root_queryset.none()
         self.is_understood = True
         self.query = self.selection.text
@@ -79,10 +83,13 @@ class RequestChangeList(ChangeList):
 
     @property
     def count_text(self) -> str:
-        """How many there are, as far as counting is cheap; else empty."""
-        if self.selection.is_sifted or not self.is_understood:
-            return ""
-        count, most = counted(self.queryset), pagination.COUNT_LIMIT
+        """How many there are, as far as counting is cheap; else those of this page."""
+        is_whole = not (self.page.newer or self.page.older or self.horizon)
+        count, most = self.result_count, pagination.COUNT_LIMIT
+        if not is_whole and self.selection.is_sifted:
+            return f"{count:,} on this page"
+        if not is_whole:
+            count = counted(self.queryset)
         words = "request" if count == 1 else "requests"
         return f"over {most:,} {words}" if count > most else f"{count:,} {words}"
 

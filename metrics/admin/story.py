@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from metrics.admin.curl import CurlCommand
+from metrics.admin.curl import CurlCommand, is_shortened
 from metrics.models import RequestBody, RequestLog, ServerEventLog
 from metrics.pagination import Cursor
 from metrics.selection import Selection
@@ -65,7 +65,7 @@ def parameters_of(row: RequestLog) -> list[Parameter]:
     ignored = row.params.get("ignored", [])
     sent = {name: value for name, value in row.params.items() if name != "ignored"}
     found = [
-        Parameter(name, _json(value), _json(value), "request")
+        Parameter(name, _sent(value), _sent(value), "request")
         for name, value in sent.items()
     ]
     found += [
@@ -75,6 +75,13 @@ def parameters_of(row: RequestLog) -> list[Parameter]:
     ]
     names = ignored if isinstance(ignored, list) else [ignored]
     return found + [Parameter(str(name), "sent", "", "ignored") for name in names]
+
+
+def _sent(value: Any) -> str:
+    """Write a sent value; of a long one only its length was kept."""
+    return (
+        str(value).strip("()") + ", not kept" if is_shortened(value) else _json(value)
+    )
 
 
 def neighbours_of(row: RequestLog, client: Selection) -> list[RequestLog]:

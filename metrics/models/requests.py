@@ -22,6 +22,7 @@ from metrics.figures import (
     rate_text,
     seconds_text,
     share_text,
+    size_text,
 )
 from metrics.models.fitting import fitted_values, moment
 
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 
 def _words(value: str) -> str:
     return value.replace("_", " ")
+
+
+def _named_figure(name: str, value: object) -> tuple[str, str]:
+    if name.endswith("_bytes") and isinstance(value, (int, float)):
+        return _words(name.removesuffix("_bytes")), size_text(value)
+    return _words(name), figure_text(value)
 
 
 OUTCOMES = [(outcome.value, _words(outcome)) for outcome in Outcome]
@@ -306,9 +313,12 @@ class RequestLog(models.Model):
     @property
     def refusal_figures(self) -> list[tuple[str, str]]:
         """The figures of a refusal: what they are called, and as text."""
-        return [
-            (_words(name), figure_text(value)) for name, value in self.refusal.items()
-        ]
+        return [_named_figure(name, value) for name, value in self.refusal.items()]
+
+    @property
+    def memory_text(self) -> str:
+        """What the model held when it ended, as text."""
+        return NOTHING if self.memory_bytes is None else size_text(self.memory_bytes)
 
     @property
     def decode_tps_text(self) -> str:

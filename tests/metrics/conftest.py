@@ -11,13 +11,23 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from metrics.models import RequestLog, ServerEventLog, SpoolPosition
+from metrics.models import (
+    Gauge,
+    RequestBody,
+    RequestLog,
+    Rollup,
+    ServerEventLog,
+    SpoolPosition,
+)
 from mlxsite.databases import default_database as sqlite_settings
 from tests.metrics.cast import default_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+TABLES = (RequestLog, RequestBody, Rollup, Gauge, ServerEventLog, SpoolPosition)
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +76,7 @@ def postgres(
     """An empty PostgreSQL database as the default one."""
     with django_db_blocker.unblock(), default_database(**postgres_settings):
         yield
-        for table in (RequestLog, ServerEventLog, SpoolPosition):
+        for table in TABLES:
             table.objects.all().delete()
 
 

@@ -346,3 +346,15 @@ def test_it_lists_server_events(admin_client):
     text = page(admin_client, EVENTS)
     assert "model load" in text
     assert "loaded in 7 s" in text
+
+
+def test_events_are_filtered_by_model_and_kind(admin_client):
+    ServerEventLog.from_event(event(model="tiny", detail="loaded in 7 s")).save()
+    ServerEventLog.from_event(event(kind="server_start", detail="version 1")).save()
+    text = page(admin_client, EVENTS, model="tiny")
+    assert "loaded in 7 s" in text
+    assert "version 1" not in text
+    text = page(admin_client, EVENTS, model="none")
+    assert "version 1" in text
+    assert "loaded in 7 s" not in text
+    assert "version 1" not in page(admin_client, EVENTS, kind__exact="model_load")
