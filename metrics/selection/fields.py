@@ -64,9 +64,9 @@ CHOICES = {
         Choice("session", "session_id", "session"),
         Choice("user", "user", "user"),
         Choice("reason", "reason", "error code"),
+        Choice("outcome", "outcome", "outcome", tuple(Outcome)),
         Choice("key", "key_name", "key"),
         Choice("model", "model", "model"),
-        Choice("outcome", "outcome", "outcome", tuple(Outcome)),
         Choice(
             "finish_reason",
             "finish_reason",

@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import In
 from django.utils import timezone
 
+from inference.core.outcomes import Outcome
 from metrics.selection import parsing, wording
 from metrics.selection.fields import CHOICES, PRESENCES, RANGES
 from metrics.selection.parsing import SelectionError, given
@@ -109,6 +110,8 @@ class Selection:
     def anchor(self) -> str | None:
         """The condition that an index answers: a column with a single value."""
         single = {name for name, values in self.choices.items() if len(values) == 1}
+        if self.choices.get("outcome") == (Outcome.FINISHED,) and len(single) > 1:
+            single.discard("outcome")  # Most are: any other leaves fewer.
         fitting = (name for name, one in CHOICES.items() if one.is_indexed)
         return next((name for name in fitting if name in single), None)
 
@@ -156,7 +159,8 @@ class Selection:
         if not self.is_sifted:
             return None
         sifted_rows = SIFTED_ROWS if sifted_rows is None else sifted_rows
-        newest = self._anchored(queryset).order_by("-started_at", "-id")
+        # By nothing that the index does not hold: no row has to be fetched for it.
+        newest = self._anchored(queryset).order_by("-started_at")
         reached = newest.values_list("started_at", flat=True)
         return next(iter(reached[sifted_rows : sifted_rows + 1]), None)
 
