@@ -136,5 +136,5 @@ class RequestChangeList(ChangeList):
         """The files that can be had."""
         if not self.is_understood:
             return []
-        names = {"csv": "CSV", "jsonl": "JSON lines", "otel": "OpenTelemetry"}
+        names = {"csv": "Export CSV", "jsonl": "JSON lines", "otel": "OpenTelemetry"}
         return [(label, self.export_link(form)) for form, label in names.items()]
