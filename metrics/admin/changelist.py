@@ -12,6 +12,7 @@ from django.contrib.admin.views.main import ChangeList
 from metrics import pagination
 from metrics.figures import count_text
 from metrics.filters import FilterForm
+from metrics.links import history_link
 from metrics.pagination import Cursor, CursorError, LimitedPaginator, Page, counted
 from metrics.selection import Selection, SelectionError, selection
 from metrics.timeline import Timeline, common_scale
@@ -130,6 +131,11 @@ class RequestChangeList(ChangeList):
     def export_link(self, form: str) -> str:
         """Return where these rows are to be had as a file."""
         return "export/" + link(self.selection, format=form)
+
+    @property
+    def history_link(self) -> str:
+        """Where the charts of these rows are."""
+        return history_link(self.selection)
 
     @property
     def exports(self) -> list[tuple[str, str]]:

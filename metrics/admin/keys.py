@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.template.response import TemplateResponse
-from django.urls import reverse
 
+from metrics.links import history_link, list_link
 from metrics.usage import Span, Usage, last_seen_keys, usage_by_key
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from django.http import HttpRequest
-
-    from metrics.selection import Selection
 
 SPANS = {"24": Span.day, "168": Span.week}
 
@@ -32,17 +29,19 @@ class KeyLine:
     @property
     def requests_link(self) -> str:
         """Where its requests are."""
-        return self._link(self.usage.selection(key=self.name) if self.usage else None)
+        return list_link(self.usage.selection(key=self.name)) if self.usage else ""
 
     @property
     def errors_link(self) -> str:
         """Where those that ended badly are."""
-        chosen = self.usage.error_selection(key=self.name) if self.usage else None
-        return self._link(chosen)
+        if self.usage is None:
+            return ""
+        return list_link(self.usage.error_selection(key=self.name))
 
-    def _link(self, selection: Selection | None) -> str:
-        listed = reverse("admin:metrics_requestlog_changelist")
-        return f"{listed}?{urlencode(selection.to_params())}" if selection else ""
+    @property
+    def history_link(self) -> str:
+        """Where its charts are."""
+        return history_link(self.usage.selection(key=self.name)) if self.usage else ""
 
 
 def keys_page(request: HttpRequest, context: dict[str, Any]) -> TemplateResponse:

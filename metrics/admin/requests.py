@@ -134,8 +134,10 @@ class RequestLogAdmin(ReadOnly):
 
     @admin.display(description="Tokens")
     def tokens(self, row: RequestLog) -> SafeString:
-        """Tokens in and out."""
-        return figure_cell(row.tokens_text)
+        """Tokens in and out, with a word where they are not the tokenizer's."""
+        if not row.is_estimated:
+            return figure_cell(row.tokens_text)
+        return format_html("{} <small>estimated</small>", figure_cell(row.tokens_text))
 
     @admin.display(description="TTFT", ordering="ttft_s")
     def ttft(self, row: RequestLog) -> SafeString:

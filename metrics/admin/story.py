@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from metrics.admin.curl import CurlCommand, is_shortened
+from metrics.links import list_link
 from metrics.models import RequestBody, RequestLog, ServerEventLog
 from metrics.pagination import Cursor
 from metrics.selection import Selection
@@ -54,7 +54,7 @@ def story_of(row: RequestLog, *, origin: str) -> dict[str, Any]:
         "curl": CurlCommand.of(row, body, origin=origin),
         "neighbours": neighbours_of(row, client),
         "client": client,
-        "client_query": urlencode(client.to_params()),
+        "client_link": list_link(client),
         "events": events_around(row),
         "beside": _beside(row),
     }

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django import template
 from django.urls import reverse
 
+from metrics.links import history_link, list_link
 from metrics.usage import Span, usage_of_model
 
 register = template.Library()
@@ -16,20 +17,17 @@ register = template.Library()
 @register.inclusion_tag("metrics/model_usage.html")
 def model_usage(key: str) -> dict[str, Any]:
     """Show its last day and week, with links to the requests behind each figure."""
-    listed = reverse("admin:metrics_requestlog_changelist")
     usages = [usage_of_model(key, span) for span in (Span.day(), Span.week())]
     events = reverse("admin:metrics_servereventlog_changelist")
     return {
-        "key": key,
         "events_link": f"{events}?{urlencode({'model': key})}",
+        "history_link": history_link(usages[-1].selection(model=key)),
         "lines": [
             {
                 "usage": usage,
-                "requests_link": f"{listed}?{urlencode(chosen.to_params())}",
-                "errors_link": f"{listed}?{urlencode(bad.to_params())}",
+                "requests_link": list_link(usage.selection(model=key)),
+                "errors_link": list_link(usage.error_selection(model=key)),
             }
             for usage in usages
-            for chosen in [usage.selection(model=key)]
-            for bad in [usage.error_selection(model=key)]
         ],
     }
