@@ -8,26 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import environ
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
-from metrics.models import (
-    Gauge,
-    RequestBody,
-    RequestLog,
-    Rollup,
-    ServerEventLog,
-    SpoolPosition,
-)
 from mlxsite.databases import default_database as sqlite_settings
 from tests.metrics.cast import default_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-TABLES = (RequestLog, RequestBody, Rollup, Gauge, ServerEventLog, SpoolPosition)
 
 
 @pytest.fixture(scope="session")
@@ -76,8 +66,8 @@ def postgres(
     """An empty PostgreSQL database as the default one."""
     with django_db_blocker.unblock(), default_database(**postgres_settings):
         yield
-        for table in TABLES:
-            table.objects.all().delete()
+        for table in apps.get_app_config("metrics").get_models():
+            table._default_manager.all().delete()
 
 
 @pytest.fixture(params=["sqlite_file", "postgres"])
