@@ -39,6 +39,20 @@ def share_text(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f} %" if whole else NOTHING
 
 
+def size_text(size_bytes: float) -> str:
+    """Write an amount of memory: `640.0 MB`, `39.70 GB`; as errors do, by thousands."""
+    if size_bytes < 1e8:
+        return f"{size_bytes / 1e6:.1f} MB"
+    return f"{size_bytes / 1e9:.2f} GB"
+
+
+def figure_text(value: object) -> str:
+    """Write any figure: numbers with thousands apart, all else as it is."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:,.12g}"
+
+
 def _long_text(seconds: int) -> str:
     minutes, rest_s = divmod(seconds, 60)
     if minutes < 60:

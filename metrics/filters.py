@@ -1,155 +1,166 @@
-"""Filters of the request list: cheap ones, whose choices need no whole-table scan."""
+"""The filter of the request list: what it offers, and what of it is chosen."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from django.contrib import admin
-from django.db.models import Q
+from django.utils import timezone
 
-from inference.core.outcomes import FinishReason, RequestKind
 from metrics.models import RequestLog
-from metrics.models.requests import STRUCTURES, RequestQuerySet
+from metrics.selection import CHOICES, PRESENCES, RANGES, value_words
+from metrics.selection.parsing import write_number, write_values
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from datetime import datetime
 
-HOURS = {"1": "Last hour", "24": "Last 24 hours", "168": "Last 7 days"} | {
-    "720": "Last 30 days"
+    from metrics.selection import Selection
+
+# How many of the newest rows say which models, keys and the like there are.
+_ASKED_ROWS = 2000
+_SEEN = ("model", "endpoint", "key", "reason", "node")
+_CHOSEN = (
+    *("reason", "model", "endpoint", "key", "kind", "finish_reason", "structured"),
+    "node",
+)
+_TYPED = ("user", "session")
+_HOURS = {"1": "last hour", "24": "last 24 hours", "168": "last 7 days"} | {
+    "720": "last 30 days"
 }
 
 
-class StartedWithin(admin.SimpleListFilter):
-    """Requests of the last hour, day, week or month."""
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One value that can be chosen."""
 
-    title = "time"
-    parameter_name = "hours"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the four windows."""
-        return list(HOURS.items())
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep what started within the window."""
-        hours = self.value()
-        if hours not in HOURS:
-            return queryset
-        assert isinstance(queryset, RequestQuerySet)
-        return queryset.window(hours=float(hours))
+    value: str
+    label: str
+    is_chosen: bool
 
 
-class ColumnFilter(admin.SimpleListFilter):
-    """One value of one column; "none" stands for the empty one."""
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One parameter with its options, or with the text that it holds."""
 
-    column: ClassVar[str]
-    empty_label: ClassVar[str] = "none"
-    _EMPTY = "none"
+    name: str
+    label: str
+    options: tuple[Option, ...] = ()
+    text: str = ""
 
-    def values(self) -> list[str]:
-        """Return the values to choose from."""
-        return RequestLog.objects.recent_values(self.column)
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the values, and always the one that is chosen."""
-        values = [value for value in self.values() if value]
-        chosen = request.GET.get(self.column, "")
-        if chosen not in ("", self._EMPTY, *values):
-            values.append(chosen)
-        choices = [(value, value.replace("_", " ")) for value in values]
-        return [*choices, (self._EMPTY, self.empty_label)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep rows with the chosen value."""
-        value = self.value()
-        if value is None:
-            return queryset
-        wanted = "" if value == self._EMPTY else value
-        return queryset.filter(Q((self.column, wanted)))
+    @property
+    def is_chosen(self) -> bool:
+        """Whether it holds anything."""
+        return bool(self.text) or any(one.is_chosen for one in self.options)
 
 
-class ModelFilter(ColumnFilter):
-    """The model that answered."""
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A number from one parameter to another."""
 
-    title = parameter_name = column = "model"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer model keys as they are written."""
-        offered = super().lookups(request, model_admin)
-        return [(value, value) for value, _ in offered]
-
-
-class KindFilter(ColumnFilter):
-    """The kind of generation."""
-
-    title = parameter_name = column = "kind"
-    empty_label = "other"
-
-    def values(self) -> list[str]:
-        """All kinds, whether they occurred or not."""
-        return list(RequestKind)
+    label: str
+    unit: str
+    least: Field
+    most: Field
 
 
-class FinishReasonFilter(ColumnFilter):
-    """Why decoding ended."""
+class FilterForm:
+    """What the side column shows for one selection; one query."""
 
-    title = "finish reason"
-    parameter_name = column = "finish_reason"
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        seen = _seen_values()
+        self.hours = _hours_field(selection)
+        self.since = Field("from", "From", text=_local_text(selection.since))
+        self.until = Field("to", "To, exclusive", text=_local_text(selection.until))
+        self.outcome = self._several("outcome")
+        self.choices = [
+            self._choice(name, offered)
+            for name in _CHOSEN
+            if self._is_of_use(name, offered := CHOICES[name].allowed or seen[name])
+        ]
+        self.texts = [
+            Field(name, CHOICES[name].label, text=self._text(name)) for name in _TYPED
+        ]
+        self.betweens = [self._between(name) for name in RANGES]
+        self.presences = [self._presence(name) for name in PRESENCES]
 
-    def values(self) -> list[str]:
-        """All finish reasons, whether they occurred or not."""
-        return list(FinishReason)
+    def _is_of_use(self, name: str, offered: tuple[str, ...]) -> bool:
+        """Return whether there is a choice: most have but one node."""
+        return name != "node" or len(offered) > 1 or name in self._selection.choices
+
+    def _choice(self, name: str, offered: tuple[str, ...]) -> Field:
+        """Return a parameter of which one value can be chosen."""
+        choice, chosen = CHOICES[name], self._selection.choices.get(name, ())
+        sets: list[tuple[str, ...]] = [
+            (value,) for value in (*filter(None, offered), "")
+        ]
+        if chosen and chosen not in sets:
+            sets.append(chosen)
+        options = [
+            Option(
+                write_values(values),
+                " or ".join(value_words(choice, value) for value in values),
+                values == chosen,
+            )
+            for values in sets
+        ]
+        return Field(name, choice.label, tuple(options))
+
+    def _several(self, name: str) -> Field:
+        """Return a parameter of which several values can be ticked."""
+        choice, chosen = CHOICES[name], self._selection.choices.get(name, ())
+        options = (
+            Option(value, value_words(choice, value), value in chosen)
+            for value in choice.allowed
+        )
+        return Field(name, choice.label, tuple(options))
+
+    def _text(self, name: str) -> str:
+        return write_values(self._selection.choices.get(name, ()))
+
+    def _between(self, name: str) -> Between:
+        one, ends = RANGES[name], self._selection.ranges.get(name, (None, None))
+        least, most = ("" if end is None else write_number(end) for end in ends)
+        return Between(
+            one.label,
+            one.unit,
+            Field(one.least_name, f"{one.label}, from", text=least),
+            Field(one.most_name, f"{one.label}, to", text=most),
+        )
+
+    def _presence(self, name: str) -> Field:
+        chosen = self._selection.presences.get(name)
+        options = (
+            Option("yes", "with", chosen is True),
+            Option("no", "without", chosen is False),
+        )
+        return Field(name, PRESENCES[name].label, options)
 
 
-class ReasonFilter(ColumnFilter):
-    """Why a request did not finish."""
-
-    title = parameter_name = column = "reason"
-
-
-class StructureFilter(ColumnFilter):
-    """What the answer had to look like."""
-
-    title = "structure"
-    parameter_name = column = "structured"
-    empty_label = "free"
-
-    def values(self) -> list[str]:
-        """All structures, whether they occurred or not."""
-        return [value for value, _ in STRUCTURES]
+def _hours_field(selection: Selection) -> Field:
+    hours = "" if selection.hours is None else write_number(selection.hours)
+    offered = dict(_HOURS)
+    if hours not in offered and hours:
+        offered[hours] = f"last {hours} hours"
+    options = [Option(one, label, one == hours) for one, label in offered.items()]
+    return Field("hours", "time", tuple(options))
 
 
-class PresenceFilter(admin.SimpleListFilter):
-    """Whether a column holds something; `nothing` is its value where it does not."""
-
-    column: ClassVar[str]
-    nothing: ClassVar[object]
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer both."""
-        return [("yes", "yes"), ("no", "no")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep rows with something, or those with nothing."""
-        is_empty = Q((self.column, self.nothing))
-        match self.value():
-            case "yes":
-                return queryset.filter(~is_empty)
-            case "no":
-                return queryset.filter(is_empty)
-        return queryset
+def _seen_values() -> dict[str, tuple[str, ...]]:
+    """Return which values the newest rows hold, per parameter."""
+    columns = [CHOICES[name].column for name in _SEEN]
+    newest = RequestLog.objects.newest_first().values("pk")[:_ASKED_ROWS]
+    rows = RequestLog.objects.filter(pk__in=newest).order_by()
+    found = list(rows.values_list(*columns).distinct())
+    return {
+        name: tuple(sorted({str(row[at]) for row in found}))
+        for at, name in enumerate(_SEEN)
+    }
 
 
-class ToolCallFilter(PresenceFilter):
-    """Whether the model made tool calls."""
-
-    title = "tool calls"
-    parameter_name = column = "tool_calls"
-    nothing = 0
-
-
-class WarningFilter(PresenceFilter):
-    """Whether something was not done to the letter."""
-
-    title = parameter_name = column = "warnings"
-    nothing: ClassVar[list[str]] = []
+def _local_text(at: datetime | None) -> str:
+    """Write a time as the browser's field for it wants it."""
+    if at is None:
+        return ""
+    local = timezone.localtime(at).replace(tzinfo=None)
+    return local.isoformat(timespec="milliseconds" if local.microsecond else "seconds")

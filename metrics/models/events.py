@@ -33,6 +33,9 @@ EVENT_KINDS = [
 ]
 
 
+LOSSES = ("model_load_failed", "model_quarantined", "worker_died")
+
+
 class ServerEventQuerySet(models.QuerySet["ServerEventLog"]):
     """Many server events."""
 
@@ -70,6 +73,11 @@ class ServerEventLog(models.Model):
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.get_kind_display(), self.model)))
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether something was lost by it."""
+        return self.kind in LOSSES
 
     @classmethod
     def from_event(cls, event: ServerEvent) -> ServerEventLog:

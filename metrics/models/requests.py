@@ -6,7 +6,6 @@ Column names are the field names of `RequestRecord`; durations are in seconds,
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -16,7 +15,15 @@ from django.utils import timezone
 from inference.core.events import RequestRecord
 from inference.core.outcomes import FinishReason, Outcome, Phase, RequestKind
 from inference.core.requests import GrammarKind
-from metrics.figures import NOTHING, count_text, rate_text, seconds_text, share_text
+from metrics.figures import (
+    NOTHING,
+    count_text,
+    figure_text,
+    rate_text,
+    seconds_text,
+    share_text,
+    size_text,
+)
 from metrics.models.fitting import fitted_values, moment
 
 if TYPE_CHECKING:
@@ -26,6 +33,12 @@ if TYPE_CHECKING:
 
 def _words(value: str) -> str:
     return value.replace("_", " ")
+
+
+def _named_figure(name: str, value: object) -> tuple[str, str]:
+    if name.endswith("_bytes") and isinstance(value, (int, float)):
+        return _words(name.removesuffix("_bytes")), size_text(value)
+    return _words(name), figure_text(value)
 
 
 OUTCOMES = [(outcome.value, _words(outcome)) for outcome in Outcome]
@@ -285,17 +298,31 @@ class RequestLog(models.Model):
         return f"{count_text(self.reasoning_tokens)} thinking, {share}"
 
     @property
-    def parameters(self) -> list[tuple[str, str]]:
-        """What was asked for, each value as JSON."""
-        return [
-            (name, json.dumps(value, ensure_ascii=False))
-            for name, value in self.params.items()
-        ]
-
-    @property
     def itl_text(self) -> str:
         """Mean time between two tokens, as text."""
         return seconds_text(self.itl_mean_s)
+
+    @property
+    def itl_p99_text(self) -> str:
+        """What 99 % of the times between two tokens stay below, as text."""
+        return seconds_text(self.itl_p99_s)
+
+    @property
+    def batch_text(self) -> str:
+        """How many rows decoded together with this one, itself included, as text."""
+        if self.batch_mean is None or self.batch_max is None:
+            return NOTHING
+        return f"{self.batch_mean:.1f} rows on average, {self.batch_max} at most"
+
+    @property
+    def refusal_figures(self) -> list[tuple[str, str]]:
+        """The figures of a refusal: what they are called, and as text."""
+        return [_named_figure(name, value) for name, value in self.refusal.items()]
+
+    @property
+    def memory_text(self) -> str:
+        """What the model held when it ended, as text."""
+        return NOTHING if self.memory_bytes is None else size_text(self.memory_bytes)
 
     @property
     def decode_tps_text(self) -> str:

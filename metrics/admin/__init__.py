@@ -1,0 +1,8 @@
+"""The record in the admin: to be read, filtered and searched, never changed."""
+
+from __future__ import annotations
+
+from metrics.admin.events import ServerEventLogAdmin
+from metrics.admin.requests import RequestLogAdmin
+
+__all__ = ["RequestLogAdmin", "ServerEventLogAdmin"]

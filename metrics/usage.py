@@ -1,0 +1,175 @@
+"""What models and keys were used for, from the sums over time: never from requests.
+
+A day is its last 24 whole hours and the one that runs; a week is 7 days of UTC and
+the one that runs. So the figures equal the requests of exactly that span.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Max
+from django.utils import timezone
+
+from metrics import histograms
+from metrics.figures import NOTHING, count_text, rate_text, seconds_text, share_text
+from metrics.models import Level, Rollup
+from metrics.selection import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
+_SUMMED = (
+    *("requests", "finished", "cancelled", "rejected", "invalid"),
+    *("timed_out", "failed", "interrupted", "prompt_tokens", "cached_tokens"),
+    *("completion_tokens", "busy_s"),
+)
+_READ = ("model", "key_name", "at", *_SUMMED, "ttft")
+# Ends that somebody should look into; a client that goes is none.
+ERRORS = ("rejected", "invalid", "timed_out", "failed", "interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time that ends now, and the level whose rows sum it up."""
+
+    label: str
+    level: Level
+    since: datetime
+
+    @classmethod
+    def day(cls) -> Span:
+        """The last day."""
+        since = Level.HOUR.start_of(timezone.now() - timedelta(hours=24))
+        return cls("Last 24 hours", Level.HOUR, since)
+
+    @classmethod
+    def week(cls) -> Span:
+        """The last week."""
+        since = Level.DAY.start_of(timezone.now() - timedelta(days=7))
+        return cls("Last 7 days", Level.DAY, since)
+
+
+@dataclass(slots=True)
+class Usage:
+    """What was used in a span; `last_at` is the last hour or day with a request."""
+
+    span: Span
+    sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    ttft: list[int] = field(default_factory=list)
+    models: set[str] = field(default_factory=set)
+    last_at: datetime | None = None
+
+    def add(self, row: Rollup) -> None:
+        """Add a row of sums."""
+        for name in _SUMMED:
+            self.sums[name] += getattr(row, name)
+        self.ttft = histograms.merged(self.ttft, row.ttft)
+        if row.model:
+            self.models.add(row.model)
+        self.last_at = max(self.last_at or row.at, row.at)
+
+    @property
+    def requests(self) -> int:
+        """How many ended."""
+        return int(self.sums["requests"])
+
+    @property
+    def errors(self) -> int:
+        """How many ended badly."""
+        return int(sum(self.sums[name] for name in ERRORS))
+
+    @property
+    def requests_text(self) -> str:
+        """How many ended, as text."""
+        return count_text(self.requests)
+
+    @property
+    def errors_text(self) -> str:
+        """How many ended badly, and which share that is."""
+        if not self.errors:
+            return count_text(0)
+        return f"{self.errors:,}, {share_text(self.errors, self.requests)}"
+
+    @property
+    def tokens_text(self) -> str:
+        """Tokens in and out."""
+        came, went = self.sums["prompt_tokens"], self.sums["completion_tokens"]
+        return f"{came:,.0f} → {went:,.0f}"
+
+    @property
+    def cached_text(self) -> str:
+        """Which share of the tokens in came from the prompt cache."""
+        return share_text(self.sums["cached_tokens"], self.sums["prompt_tokens"])
+
+    @property
+    def model_names(self) -> str:
+        """Which models answered."""
+        return ", ".join(sorted(self.models))
+
+    @property
+    def rate_text(self) -> str:
+        """Tokens out per second of processing time."""
+        busy_s = self.sums["busy_s"]
+        return rate_text(self.sums["completion_tokens"] / busy_s if busy_s else None)
+
+    @property
+    def ttft_text(self) -> str:
+        """The median of the time to the first token, and what 95 % stay below."""
+        p50, p95 = (
+            histograms.quantile(self.ttft, histograms.TTFT_S, share)
+            for share in (0.5, 0.95)
+        )
+        if p50 is None:
+            return NOTHING
+        return f"{seconds_text(p50)} / {seconds_text(p95)}"
+
+    def selection(self, **choices: str) -> Selection:
+        """Return the requests behind these figures."""
+        values = {name: (value,) for name, value in choices.items()}
+        return Selection(since=self.span.since, choices=values)
+
+    def error_selection(self, **choices: str) -> Selection:
+        """Return the requests behind the errors."""
+        ended = self.selection(**choices)
+        outcomes = {"outcome": tuple(sorted(ERRORS))}
+        return Selection(since=ended.since, choices={**ended.choices, **outcomes})
+
+
+def usage_of_model(model: str, span: Span) -> Usage:
+    """Return what a model was used for."""
+    return _added(span, _rows(span).filter(model=model))
+
+
+def usage_by_key(span: Span) -> dict[str, Usage]:
+    """Return what each key was used for, the most used first."""
+    found: dict[str, Usage] = {}
+    for row in _rows(span):
+        found.setdefault(row.key_name, Usage(span)).add(row)
+    ranked = sorted(found.items(), key=lambda item: (-item[1].requests, item[0]))
+    return dict(ranked)
+
+
+def last_seen_keys() -> dict[str, datetime]:
+    """Return the day on which each key that was ever used was last used."""
+    days = Rollup.objects.filter(level=Level.DAY).order_by()
+    rows = days.values("key_name").annotate(last=Max("at"))
+    return {row["key_name"]: row["last"] for row in rows}
+
+
+def _rows(span: Span) -> QuerySet[Rollup]:
+    rows = Rollup.objects.filter(level=span.level, at__gte=span.since)
+    return rows.only(*_READ).order_by()
+
+
+def _added(span: Span, rows: Iterable[Rollup]) -> Usage:
+    usage = Usage(span)
+    for row in rows:
+        usage.add(row)
+    return usage

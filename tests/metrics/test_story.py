@@ -1,0 +1,193 @@
+"""The page of one request tells what was asked, by whom, and what stood around it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.urls import reverse
+
+from inference.core.outcomes import Outcome
+from metrics.models import RequestBody, RequestLog, ServerEventLog
+from tests.metrics.cast import NOON, ended, event, started
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+pytestmark = pytest.mark.django_db
+
+
+def kept(at_s: float = 0.0, **changes: Any) -> RequestLog:
+    record = ended(started(started_at=NOON + at_s), model_requested="tiny")
+    row = RequestLog.from_record(record)
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.save()
+    return row
+
+
+def page(client: Client, row: RequestLog) -> str:
+    url = reverse("admin:metrics_requestlog_change", args=[row.pk])
+    response = client.get(url)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def context(client: Client, row: RequestLog) -> Any:
+    url = reverse("admin:metrics_requestlog_change", args=[row.pk])
+    return client.get(url).context
+
+
+def curl_words(client: Client, row: RequestLog) -> list[str]:
+    """Return the command as a shell reads it."""
+    return shlex.split(context(client, row)["curl"].text)
+
+
+def test_parameters_say_where_they_come_from(admin_client):
+    row = kept(
+        params={
+            "temperature": 0.2,
+            "stop": ["\n"],
+            "tools": "(5120 bytes)",
+            "ignored": ["best_of"],
+        },
+        defaults={"top_p": 0.95, "temperature": 1.0},
+    )
+    found = {
+        one.name: (one.sent, one.used, one.source)
+        for one in context(admin_client, row)["parameters"]
+    }
+    assert found == {
+        "temperature": ("0.2", "0.2", "request"),
+        "stop": ('["\\n"]', '["\\n"]', "request"),
+        "tools": ("5120 bytes, not kept", "5120 bytes, not kept", "request"),
+        "top_p": ("", "0.95", "default"),
+        "best_of": ("sent", "", "ignored"),
+    }
+
+
+def test_it_copies_as_curl_without_the_key_and_with_places_for_what_was_not_kept(
+    admin_client,
+):
+    row = kept(
+        params={"seed": 7, "tools": "(5120 bytes)", "ignored": ["x"], "user": "o'neil"},
+        key_name="ci-bot",
+    )
+    words = curl_words(admin_client, row)
+    assert words[:2] == ["curl", "http://testserver/v1/chat/completions"]
+    assert "Authorization: Bearer $MLX_API_KEY" in words
+    assert json.loads(words[words.index("-d") + 1]) == {
+        "model": "tiny",
+        "seed": 7,
+        "tools": "…",
+        "user": "o'neil",
+        "messages": [{"role": "user", "content": "…"}],
+    }
+    assert context(admin_client, row)["curl"].left_out == ("tools", "messages")
+
+
+def test_a_kept_prompt_is_shown_as_text_and_stands_in_the_curl_command(admin_client):
+    row = kept()
+    prompt = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "<script>x</script>"}]},
+    ]
+    RequestBody.objects.create(
+        request_id=row.request_id,
+        started_at=row.started_at,
+        prompt=prompt,
+        answer={"role": "assistant", "content": "It's $HOME."},
+    )
+    text = page(admin_client, row)
+    assert "<pre>&lt;script&gt;x&lt;/script&gt;</pre>" in text
+    assert "<pre>It&#x27;s $HOME.</pre>" in text
+    assert "were not kept" not in text
+    words = curl_words(admin_client, row)
+    assert json.loads(words[words.index("-d") + 1])["messages"] == prompt
+
+
+@pytest.mark.parametrize("body", ["plain", ["a", "b"], {"x": [1]}, 3, [], None, ""])
+def test_a_body_of_any_form_has_a_page(admin_client, body):
+    row = kept()
+    RequestBody.objects.create(
+        request_id=row.request_id, started_at=row.started_at, prompt=body, answer=body
+    )
+    assert row.request_id in page(admin_client, row)
+
+
+def test_a_message_over_a_websocket_is_no_curl_command(admin_client):
+    row = kept(endpoint="/ws/chat")
+    assert context(admin_client, row)["curl"] is None
+    assert "As curl" not in page(admin_client, row)
+
+
+def test_an_estimated_count_carries_the_word(admin_client):
+    assert "estimated" in page(admin_client, kept(is_estimated=True))
+    assert "estimated" not in page(admin_client, kept())
+
+
+def test_a_refusal_shows_its_figures(admin_client):
+    text = page(
+        admin_client,
+        kept(
+            outcome=Outcome.REJECTED,
+            reason="no_memory",
+            refusal={"needed_bytes": 39_700_000_000, "waiting": 32, "who": "<b>"},
+        ),
+    )
+    assert "<dt>needed</dt><dd>39.70 GB</dd>" in text
+    assert "<dt>waiting</dt><dd>32</dd>" in text
+    assert "<dd>&lt;b&gt;</dd>" in text
+
+
+def test_it_shows_batch_memory_and_tags(admin_client):
+    row = kept(
+        batch_mean=3.44, batch_max=5, memory_bytes=1_900_000_000, tags={"a": "b"}
+    )
+    text = page(admin_client, row)
+    assert "3.4 rows on average, 5 at most" in text
+    assert "1.90 GB, held by the model at the end" in text
+    assert '<span class="tag">a: b</span>' in text
+
+
+def test_the_same_client_is_its_session_else_its_user_else_its_key(admin_client):
+    row = kept(session_id="s", user="u", key_name="k")
+    near = kept(60, session_id="s")
+    kept(120, user="u", key_name="k")
+    kept(3600, session_id="s")
+    found = context(admin_client, row)
+    assert [one.pk for one in found["neighbours"]] == [near.pk, row.pk]
+    assert found["client"].words == "session s"
+    by_user = kept(user="v", key_name="k")
+    assert context(admin_client, by_user)["client"].words == "user v"
+    by_key = kept(key_name="k")
+    assert context(admin_client, by_key)["client"].words == "key k"
+
+
+def test_events_of_its_model_and_server_around_it_are_shown(admin_client):
+    row = kept()
+    ServerEventLog.from_event(event(model="tiny", at=NOON + 5, detail="near")).save()
+    ServerEventLog.from_event(event(kind="server_start", detail="boot")).save()
+    ServerEventLog.from_event(event(model="other", detail="another")).save()
+    ServerEventLog.from_event(event(model="tiny", at=NOON + 9000, detail="far")).save()
+    found = context(admin_client, row)["events"]
+    assert [one.detail for one in found] == ["boot", "near"]
+
+
+def test_it_leads_to_the_next_requests(admin_client):
+    rows = [kept(second) for second in range(3)]
+    assert context(admin_client, rows[1])["beside"] == {
+        "newer": rows[2].pk,
+        "older": rows[0].pk,
+    }
+    assert context(admin_client, rows[2])["beside"]["newer"] is None
+
+
+def test_a_page_takes_a_handful_of_queries(admin_client, django_assert_max_num_queries):
+    row = kept(session_id="s")
+    for second in range(30):
+        kept(second, session_id="s")
+    with django_assert_max_num_queries(9):
+        page(admin_client, row)
