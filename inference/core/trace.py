@@ -13,6 +13,8 @@ import msgspec
 
 from inference.core.answer_count import AnswerCount
 from inference.core.outcomes import Outcome, Phase
+from inference.core.running import RunningRequest
+from inference.core.stopping import Stopper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from inference.core.errors import InferenceError
     from inference.core.events import RequestObserver, RequestRecord
     from inference.core.requests import Delta, GenerationRequest
+    from inference.core.running import RunningRegister
     from inference.core.timing import Clock
 
 # What nginx answers when the client has gone; no response carries it.
@@ -70,6 +73,8 @@ class RequestTrace:
     clock: Clock
     http_status: int = 200
     connection: ConnectionNote = field(default_factory=ConnectionNote)
+    register: RunningRegister | None = None
+    stopper: Stopper = field(default_factory=Stopper)
     _born: float = 0.0
     _phase_since: float = 0.0
     _first_token_at: float | None = None
@@ -97,10 +102,41 @@ class RequestTrace:
         """Whether the first record has been published."""
         return self._opened
 
+    @property
+    def tokens(self) -> int:
+        """Tokens made so far, of all choices."""
+        return self._answer.tokens or 0
+
+    def sight(self) -> RunningRequest:
+        """Return what may be seen of the request at this moment."""
+        record, choices = self.record, self.record.choices
+        return RunningRequest(
+            request_id=record.request_id,
+            endpoint=record.endpoint,
+            kind=record.kind,
+            stream=record.stream,
+            model=record.model or record.model_requested,
+            key_name=record.key_name,
+            user=record.user,
+            session_id=record.session_id,
+            client_host=record.client_host,
+            user_agent=record.user_agent,
+            started_at=record.started_at,
+            phase=record.phase,
+            phase_since=record.started_at + self._phase_since - self._born,
+            spent_s=dict(self._durations),
+            prompt_tokens=record.prompt_tokens,
+            completion_tokens=self.tokens,
+            choices=choices,
+            decode_tps=self._speed(self.tokens - choices),
+        )
+
     def open(self) -> None:
         """Publish the first record: the body was accepted."""
         if not self._opened:
             self._opened = True
+            if self.register is not None:
+                self.register.opened(self)
             self.observer.request_started(self.record)
 
     def asked_for(self, model: object, *, stream: object) -> None:
@@ -178,7 +214,12 @@ class RequestTrace:
         self._answer.add(delta, tokens)
 
     def finish(self) -> None:
-        """The request was answered as asked."""
+        """The request was answered as asked.
+
+        Raises:
+            InferenceError: it was stopped; that is its end.
+        """
+        self.stopper.raise_if_stopped()
         self._end(Outcome.FINISHED, "")
 
     def fail(self, error: InferenceError) -> None:
@@ -195,6 +236,19 @@ class RequestTrace:
             self.http_status = CLIENT_CLOSED_REQUEST
             self._end(Outcome.CANCELLED, reason or self.connection.why_gone())
 
+    def stop(self, error: InferenceError) -> bool:
+        """End the request from outside; false where it has ended already.
+
+        The last record is published at once; whoever runs the request meets
+        `error` soon, and its calls here change nothing any more.
+        """
+        if self.record.outcome is not Outcome.RUNNING:
+            return False
+        self.fail(error)
+        self.close()
+        self.stopper.stop(error)
+        return True
+
     def close(self) -> None:
         """Publish the last record, once. A trace without an end was cancelled."""
         if self._closed:
@@ -202,7 +256,10 @@ class RequestTrace:
         self.cancel()
         self._closed = True
         if self._opened:
-            self.observer.request_finished(self._final_record())
+            record = self._final_record()
+            if self.register is not None:
+                self.register.closed(record)
+            self.observer.request_finished(record)
 
     def _note(self, **changes: object) -> None:
         self.record = msgspec.structs.replace(self.record, **changes)
@@ -236,6 +293,13 @@ class RequestTrace:
             total_s=total_s,
             **(self._durations | self._decoding_figures(total_s)),
         )
+
+    def _speed(self, decoded: int) -> float | None:
+        """Return tokens per second from the first token to the newest."""
+        if self._first_token_at is None or self._last_token_at is None:
+            return None
+        decode_s = self._last_token_at - self._first_token_at
+        return decoded / decode_s if decoded > 0 and decode_s > 0 else None
 
     def _decoding_figures(self, total_s: float) -> dict[str, float]:
         """Return times and speeds of decoding, as far as it came."""

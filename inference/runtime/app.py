@@ -14,6 +14,7 @@ from inference.core.events import RequestRecord
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.timing import Clock, SystemClock
 from inference.core.trace import ConnectionNote, RequestTrace, ServerIdentity
+from inference.runtime.running import RunningRequests
 from inference.runtime.strangers import StrangerBudget
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class App:
     loop: asyncio.AbstractEventLoop | None = None
     allowed_hosts: tuple[str, ...] = ()
     strangers: StrangerBudget = field(default_factory=StrangerBudget)
+    running: RunningRequests = field(default_factory=RunningRequests)
 
     def begin(
         self, make: Callable[[], Coroutine[Any, Any, T]]
@@ -87,6 +89,7 @@ class App:
             observer=self.observer,
             clock=self.clock,
             connection=connection or ConnectionNote(),
+            register=self.running,
         )
 
 
