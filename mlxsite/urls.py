@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("inference.routing")),
+    path("admin/", include("metrics.live_urls")),
     path("admin/", admin.site.urls),
     # Until there is a page of its own to begin on.
     path("", RedirectView.as_view(url="/admin/")),

@@ -48,6 +48,8 @@ class App:
     strict_params: bool = False
     allow_download: bool = False
     loop: asyncio.AbstractEventLoop | None = None
+    version: str = ""
+    started_at: float = field(default_factory=SystemClock().wall)
     allowed_hosts: tuple[str, ...] = ()
     strangers: StrangerBudget = field(default_factory=StrangerBudget)
     running: RunningRequests = field(default_factory=RunningRequests)

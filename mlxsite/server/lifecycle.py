@@ -30,6 +30,7 @@ from metrics.completion_log import CompletionLog
 from metrics.observers import Observers
 from metrics.recorder import Recorder
 from metrics.totals import Totals
+from mlxsite import __version__
 from mlxsite.asgi import application
 from mlxsite.logs import written_by_a_thread
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
@@ -139,6 +140,7 @@ class ServerRun:
                 strict_params=config.strict_params,
                 allow_download=config.allow_download,
                 loop=asyncio.get_running_loop(),
+                version=__version__,
             )
         )
         self._service.publish("server_start", detail=f"port {config.port}")
