@@ -17,7 +17,8 @@ class RunningRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One open request at one moment.
 
     `started_at` and `phase_since` are Unix seconds, so that two looks at a request
-    to which nothing happened are equal. `spent_s` holds the seconds of the phases
+    to which nothing happened are equal; `phase_mark` is `phase_since` by the monotonic
+    clock, exact enough to compare requests by. `spent_s` holds the seconds of the phases
     that are over, under the names of the record. `decode_tps` is the speed between
     the first token and the newest.
     """
@@ -35,6 +36,7 @@ class RunningRequest(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float
     phase: Phase
     phase_since: float
+    phase_mark: float
     spent_s: dict[str, float]
     prompt_tokens: int | None
     completion_tokens: int

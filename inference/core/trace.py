@@ -124,6 +124,7 @@ class RequestTrace:
             started_at=record.started_at,
             phase=record.phase,
             phase_since=record.started_at + self._phase_since - self._born,
+            phase_mark=self._phase_since,
             spent_s=dict(self._durations),
             prompt_tokens=record.prompt_tokens,
             completion_tokens=self.tokens,

@@ -192,7 +192,7 @@ def _requests(running: Sequence[RunningRequest]) -> tuple[LiveRequest, ...]:
     served: Counter[str] = Counter()
     places = {}
     # Lines are first come, first served.
-    for request in sorted(in_line, key=lambda request: request.phase_since):
+    for request in sorted(in_line, key=lambda request: request.phase_mark):
         served[request.model] += 1
         places[request.request_id] = served[request.model]
     return tuple(_request(request, places) for request in running)
