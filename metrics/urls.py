@@ -6,8 +6,10 @@ from django.contrib import admin
 from django.urls import path
 
 from metrics.pages.history import history_data, history_page
+from metrics.pages.live import live_page
 
 urlpatterns = [
     path("history/", admin.site.admin_view(history_page), name="history"),
     path("history/data", admin.site.admin_view(history_data), name="history_data"),
+    path("live/", admin.site.admin_view(live_page), name="live"),
 ]

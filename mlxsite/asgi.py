@@ -14,7 +14,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlxsite.settings")
 # Django must be set up before anything that imports models.
 django.setup(set_prefix=False)
 
-from inference.routing import websocket_urlpatterns  # noqa: E402
+import inference.routing  # noqa: E402
+import metrics.routing  # noqa: E402
 from mlxsite.handlers import ApiHandler, ByPath, HostGuard  # noqa: E402
 
 application = HostGuard(
@@ -23,7 +24,13 @@ application = HostGuard(
             "http": ByPath(
                 api=ApiHandler(), site=ASGIStaticFilesHandler(ASGIHandler())
             ),
-            "websocket": URLRouter(websocket_urlpatterns),
+            # What is left is refused by the last pattern of `inference.routing`.
+            "websocket": URLRouter(
+                [
+                    *metrics.routing.websocket_urlpatterns,
+                    *inference.routing.websocket_urlpatterns,
+                ]
+            ),
         }
     )
 )

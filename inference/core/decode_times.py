@@ -57,6 +57,13 @@ class DecodeTimes:
         self._last_of[choice] = self.last_at = now
         return is_first
 
+    def speed(self, decoded: int) -> float | None:
+        """Return `decoded` tokens per second, from the first token to the newest."""
+        if self.first_at is None or self.last_at is None:
+            return None
+        decode_s = self.last_at - self.first_at
+        return decoded / decode_s if decoded > 0 and decode_s > 0 else None
+
     def figures(
         self, *, born: float, working_s: float, tokens: int, choices: int
     ) -> dict[str, float]:
@@ -70,10 +77,10 @@ class DecodeTimes:
         decode_s = self.last_at - self.first_at
         figures = {"ttft_s": self.first_at - born, "decode_s": decode_s}
         # The choices' first tokens come together and belong to the prefill.
-        decoded = tokens - choices
-        if decoded > 0 and decode_s > 0:
-            figures["decode_tps"] = decoded / decode_s
-            figures["itl_mean_s"] = decode_s * choices / decoded
+        decode_tps = self.speed(tokens - choices)
+        if decode_tps is not None:
+            figures["decode_tps"] = decode_tps
+            figures["itl_mean_s"] = choices / decode_tps
         slow_s = self._gaps.percentile(0.99)
         if slow_s is not None:
             figures["itl_p99_s"] = slow_s

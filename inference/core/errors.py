@@ -320,3 +320,19 @@ class ShutdownInterruptError(InferenceError):
     http_status = 503
     error_type = "server_error"
     outcome = Outcome.INTERRUPTED
+
+
+class CancelledByStaffError(InferenceError):
+    """Somebody with the right to do so ended the request.
+
+    No status that clients try again on their own (408, 409, 429, 5xx): the request
+    would be back before its row is read.
+    """
+
+    code = "cancelled_by_staff"
+    http_status = 499
+    error_type = "server_error"
+    outcome = Outcome.CANCELLED
+
+    def __init__(self) -> None:
+        super().__init__("The request was cancelled by an administrator.")

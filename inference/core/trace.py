@@ -16,6 +16,8 @@ from inference.core.decode_times import DecodeTimes
 from inference.core.estimates import estimated_tokens, prompt_estimate
 from inference.core.events import RequestBodies, RequestObserver, RequestRecord
 from inference.core.outcomes import Outcome, Phase
+from inference.core.running import RunningRequest
+from inference.core.stopping import Stopper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from inference.core.errors import InferenceError
     from inference.core.images import ImageData
     from inference.core.requests import ChatMessage, Delta, GenerationRequest
+    from inference.core.running import RunningRegister
     from inference.core.timing import Clock
 
 # What nginx answers when the client has gone; no response carries it.
@@ -81,6 +84,8 @@ class RequestTrace:
     http_status: int = 200
     connection: ConnectionNote = field(default_factory=ConnectionNote)
     body: BodyKeeper | None = None
+    register: RunningRegister | None = None
+    stopper: Stopper = field(default_factory=Stopper)
     _born: float = 0.0
     _phase_since: float = 0.0
     _times: DecodeTimes = field(default_factory=DecodeTimes)
@@ -108,10 +113,42 @@ class RequestTrace:
         """Whether the first record has been published."""
         return self._opened
 
+    @property
+    def tokens(self) -> int:
+        """Tokens made so far, of all choices."""
+        return self._answer.tokens or 0
+
+    def sight(self) -> RunningRequest:
+        """Return what may be seen of the request at this moment."""
+        record, choices = self.record, self.record.choices
+        return RunningRequest(
+            request_id=record.request_id,
+            endpoint=record.endpoint,
+            kind=record.kind,
+            stream=record.stream,
+            model=record.model or record.model_requested,
+            key_name=record.key_name,
+            user=record.user,
+            session_id=record.session_id,
+            client_host=record.client_host,
+            user_agent=record.user_agent,
+            started_at=record.started_at,
+            phase=record.phase,
+            phase_since=record.started_at + self._phase_since - self._born,
+            phase_mark=self._phase_since,
+            spent_s=dict(self._durations),
+            prompt_tokens=record.prompt_tokens,
+            completion_tokens=self.tokens,
+            choices=choices,
+            decode_tps=self._times.speed(self.tokens - choices),
+        )
+
     def open(self) -> None:
         """Publish the first record: the body was accepted."""
         if not self._opened:
             self._opened = True
+            if self.register is not None:
+                self.register.opened(self)
             self.observer.request_started(self.record)
 
     def asked_for(self, model: object, *, stream: object) -> None:
@@ -218,7 +255,12 @@ class RequestTrace:
             self.body.add(delta)
 
     def finish(self) -> None:
-        """The request was answered as asked."""
+        """The request was answered as asked.
+
+        Raises:
+            InferenceError: it was stopped; that is its end.
+        """
+        self.stopper.raise_if_stopped()
         self._end(Outcome.FINISHED, "")
 
     def fail(self, error: InferenceError) -> None:
@@ -242,6 +284,19 @@ class RequestTrace:
             self.http_status = CLIENT_CLOSED_REQUEST
             self._end(Outcome.CANCELLED, reason or self.connection.why_gone())
 
+    def stop(self, error: InferenceError) -> bool:
+        """End the request from outside; false where it has ended already.
+
+        The last record is published at once; whoever runs the request meets
+        `error` soon, and its calls here change nothing any more.
+        """
+        if self.record.outcome is not Outcome.RUNNING:
+            return False
+        self.fail(error)
+        self.close()
+        self.stopper.stop(error)
+        return True
+
     def close(self) -> None:
         """Publish the last record, once. A trace without an end was cancelled."""
         if self._closed:
@@ -249,7 +304,10 @@ class RequestTrace:
         self.cancel()
         self._closed = True
         if self._opened:
-            self.observer.request_finished(self._final_record())
+            record = self._final_record()
+            if self.register is not None:
+                self.register.closed(record)
+            self.observer.request_finished(record)
             self._publish_bodies()
 
     def _note(self, **changes: object) -> None:

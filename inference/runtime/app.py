@@ -15,6 +15,7 @@ from inference.core.events import RequestRecord
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.timing import Clock, SystemClock
 from inference.core.trace import ConnectionNote, RequestTrace, ServerIdentity
+from inference.runtime.running import RunningRequests
 from inference.runtime.strangers import StrangerBudget
 
 if TYPE_CHECKING:
@@ -49,8 +50,11 @@ class App:
     allow_download: bool = False
     record_bodies: bool = False
     loop: asyncio.AbstractEventLoop | None = None
+    version: str = ""
+    started_at: float = field(default_factory=SystemClock().wall)
     allowed_hosts: tuple[str, ...] = ()
     strangers: StrangerBudget = field(default_factory=StrangerBudget)
+    running: RunningRequests = field(default_factory=RunningRequests)
 
     def begin(
         self, make: Callable[[], Coroutine[Any, Any, T]]
@@ -92,6 +96,7 @@ class App:
             clock=self.clock,
             connection=connection or ConnectionNote(),
             body=BodyKeeper() if self.record_bodies else None,
+            register=self.running,
         )
 
 

@@ -62,9 +62,10 @@ class Generation:
             InferenceError: whatever kept the request from being answered.
         """
         self._model.queue.refuse_if_hopeless(self._request.n)
-        self._request = await checked(self._request, self._trace)
-        images = await self._images()
-        worker = await self._worker()
+        step = self._trace.stopper.step
+        self._request = await step(checked(self._request, self._trace))
+        images = await step(self._images())
+        worker = await step(self._worker())
         # Nothing is awaited in between: what is ready now is leased now.
         with self._model.use.lease() as lease:
             async with aclosing(self._answer(worker, lease, images)) as deltas:
@@ -76,12 +77,15 @@ class Generation:
     ) -> AsyncGenerator[Delta, None]:
         """Yield the answer of a model that stays as long as `lease`."""
         refuse_unknown_tokens(self._request.sampling, vocabulary=self._model.vocabulary)
-        prompt = await self._prepare(worker, images)
+        step = self._trace.stopper.step
+        prompt = await step(self._prepare(worker, images))
         seats = None
         try:
-            seats = await self._seat()
-            await self._pool.memory.for_prompt(
-                self._model, lease, tokens=prompt.tokens, rows=self._request.n
+            seats = await step(self._seat())
+            await step(
+                self._pool.memory.for_prompt(
+                    self._model, lease, tokens=prompt.tokens, rows=self._request.n
+                )
             )
         except BaseException:
             worker.drop(prompt.prompt_id)
@@ -189,18 +193,19 @@ class Generation:
     async def _deltas(
         self, stream: TokenStream, worker: WorkerHandle, counter: ChoiceCounter
     ) -> AsyncGenerator[Delta, None]:
-        def time_is_up() -> None:
-            stream.fail(self._deadline.error())
+        def end_with(error: InferenceError) -> None:
+            stream.fail(error)
             worker.cancel(stream)
 
-        alarm = self._deadline.call_when_over(time_is_up)
+        alarm = self._deadline.call_when_over(lambda: end_with(self._deadline.error()))
         try:
-            while not counter.all_ended:
-                for gained in await stream.take():
-                    choice = stream.choice_of(gained.sequence_id)
-                    for delta, tokens in counter.deltas(gained, choice):
-                        self._trace.arrived(delta, tokens)
-                        yield delta
+            with self._trace.stopper.by(end_with):
+                while not counter.all_ended:
+                    for gained in await stream.take():
+                        choice = stream.choice_of(gained.sequence_id)
+                        for delta, tokens in counter.deltas(gained, choice):
+                            self._trace.arrived(delta, tokens)
+                            yield delta
         finally:
             for warning in counter.warnings:
                 self._trace.warn(warning)

@@ -34,6 +34,7 @@ from metrics.observers import Observers
 from metrics.recorder import Recorder
 from metrics.sampler import Sampler
 from metrics.totals import Totals
+from mlxsite import __version__
 from mlxsite.asgi import application
 from mlxsite.logs import written_by_a_thread
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
@@ -147,6 +148,7 @@ class ServerRun:
                 allow_download=config.allow_download,
                 record_bodies=config.record_bodies,
                 loop=asyncio.get_running_loop(),
+                version=__version__,
             )
         )
         self._service.publish(
