@@ -1,4 +1,4 @@
-"""The root URLs: the API, then the admin."""
+"""The root URLs: the APIs, then the admin."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("inference.routing")),
+    path("", include("metrics.api.urls")),
     path("admin/", admin.site.urls),
     # Until there is a page of its own to begin on.
     path("", RedirectView.as_view(url="/admin/")),

@@ -10,7 +10,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from inference.core.events import RequestRecord
+from inference.core.callers import CallerCheck, NobodyEnters
+from inference.core.events import NoExposition, RequestRecord
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.timing import Clock, SystemClock
 from inference.core.trace import ConnectionNote, RequestTrace, ServerIdentity
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from inference.core.events import (
+        Exposition,
         KeyChecker,
         RecordHealth,
         RequestObserver,
@@ -33,7 +35,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """Everything a request handler may use, each with one owner."""
+    """Everything a request handler may use, each with one owner.
+
+    `readers` may read the record under `/api/`, `scrapers` the figures of `/metrics`.
+    """
 
     service: ModelService
     observer: RequestObserver
@@ -49,6 +54,9 @@ class App:
     loop: asyncio.AbstractEventLoop | None = None
     allowed_hosts: tuple[str, ...] = ()
     strangers: StrangerBudget = field(default_factory=StrangerBudget)
+    readers: CallerCheck = field(default_factory=NobodyEnters)
+    scrapers: CallerCheck = field(default_factory=NobodyEnters)
+    exposition: Exposition = field(default_factory=NoExposition)
 
     def begin(
         self, make: Callable[[], Coroutine[Any, Any, T]]

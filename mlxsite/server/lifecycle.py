@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from django.conf import settings
 
-from inference.auth import SharedKey
+from inference.auth import Readers, SharedKey
 from inference.core.errors import InferenceError
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState
@@ -28,6 +28,7 @@ from inference.runtime.config import RuntimeConfig
 from inference.runtime.service import ModelService, Supplies
 from metrics.completion_log import CompletionLog
 from metrics.observers import Observers
+from metrics.prometheus import PrometheusExposition, RunCounts
 from metrics.recorder import Recorder
 from metrics.totals import Totals
 from mlxsite.asgi import application
@@ -35,6 +36,7 @@ from mlxsite.logs import written_by_a_thread
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
 from mlxsite.server.refusals import leave_row
 from mlxsite.startup.network import base_url
+from mlxsite.startup.versions import shown_versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,10 +73,11 @@ class ServerRun:
         self._sources = sources
         identity = ServerIdentity(node=config.node_name, boot_id=uuid.uuid4().hex)
         self._totals = Totals()
+        self._counts = RunCounts()
         self._recorder = Recorder(data_dir=config.data_dir, identity=identity)
         # The log line tells the average that includes its own request.
         self._observer = Observers(
-            (self._totals, self._recorder, CompletionLog(self._totals))
+            (self._totals, self._counts, self._recorder, CompletionLog(self._totals))
         )
         self._identity = identity
 
@@ -126,16 +129,22 @@ class ServerRun:
             identity=self._identity,
             supplies=Supplies(catalog=catalog, images=_image_loader(config)),
         )
+        keys, hosts = SharedKey(config.api_key), tuple(settings.ALLOWED_HOSTS)
         install_app(
             App(
                 service=self._service,
                 observer=self._observer,
                 stats=self._totals,
-                keys=SharedKey(config.api_key),
+                keys=keys,
                 identity=self._identity,
                 record=self._recorder,
                 sse_keepalive_after_s=config.sse_keepalive_after_s,
-                allowed_hosts=tuple(settings.ALLOWED_HOSTS),
+                allowed_hosts=hosts,
+                readers=Readers(keys, allowed_hosts=hosts),
+                scrapers=_scrapers(config, keys, hosts),
+                exposition=PrometheusExposition(
+                    self._counts, versions=shown_versions()
+                ),
                 strict_params=config.strict_params,
                 allow_download=config.allow_download,
                 loop=asyncio.get_running_loop(),
@@ -186,6 +195,14 @@ async def _with_settings(source: ModelSource, catalog: KnownModels) -> ModelSour
     if known is None or known.path != source.path:
         return source
     return known
+
+
+def _scrapers(config: ServerConfig, keys: SharedKey, hosts: tuple[str, ...]) -> Readers:
+    """Return who may read `/metrics`: holders of its own key, where it has one."""
+    if config.metrics_key:
+        own = SharedKey(config.metrics_key, name="metrics_key")
+        return Readers(own, allowed_hosts=hosts)
+    return Readers(keys, allowed_hosts=hosts, lets_local_in=True)
 
 
 def _image_loader(config: ServerConfig) -> ImageLoader:
