@@ -25,7 +25,10 @@ logger = logging.getLogger("metrics.api")
 
 def answer_error(error: Exception, _context: dict[str, Any]) -> HttpResponse:
     """Return the response to an exception of a view; DRF's exception handler."""
-    return error_reply(_public(error))
+    response = error_reply(_public(error))
+    if response.status_code == 405:
+        response["Allow"] = "GET, HEAD"
+    return response
 
 
 def _public(error: Exception) -> InferenceError:

@@ -28,6 +28,7 @@ ModelT = TypeVar("ModelT", bound=Model)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _CURSOR_CHARS = 200
+_ID_MOST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class _Place:
             raw = base64.urlsafe_b64decode(cursor[:_CURSOR_CHARS].encode())
             micros, pk = json.loads(raw)
             at = _EPOCH + int(micros) * _MICROSECOND
-            return cls(at, int(pk))
+            return cls(at, min(max(0, int(pk)), _ID_MOST))
         except (ValueError, TypeError, OverflowError, binascii.Error):
             raise InvalidRequestError(
                 "'cursor' is the 'next_cursor' of an earlier page, unchanged.",

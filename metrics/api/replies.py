@@ -1,8 +1,8 @@
-"""Errors of `/api/` and `/metrics` as HTTP responses, in OpenAI's shape."""
+"""Bodies of `/api/`: lists, and errors in OpenAI's shape."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
 
@@ -10,6 +10,17 @@ from inference.core.error_bodies import error_body, error_headers
 
 if TYPE_CHECKING:
     from inference.core.errors import InferenceError
+
+
+def list_body(data: Any, next_cursor: str | None, **more: Any) -> dict[str, Any]:
+    """Return a page in the shape of OpenAI's lists."""
+    return {
+        "object": "list",
+        "data": data,
+        "has_more": next_cursor is not None,
+        "next_cursor": next_cursor,
+        **more,
+    }
 
 
 def error_reply(error: InferenceError) -> HttpResponse:

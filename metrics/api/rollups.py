@@ -1,0 +1,46 @@
+"""GET /api/rollups: sums and histograms per minute, hour or day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rest_framework.response import Response
+
+from metrics.api.filters import Filters
+from metrics.api.pages import page_of
+from metrics.api.parameters import PAGING, Parameter, read_choice
+from metrics.api.replies import list_body
+from metrics.api.views import ReadView
+from metrics.models import Level, Rollup
+from metrics.serializers import BOUNDS, RollupSerializer
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+LEVEL = Parameter(
+    "level",
+    "How long a span is.",
+    {"type": "string", "enum": list(Level.values), "default": Level.HOUR.value},
+)
+FILTERS = Filters(
+    "at", {"model": "model", "endpoint": "endpoint", "key": "key_name", "node": "node"}
+)
+
+
+class RollupList(ReadView):
+    """One row per span, server run, model, endpoint and key: they add up.
+
+    A request belongs to the span that it began in.
+    """
+
+    summary = "Sums and histograms of requests per minute, hour or day."
+    staff_permissions = ("metrics.view_requestlog",)
+    parameters = (LEVEL, *FILTERS.parameters, *PAGING)
+
+    def get(self, request: Request) -> Response:
+        """Return a page of rollups, and the bounds of their histograms."""
+        level = read_choice(request.GET, LEVEL)
+        rollups = Rollup.objects.filter(level=level)
+        page = page_of(FILTERS.narrowed(rollups, request.GET), request.GET, column="at")
+        data = RollupSerializer(page.rows, many=True).data
+        return Response(list_body(data, page.next_cursor, bounds=BOUNDS))
