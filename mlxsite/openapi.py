@@ -9,13 +9,12 @@ from inference.protocol.openapi import server_paths, server_schemas
 from metrics.api.openapi import record_paths, record_schemas
 from mlxsite import __version__
 
-DESCRIPTION = """\
-An OpenAI-compatible server for MLX models, and its memory.
-
-Keys are sent as `Authorization: Bearer KEY` or as `x-api-key`. Without a key on the
-server, `/v1` is open to whoever reaches it, `/api/` and `/metrics` to its own machine.
-Errors have OpenAI's shape everywhere.
-"""
+DESCRIPTION = (
+    "An OpenAI-compatible server for MLX models, and its memory. Keys are sent as "
+    "`Authorization: Bearer KEY` or as `x-api-key`. Without a key on the server, `/v1` "
+    "is open to whoever reaches it, `/api/` and `/metrics` to its own machine. Errors "
+    "have OpenAI's shape everywhere."
+)
 TAGS = {
     "chat": "Answers.",
     "models": "Models and their life in memory.",

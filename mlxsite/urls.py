@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("inference.routing")),
+    path("", include("mlxsite.api_pages")),
     path("", include("metrics.api.urls")),
     path("admin/", admin.site.urls),
     # Until there is a page of its own to begin on.

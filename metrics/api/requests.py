@@ -40,7 +40,7 @@ FILTERS = Filters(
 
 
 class RequestList(ReadView):
-    """Requests, newest first."""
+    """One object per row, without its parameters; newest first unless told."""
 
     summary = "The requests of the record."
     staff_permissions = ("metrics.view_requestlog",)
