@@ -1,56 +1,87 @@
-"""Filters of rollups and events: a span of time, and words in columns.
-
-The words and their meaning are those of `metrics.selection`, which reads the
-filters of requests.
-"""
+"""What a query asks for: requests by `metrics.selection`, other tables alike."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db.models import Model
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from inference.core.errors import InvalidRequestError
 from metrics.api.parameters import Parameter
+from metrics.selection import CHOICES, RANGES, Selection, SelectionError
+from metrics.selection.fields import PRESENCES, Choice
+from metrics.selection.parsing import (
+    MOST_HOURS,
+    SEARCH_CHARACTERS,
+    given,
+    read_moment,
+    read_number,
+    read_values,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from django.db.models import QuerySet
 
 ModelT = TypeVar("ModelT", bound=Model)
 
-HOURS_MOST = 24.0 * 366 * 10
-WORDS_MOST = 50
-NONE = "none"
-
+_TIME = "ISO 8601, or Unix seconds."
 SPAN = (
-    Parameter("from", "Not before: ISO 8601, or Unix seconds."),
-    Parameter("to", "Before: ISO 8601, or Unix seconds."),
+    Parameter("from", f"Not before this time: {_TIME}"),
+    Parameter("to", f"Before this time: {_TIME}"),
     Parameter(
         "hours",
-        "Of the last so many hours.",
-        {"type": "number", "exclusiveMinimum": 0, "maximum": HOURS_MOST},
+        "Of the last so many hours; not together with `from` or `to`.",
+        {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_HOURS},
     ),
 )
 
 
+def selection_parameters() -> Iterator[Parameter]:
+    """Yield everything that `metrics.selection` reads."""
+    yield from SPAN
+    for choice in CHOICES.values():
+        yield _words(choice)
+    for one in RANGES.values():
+        kind = "integer" if one.is_whole else "number"
+        schema = {"type": kind, "minimum": 0, "maximum": one.most}
+        unit = f" ({one.unit})" if one.unit else ""
+        yield Parameter(one.least_name, f"Least {one.label}{unit}.", schema)
+        yield Parameter(one.most_name, f"Most {one.label}{unit}.", schema)
+    for presence in PRESENCES.values():
+        schema = {"type": "string", "enum": ["yes", "no"]}
+        yield Parameter(presence.name, f"With {presence.label}, or without.", schema)
+    text = "Part of the id, the error's text, the user or the session; any case."
+    yield Parameter("q", text, {"type": "string", "maxLength": SEARCH_CHARACTERS})
+
+
+def read_selection(query: Mapping[str, str]) -> Selection:
+    """Return which requests are asked for.
+
+    Raises:
+        InvalidRequestError: a value means nothing.
+    """
+    try:
+        return Selection.parse(query)
+    except SelectionError as error:
+        raise to_error(error) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The filters of one table: `words` are columns by the parameter's name."""
+    """The filters of another table, in the same words: a span, and some choices."""
 
     time_column: str
-    words: Mapping[str, str]
+    choices: tuple[Choice, ...]
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """What may be asked for."""
-        return (*SPAN, *(Parameter(name, _words_text(name)) for name in self.words))
+        return (*SPAN, *(_words(choice) for choice in self.choices))
 
     def narrowed(
         self, rows: QuerySet[ModelT], query: Mapping[str, str]
@@ -60,74 +91,40 @@ class Filters:
         Raises:
             InvalidRequestError: a value means nothing.
         """
-        conditions = {}
-        if query.get("from"):
-            conditions[f"{self.time_column}__gte"] = read_time(query["from"], "from")
-        if query.get("to"):
-            conditions[f"{self.time_column}__lt"] = read_time(query["to"], "to")
-        if query.get("hours"):
-            since = timezone.now() - timedelta(hours=_read_hours(query["hours"]))
+        try:
+            return self._narrowed(rows, query)
+        except SelectionError as error:
+            raise to_error(error) from None
+
+    def _narrowed(
+        self, rows: QuerySet[ModelT], query: Mapping[str, str]
+    ) -> QuerySet[ModelT]:
+        since = read_moment("from", given(query, "from"))
+        until = read_moment("to", given(query, "to"))
+        hours = read_number("hours", given(query, "hours"), MOST_HOURS)
+        if hours is not None and (since or until):
+            raise SelectionError("hours", "cannot stand together with from or to")
+        if hours is not None:
+            since = timezone.now() - timedelta(hours=hours)
+        if since is not None:
             rows = rows.filter(**{f"{self.time_column}__gte": since})
-        for name, column in self.words.items():
-            if query.get(name):
-                words = read_words(query[name], name)
-                rows = rows.filter(**{f"{column}__in": words})
-        return rows.filter(**conditions)
+        if until is not None:
+            rows = rows.filter(**{f"{self.time_column}__lt": until})
+        for choice in self.choices:
+            values = read_values(choice, given(query, choice.name))
+            if values:
+                rows = rows.filter(**{f"{choice.column}__in": values})
+        return rows
 
 
-def read_time(text: str, name: str) -> datetime:
-    """Return the time that is meant, in UTC where it says no zone."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        # A plus in an address that was not encoded arrives as a space.
-        return _read_iso(text.replace(" ", "+") if "T" in text else text, name)
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise _no_time(name) from None
-
-
-def read_words(text: str, name: str) -> list[str]:
-    """Return the values in a comma-separated list; `none` stands for the empty one."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if len(words) > WORDS_MOST or "\x00" in text:
-        raise InvalidRequestError(
-            f"'{name}' takes up to {WORDS_MOST} values, separated by commas.",
-            param=name,
-        )
-    return ["" if word == NONE else word for word in words]
-
-
-def _read_iso(text: str, name: str) -> datetime:
-    try:
-        moment = parse_datetime(text)
-        if moment is not None:
-            zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return zoned.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise _no_time(name)
-
-
-def _no_time(name: str) -> InvalidRequestError:
+def to_error(error: SelectionError) -> InvalidRequestError:
+    """Return the error that a client sees."""
     return InvalidRequestError(
-        f"'{name}' is a time such as 2026-11-27T13:00:00Z, or Unix seconds.",
-        param=name,
+        f"Invalid '{error.param}': {error.message}.", param=error.param
     )
 
 
-def _read_hours(text: str) -> float:
-    try:
-        hours = float(text)
-    except ValueError:
-        hours = math.nan
-    if not 0 < hours <= HOURS_MOST:
-        raise InvalidRequestError(
-            f"'hours' is a number above 0, up to {HOURS_MOST:g}.", param="hours"
-        )
-    return hours
-
-
-def _words_text(name: str) -> str:
-    return f"Only these: values of {name}, separated by commas; `none`: the empty one."
+def _words(choice: Choice) -> Parameter:
+    words = f" Out of: {', '.join(choice.allowed)}." if choice.allowed else ""
+    text = f"Which {choice.label}, or several between commas; `none` for the empty one."
+    return Parameter(choice.name, text + words)

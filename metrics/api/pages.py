@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from django.db.models import Model, Q
 
 from inference.core.errors import InvalidRequestError
-from metrics.api.parameters import ORDER, read_choice, read_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,32 +63,53 @@ class _Place:
         return base64.urlsafe_b64encode(raw.encode()).decode()
 
 
-def page_of(
-    rows: QuerySet[ModelT], query: Mapping[str, str], *, column: str
-) -> Page[ModelT]:
-    """Return the page that `limit`, `cursor` and `order` ask for, in one query.
+def after_cursor(
+    rows: QuerySet[ModelT],
+    query: Mapping[str, str],
+    *,
+    column: str,
+    oldest_first: bool = False,
+) -> QuerySet[ModelT]:
+    """Return the rows in order, without those before the query's cursor.
 
     Raises:
-        InvalidRequestError: one of the three is none.
+        InvalidRequestError: the cursor is none.
     """
-    limit, oldest = read_limit(query), read_choice(query, ORDER) == "oldest"
     cursor = query.get("cursor", "")
     if cursor:
-        rows = rows.filter(_beyond(_Place.parse(cursor), column, oldest=oldest))
-    sign = "" if oldest else "-"
-    found = list(rows.order_by(f"{sign}{column}", f"{sign}id")[: limit + 1])
+        place = _Place.parse(cursor)
+        rows = rows.filter(_beyond(place, column, oldest_first=oldest_first))
+    sign = "" if oldest_first else "-"
+    return rows.order_by(f"{sign}{column}", f"{sign}id")
+
+
+def page_of(
+    rows: QuerySet[ModelT],
+    *,
+    column: str,
+    limit: int,
+    horizon: datetime | None = None,
+) -> Page[ModelT]:
+    """Return the first rows in one query, without counting the others.
+
+    With a `horizon` the rows reach back to it only, and what lies before was not
+    looked at: the next page begins there.
+    """
+    found = list(rows[: limit + 1])
     shown = found[:limit]
-    more = len(found) > limit
-    next_cursor = _place_of(shown[-1], column).text() if more else None
-    return Page(shown, next_cursor)
+    if len(found) > limit:
+        return Page(shown, _place_of(shown[-1], column).text())
+    if horizon is not None:
+        return Page(shown, _Place(horizon, 0).text())
+    return Page(shown, None)
 
 
-def _beyond(place: _Place, column: str, *, oldest: bool) -> Q:
-    sign = "gt" if oldest else "lt"
-    after = Q(**{f"{column}__{sign}": place.at})
-    beside = Q(**{column: place.at, f"id__{sign}": place.pk})
+def _beyond(place: _Place, column: str, *, oldest_first: bool) -> Q:
+    sign = "gt" if oldest_first else "lt"
+    after = Q((f"{column}__{sign}", place.at))
+    beside = Q((column, place.at), (f"id__{sign}", place.pk))
     # Implied by the rest; the index needs it said plainly.
-    return Q(**{f"{column}__{sign}e": place.at}) & (after | beside)
+    return Q((f"{column}__{sign}e", place.at)) & (after | beside)
 
 
 def _place_of(row: Any, column: str) -> _Place:

@@ -24,7 +24,7 @@ class Parameter:
 
 LIMIT = Parameter(
     "limit",
-    "How many to return.",
+    "Most to return.",
     {
         "type": "integer",
         "minimum": 1,
@@ -32,13 +32,12 @@ LIMIT = Parameter(
         "default": LIMIT_DEFAULT,
     },
 )
-CURSOR = Parameter("cursor", "`next_cursor` of the page before.")
+CURSOR = Parameter("cursor", "`next_cursor` of the page before; filters unchanged.")
 ORDER = Parameter(
     "order",
     "Which come first.",
     {"type": "string", "enum": ["newest", "oldest"], "default": "newest"},
 )
-PAGING = (LIMIT, CURSOR, ORDER)
 
 
 def read_limit(query: Mapping[str, str]) -> int:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from rest_framework.response import Response
 
 from inference.core.errors import NotFoundError
-from metrics.api.filters import Filters
-from metrics.api.pages import page_of
-from metrics.api.parameters import PAGING
+from metrics.api.filters import read_selection, selection_parameters
+from metrics.api.pages import after_cursor, page_of
+from metrics.api.parameters import CURSOR, LIMIT, read_limit
 from metrics.api.replies import list_body
 from metrics.api.views import ReadView
 from metrics.models import RequestLog
@@ -22,35 +22,32 @@ from metrics.serializers import (
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-FILTERS = Filters(
-    "started_at",
-    {
-        "outcome": "outcome",
-        "reason": "reason",
-        "model": "model",
-        "endpoint": "endpoint",
-        "key": "key_name",
-        "kind": "kind",
-        "finish_reason": "finish_reason",
-        "user": "user",
-        "session": "session_id",
-        "node": "node",
-    },
-)
-
 
 class RequestList(ReadView):
-    """One object per row, without its parameters; newest first unless told."""
+    """One object per row, without its parameters; newest first.
+
+    Filters beside a span and one choice make the server look at rows one by one; it
+    looks at so many for a page, which then may hold few of them, or none, and say
+    `has_more` all the same.
+    """
 
     summary = "The requests of the record."
     staff_permissions = ("metrics.view_requestlog",)
-    parameters = (*FILTERS.parameters, *PAGING)
+    parameters = (*selection_parameters(), LIMIT, CURSOR)
 
     def get(self, request: Request) -> Response:
         """Return a page of rows."""
-        rows = RequestLog.objects.defer(*LARGE_COLUMNS)
+        query = request.GET
+        selection = read_selection(query)
+        rows = after_cursor(
+            RequestLog.objects.defer(*LARGE_COLUMNS), query, column="started_at"
+        )
+        horizon = selection.horizon(rows)
         page = page_of(
-            FILTERS.narrowed(rows, request.GET), request.GET, column="started_at"
+            selection.apply(rows, horizon=horizon),
+            column="started_at",
+            limit=read_limit(query),
+            horizon=horizon,
         )
         data = RequestSerializer(page.rows, many=True).data
         return Response(list_body(data, page.next_cursor))

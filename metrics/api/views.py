@@ -94,10 +94,10 @@ class UnknownPath(ReadView):
 
 
 def check_names(query: Mapping[str, Any], known: set[str]) -> None:
-    """Refuse parameters that are not known here, and those given twice.
+    """Refuse parameters that are not known here.
 
     Raises:
-        InvalidRequestError: one of them, by its name.
+        InvalidRequestError: the first of them, by its name.
     """
     for name in query:
         if name not in known:
@@ -106,10 +106,4 @@ def check_names(query: Mapping[str, Any], known: set[str]) -> None:
                 f"Unknown parameter '{name[:100]}'. There are: {listed}.",
                 param=name[:100],
                 code="unknown_parameter",
-            )
-        if len(query.getlist(name)) > 1:  # type: ignore[attr-defined]
-            raise InvalidRequestError(
-                f"The parameter '{name}' is given twice; put several values into one, "
-                "separated by commas.",
-                param=name,
             )
