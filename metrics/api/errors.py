@@ -25,10 +25,7 @@ logger = logging.getLogger("metrics.api")
 
 def answer_error(error: Exception, _context: dict[str, Any]) -> HttpResponse:
     """Return the response to an exception of a view; DRF's exception handler."""
-    response = error_reply(_public(error))
-    if response.status_code == 405:
-        response["Allow"] = "GET, HEAD"
-    return response
+    return error_reply(_public(error))
 
 
 def _public(error: Exception) -> InferenceError:

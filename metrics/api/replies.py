@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpResponse
 
 from inference.core.error_bodies import error_body, error_headers
+from inference.core.errors import MethodNotAllowedError
 
 if TYPE_CHECKING:
     from inference.core.errors import InferenceError
+
+METHODS = ("GET", "HEAD")
 
 
 def list_body(data: Any, next_cursor: str | None, **more: Any) -> dict[str, Any]:
@@ -25,9 +28,13 @@ def list_body(data: Any, next_cursor: str | None, **more: Any) -> dict[str, Any]
 
 def error_reply(error: InferenceError) -> HttpResponse:
     """Answer with an error."""
+    headers = error_headers(error)
+    if isinstance(error, MethodNotAllowedError):
+        # Everything here is read, and nothing else.
+        headers["Allow"] = ", ".join(METHODS)
     return HttpResponse(
         error_body(error),
         content_type="application/json",
         status=error.http_status,
-        headers=error_headers(error),
+        headers=headers,
     )

@@ -13,12 +13,10 @@ from inference.core.errors import (
     ModelUnavailableError,
 )
 from inference.runtime.app import NotInstalledError, current_app
-from metrics.api.replies import error_reply
+from metrics.api.replies import METHODS, error_reply
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
-
-METHODS = ("GET", "HEAD")
 
 
 @csrf_exempt

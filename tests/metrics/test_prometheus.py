@@ -142,9 +142,7 @@ def test_it_counts_every_request_that_ended_once(scraped: Scraped) -> None:
 
 @pytest.mark.parametrize("name", BOUNDS)
 def test_every_bucket_of_vllm_is_there(scraped: Scraped, name: str) -> None:
-    found = {
-        float(labels["le"]) for labels, _ in scraped.samples()[f"{name}_bucket"]
-    }
+    found = {float(labels["le"]) for labels, _ in scraped.samples()[f"{name}_bucket"]}
     assert set(BOUNDS[name]) <= found
     assert float("inf") in found
 
@@ -218,9 +216,7 @@ def test_it_counts_loads_and_deaths(scraped: Scraped) -> None:
 
 def test_nobody_can_invent_labels_without_end(scraped: Scraped) -> None:
     for number in range(1000):
-        scraped.end(
-            ended(started(endpoint=f"/v1/{number}"), model=f"model-{number}")
-        )
+        scraped.end(ended(started(endpoint=f"/v1/{number}"), model=f"model-{number}"))
     scraped.service.cards = tuple(card(f"model-{number}") for number in range(1000))
     samples = scraped.samples()
     tokens = {
