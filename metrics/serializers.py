@@ -85,7 +85,7 @@ class ModelCardSerializer(_Cards):
     """A model as it is now; sizes in bytes, times of day in Unix seconds."""
 
     key = serializers.CharField()
-    source = serializers.SerializerMethodField(
+    source = serializers.SerializerMethodField(  # type: ignore[assignment]
         help_text="A hub id; a folder of the server's machine is not told."
     )
     kind = serializers.CharField()

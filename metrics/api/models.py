@@ -28,7 +28,7 @@ class ModelList(ReadView):
 
     def get(self, request: Request) -> Response:
         """Return all of them: there are never many."""
-        data = ModelCardSerializer(_cards(), many=True).data
+        data = [ModelCardSerializer(card).data for card in _cards()]
         return Response(list_body(data, None))
 
 
