@@ -121,6 +121,7 @@ INSTALLED_APPS = [
 ]
 # For the site. The API is answered without any of these: `mlxsite.handlers`.
 MIDDLEWARE = [
+    "mlxsite.content_security.content_security",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -1,0 +1,1 @@
+"""Pages for staff beside the admin's own: history and live."""
