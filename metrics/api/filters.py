@@ -45,7 +45,7 @@ def selection_parameters() -> Iterator[Parameter]:
     """Yield everything that `metrics.selection` reads."""
     yield from SPAN
     for choice in CHOICES.values():
-        yield _words(choice)
+        yield choice_parameter(choice)
     for one in RANGES.values():
         kind = "integer" if one.is_whole else "number"
         schema = {"type": kind, "minimum": 0, "maximum": one.most}
@@ -81,7 +81,7 @@ class Filters:
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """What may be asked for."""
-        return (*SPAN, *(_words(choice) for choice in self.choices))
+        return (*SPAN, *(choice_parameter(choice) for choice in self.choices))
 
     def narrowed(
         self, rows: QuerySet[ModelT], query: Mapping[str, str]
@@ -124,7 +124,8 @@ def to_error(error: SelectionError) -> InvalidRequestError:
     )
 
 
-def _words(choice: Choice) -> Parameter:
+def choice_parameter(choice: Choice) -> Parameter:
+    """Return the parameter that asks for values of a column."""
     words = f" Out of: {', '.join(choice.allowed)}." if choice.allowed else ""
     text = f"Which {choice.label}, or several between commas; `none` for the empty one."
     return Parameter(choice.name, text + words)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rest_framework import serializers
 
 from metrics.api.events import EventList
+from metrics.api.history import HistorySeries, history_schemas
 from metrics.api.models import ModelList
 from metrics.api.requests import RequestDetail, RequestList
 from metrics.api.rollups import RollupList
@@ -34,12 +35,7 @@ _SERIALIZERS: dict[str, SerializerClass] = {
     "Event": EventSerializer,
     "ModelCard": ModelCardSerializer,
 }
-_LISTS: dict[str, tuple[type[ReadView], str]] = {
-    "/api/requests": (RequestList, "Request"),
-    "/api/rollups": (RollupList, "Rollup"),
-    "/api/events": (EventList, "Event"),
-    "/api/models": (ModelList, "ModelCard"),
-}
+_LISTED = ("Request", "Rollup", "Event", "ModelCard")
 _REFUSALS = {
     "400": "A parameter is not known, or its value means nothing.",
     "401": "A key is needed, or this is none.",
@@ -49,10 +45,6 @@ _REFUSALS = {
 
 def record_paths() -> Schema:
     """Return the paths of `/api/` and `/metrics`."""
-    lists = {
-        path: {"get": _operation(view, f"{name}List")}
-        for path, (view, name) in _LISTS.items()
-    }
     detail = _operation(RequestDetail, "RequestDetail")
     detail["parameters"] = [
         {
@@ -64,18 +56,24 @@ def record_paths() -> Schema:
         }
     ]
     detail["responses"]["404"] = _refusal("There is none.")
-    return {
-        **lists,
-        "/api/requests/{request_id}": {"get": detail},
-        "/metrics": {"get": _scrape()},
+    operations = {
+        "/api/requests": _operation(RequestList, "RequestList"),
+        "/api/requests/{request_id}": detail,
+        "/api/history": _operation(HistorySeries, "History"),
+        "/api/rollups": _operation(RollupList, "RollupList"),
+        "/api/events": _operation(EventList, "EventList"),
+        "/api/models": _operation(ModelList, "ModelCardList"),
+        "/metrics": _scrape(),
     }
+    return {path: {"get": operation} for path, operation in operations.items()}
 
 
 def record_schemas() -> Schema:
     """Return the schemas of `/api/`."""
     return {
         **{name: _object(kind()) for name, kind in _SERIALIZERS.items()},
-        **{f"{name}List": _list(name) for _view, name in _LISTS.values()},
+        **{f"{name}List": _list(name) for name in _LISTED},
+        **history_schemas(),
     }
 
 

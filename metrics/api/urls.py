@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from metrics.api.events import EventList
+from metrics.api.history import HistorySeries
 from metrics.api.models import ModelList
 from metrics.api.requests import RequestDetail, RequestList
 from metrics.api.rollups import RollupList
@@ -18,6 +19,7 @@ urlpatterns = [
     path("metrics", scrape),
     path("api/requests", RequestList.as_view()),
     path("api/requests/<str:request_id>", RequestDetail.as_view()),
+    path("api/history", HistorySeries.as_view()),
     path("api/rollups", RollupList.as_view()),
     path("api/events", EventList.as_view()),
     path("api/models", ModelList.as_view()),

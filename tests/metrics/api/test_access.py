@@ -14,7 +14,10 @@ from tests.metrics.api.cast import ELSEWHERE, KEY, METRICS_KEY, open_doors
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PATHS = ("/api/requests", "/api/rollups", "/api/events", "/api/schema", "/api/nothing")
+PATHS = tuple(
+    f"/api/{name}"
+    for name in ("requests", "history", "rollups", "events", "schema", "nothing")
+)
 
 HERE: dict[str, Any] = {"REMOTE_ADDR": "127.0.0.1"}
 HERE_6: dict[str, Any] = {"REMOTE_ADDR": "::1"}

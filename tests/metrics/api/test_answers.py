@@ -85,6 +85,17 @@ def test_rollups_can_be_narrowed(
     assert len(reader.get("/api/rollups", **asked)["data"]) == count
 
 
+def test_the_history_has_the_figures_of_its_rollups(reader: Reader) -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    add_rollup(at=hour)
+    add_rollup(at=hour, boot_id="another", model="other")
+    history = reader.get("/api/history", range="7d")
+    assert history["totals"]["requests"] == 6
+    of_tiny = reader.get("/api/history", range="7d", model="tiny")
+    assert of_tiny["models"] == ["tiny"]
+    assert sum(filter(None, of_tiny["requests"]["tiny"])) == 3
+
+
 def test_events_can_be_narrowed(reader: Reader) -> None:
     for kind in ("server_start", "worker_died"):
         ServerEventLog.from_event(event(kind=kind)).save()
@@ -115,6 +126,8 @@ def test_models_are_told_without_their_folders(reader: Reader) -> None:
         ("events", {"order": "up"}, "order"),
         ("events", {"hours": "1e9"}, "hours"),
         ("models", {"limit": "1"}, "limit"),
+        ("history", {"range": "3d"}, "range"),
+        ("history", {"outcome": "failed"}, "outcome"),
     ],
 )
 def test_a_parameter_that_means_nothing_is_refused_by_name(
