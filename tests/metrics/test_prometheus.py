@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,17 @@ from inference.core.catalog import ModelCard, QueueSnapshot
 from inference.core.outcomes import ModelState, Outcome
 from inference.runtime.app import App, install_app
 from inference.runtime.strangers import StrangerBudget
-from metrics.prometheus import PrometheusExposition, RunCounts
+from metrics.prometheus import PrometheusExposition, RunCounts, exposition
 from metrics.prometheus.counts import ENDPOINTS_MOST, MODELS_MOST, OTHER
 from tests.metrics.cast import ended, event, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from prometheus_client.core import Metric
+
     from inference.core.events import RequestRecord
+    from metrics.prometheus.moment import Moment
 
 TINY = {"model_name": "tiny", "engine": "0"}
 
@@ -241,6 +245,33 @@ def test_a_name_that_leads_to_no_model_becomes_no_label(scraped: Scraped) -> Non
         )
     )
     assert "nonsense" not in scraped.text()
+
+
+def test_the_loop_goes_on_while_the_text_is_made(
+    scraped: Scraped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    made = exposition.families
+
+    def families(moment: Moment) -> Iterator[Metric]:
+        threads.append(threading.get_ident())
+        return made(moment)
+
+    monkeypatch.setattr(exposition, "families", families)
+    assert "vllm:" in scraped.text()
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+def test_what_is_shown_stands_still_while_the_counting_goes_on(
+    scraped: Scraped,
+) -> None:
+    scraped.end(ended(started()))
+    still = scraped.counts.copied()
+    scraped.end(ended(started()))
+    assert still.requests.total() == 1
+    assert still.models["tiny"].generation_tokens == 150
+    assert sum(still.models["tiny"].distributions[0].counts) == 1
 
 
 def test_it_speaks_openmetrics_where_asked(scraped: Scraped) -> None:
