@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 TOKENS = tuple(
     float(step * 10**power) for power in range(7) for step in (1, 2, 5)
 )  # 1, 2, 5, 10 ... 5,000,000
+# Most waits and many prefills are shorter than any whole request.
+PHASE_S = (0.001, 0.0025, 0.005, 0.01, 0.025, *TOTAL_S)
 CHOICES = (1.0, 2.0, 5.0, 10.0, 20.0)
 
 
@@ -88,25 +90,25 @@ MEASURES = (
     Measure(
         "vllm:request_queue_time_seconds",
         "Time a request waited for its seat.",
-        TOTAL_S,
+        PHASE_S,
         lambda record: record.queue_s,
     ),
     Measure(
         "vllm:request_prefill_time_seconds",
         "Time from a request's seat to its first token.",
-        TOTAL_S,
+        PHASE_S,
         lambda record: record.prefill_s,
     ),
     Measure(
         "vllm:request_decode_time_seconds",
         "Time from a request's first token to its last.",
-        TOTAL_S,
+        PHASE_S,
         lambda record: record.decode_s,
     ),
     Measure(
         "vllm:request_inference_time_seconds",
         "Time from a request's seat to its last token.",
-        TOTAL_S,
+        PHASE_S,
         _inference_s,
     ),
     Measure(
