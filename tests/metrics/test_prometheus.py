@@ -19,6 +19,7 @@ from inference.runtime.app import App, install_app
 from inference.runtime.strangers import StrangerBudget
 from metrics.prometheus import PrometheusExposition, RunCounts, exposition
 from metrics.prometheus.counts import ENDPOINTS_MOST, MODELS_MOST, OTHER
+from metrics.prometheus.families import families as families_of
 from tests.metrics.cast import ended, event, started
 
 if TYPE_CHECKING:
@@ -251,13 +252,12 @@ def test_the_loop_goes_on_while_the_text_is_made(
     scraped: Scraped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[int] = []
-    made = exposition.families
 
-    def families(moment: Moment) -> Iterator[Metric]:
+    def noted(moment: Moment) -> Iterator[Metric]:
         threads.append(threading.get_ident())
-        return made(moment)
+        return families_of(moment)
 
-    monkeypatch.setattr(exposition, "families", families)
+    monkeypatch.setattr(exposition, "families", noted)
     assert "vllm:" in scraped.text()
     assert threads
     assert threading.get_ident() not in threads

@@ -13,8 +13,8 @@ from inference.protocol.fields import (
     StrictField,
     Text,
 )
-from inference.protocol.messages import ROLES
 from inference.protocol.objects import Metadata
+from inference.protocol.openapi.shapes import Schema, array_of
 from inference.protocol.parameters import Messages
 from inference.protocol.sampling_fields import LogitBias, StopStrings, TokenIds
 from inference.protocol.structure import Guided, ResponseFormat
@@ -23,9 +23,6 @@ from inference.protocol.tool_fields import ToolChoice, Tools
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.core.limits import Limits
-
-Schema = dict[str, Any]
 
 _JSON_TYPES = {
     bool: "boolean",
@@ -121,23 +118,19 @@ def _only_default(field: OnlyDefault) -> Schema:
 
 
 def _messages(field: Messages) -> Schema:
-    return _array(
+    return array_of(
         {"$ref": "#/components/schemas/ChatMessage"}, 1, field.limits.messages
     )
 
 
-def _array(items: Schema, least: int, most: int) -> Schema:
-    return {"type": "array", "items": items, "minItems": least, "maxItems": most}
-
-
 def _stops(field: StopStrings) -> Schema:
     stop = {"type": "string", "minLength": 1, "maxLength": field.limits.stop_chars}
-    return {"anyOf": [stop, _array(stop, 0, field.limits.stops)]}
+    return {"anyOf": [stop, array_of(stop, 0, field.limits.stops)]}
 
 
 def _token_ids(field: TokenIds) -> Schema:
     token = {"type": "integer", "minimum": 0, "maximum": field.limits.token_id}
-    return _array(token, 0, field.limits.stop_token_ids)
+    return array_of(token, 0, field.limits.stop_token_ids)
 
 
 def _biases(field: LogitBias) -> Schema:
@@ -161,7 +154,7 @@ def _metadata(field: Metadata) -> Schema:
 
 
 def _tools(field: Tools) -> Schema:
-    return _array({"$ref": "#/components/schemas/Tool"}, 0, field.limits.tools)
+    return array_of({"$ref": "#/components/schemas/Tool"}, 0, field.limits.tools)
 
 
 def _tool_choice(_field: ToolChoice) -> Schema:
@@ -212,7 +205,7 @@ def _guided(field: Guided) -> Schema:
     by_kind: dict[str, Schema] = {
         "json": {"type": ["object", "string"]},
         "regex": text | {"maxLength": limits.regex_chars},
-        "choice": _array(text, 1, limits.grammar_choices),
+        "choice": array_of(text, 1, limits.grammar_choices),
         "grammar": text | {"maxLength": limits.grammar_chars},
     }
     return by_kind[field.kind]
@@ -234,44 +227,3 @@ _OWN_SCHEMAS: dict[type, Callable[[Any], Schema]] = {
     ResponseFormat: _response_format,
     Guided: _guided,
 }
-
-
-def message_schema(limits: Limits) -> Schema:
-    """Return the schema of one message of a conversation."""
-    text = {"type": "string", "maxLength": limits.text_chars}
-    image = {
-        "type": "object",
-        "required": ["url"],
-        "properties": {
-            "url": {"type": "string", "maxLength": limits.url_chars},
-            "detail": {"enum": ["auto", "low", "high", None]},
-        },
-    }
-    part = {
-        "type": "object",
-        "required": ["type"],
-        "properties": {
-            "type": {"enum": ["text", "image_url", "refusal"]},
-            "text": text,
-            "refusal": text,
-            "image_url": {"anyOf": [image, {"type": "string"}]},
-        },
-    }
-    maybe_text = text | {"type": ["string", "null"]}
-    parts = _array(part, 1, limits.parts_per_message)
-    call = {"$ref": "#/components/schemas/ToolCall"}
-    calls = {"type": ["array", "null"], "items": call}
-    return {
-        "type": "object",
-        "required": ["role"],
-        "properties": {
-            "role": {"enum": list(ROLES)},
-            "content": {"anyOf": [maybe_text, parts]},
-            "name": {"type": ["string", "null"], "maxLength": limits.name_chars},
-            "tool_call_id": {"type": ["string", "null"]},
-            "tool_calls": calls,
-            "reasoning_content": maybe_text,
-            "reasoning": maybe_text,
-            "refusal": maybe_text,
-        },
-    }

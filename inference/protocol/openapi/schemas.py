@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState, Outcome, RequestKind
-from inference.protocol.openapi.parameters import body_schema, message_schema
+from inference.protocol.openapi.messages import message_schema
+from inference.protocol.openapi.parameters import body_schema
 from inference.protocol.openapi.shapes import (
     COUNT,
     COUNT_OR_NULL,
