@@ -48,6 +48,13 @@ class ServerConfig:
     image_urls: str
     image_hosts: tuple[str, ...]
     image_timeout_s: float
+    record_bodies: bool
+    body_redactor: str
+    retention_days: int
+    minute_retention_days: int
+    hour_retention_days: int
+    day_retention_days: int
+    body_retention_days: int
 
     @classmethod
     def from_settings(cls) -> ServerConfig:
@@ -87,6 +94,13 @@ class ServerConfig:
             image_urls=settings.MLX_IMAGE_URLS,
             image_hosts=tuple(settings.MLX_IMAGE_HOSTS),
             image_timeout_s=settings.MLX_IMAGE_TIMEOUT_S,
+            record_bodies=settings.MLX_RECORD_BODIES,
+            body_redactor=settings.MLX_BODY_REDACTOR,
+            retention_days=settings.MLX_RETENTION_DAYS,
+            minute_retention_days=settings.MLX_MINUTE_RETENTION_DAYS,
+            hour_retention_days=settings.MLX_HOUR_RETENTION_DAYS,
+            day_retention_days=settings.MLX_DAY_RETENTION_DAYS,
+            body_retention_days=settings.MLX_BODY_RETENTION_DAYS,
         )
 
     @property

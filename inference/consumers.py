@@ -190,6 +190,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Write one answer; return the names of parameters that nobody knows."""
         app = self.app
         trace.asked_for(body.get("model"), stream=True)
+        trace.asked_by(user=body.get("user"), metadata=body.get("metadata"))
         request = to_generation(
             {**body, "stream": True}, limits=app.limits, strict=app.strict_params
         )
@@ -231,6 +232,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             client_host=str(client[0])[:limit],
             user_agent=self.headers.get("user-agent", "")[:limit],
             client_request_id=self.headers.get("x-client-request-id", "")[:limit],
+            session_id=self.headers.get("x-session-id", "")[:limit],
             connection=self.scope.get("mlxsite.connection"),
         )
         trace.authorised(self.key_name or "")

@@ -2,52 +2,56 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, F, FloatField, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Sum
 
-from inference.core.outcomes import Outcome, RequestKind
-from metrics.models import RequestLog
+from metrics.models import Level, RequestLog, Rollup
+from metrics.models.rollups import ENDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RECENT = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """What the ended requests that share these four words add up to."""
+class Past:
+    """What a model's ended requests add up to: see `Rollup` for the columns.
+
+    `outcomes` counts all of them; `kinds`, `tokens` and `time_s` those that got a
+    seat.
+    """
 
     model: str
-    kind: RequestKind
-    outcome: Outcome
-    admitted: bool
-    requests: int
+    outcomes: dict[str, int]
+    kinds: dict[str, int]
     tokens: int
     time_s: float
 
 
-def shares() -> list[Share]:
-    """Sum all ended requests by model, kind, outcome and whether they got a seat."""
-    working_s = F("total_s") - Coalesce(F("queue_s"), 0.0, output_field=FloatField())
-    rows = (
-        RequestLog.objects.ended()
-        .order_by()
-        .values("model", "kind", "outcome", "admitted")
-        .annotate(
-            requests=Count("pk"), tokens=Sum("completion_tokens"), time_s=Sum(working_s)
-        )
+def past_of_models() -> list[Past]:
+    """Return what all days add up to, by model; also those whose rows are deleted."""
+    days = Rollup.objects.filter(level=Level.DAY).order_by()
+    kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for model, counts in days.values_list("model", "kinds").iterator():
+        kinds[model].update(counts)
+    sums: Iterable[Any] = days.values("model").annotate(
+        **{f"{end}_": Sum(end) for end in ENDS},
+        tokens=Sum("completion_tokens"),
+        time_s=Sum("busy_s"),
     )
     return [
-        Share(
+        Past(
             model=row["model"],
-            kind=RequestKind(row["kind"]),
-            outcome=Outcome(row["outcome"]),
-            admitted=row["admitted"],
-            requests=row["requests"],
-            tokens=row["tokens"] or 0,
-            time_s=row["time_s"] or 0.0,
+            outcomes={end: row[f"{end}_"] for end in ENDS},
+            kinds=dict(kinds[row["model"]]),
+            tokens=row["tokens"],
+            time_s=row["time_s"],
         )
-        for row in rows
+        for row in sums
     ]
 
 

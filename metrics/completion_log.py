@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from inference.core.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from inference.core.events import RequestRecord, ServerEvent, StatsSource
+    from inference.core.events import (
+        RequestBodies,
+        RequestRecord,
+        ServerEvent,
+        ServerSample,
+        StatsSource,
+    )
 
 logger = logging.getLogger("mlxsite.requests")
 
@@ -41,6 +47,12 @@ class CompletionLog:
 
     def server_event(self, event: ServerEvent) -> None:
         """Events have log lines where they happen."""
+
+    def server_sample(self, sample: ServerSample) -> None:
+        """Samples are not logged."""
+
+    def request_bodies(self, bodies: RequestBodies) -> None:
+        """Bodies are not logged."""
 
     def _log_completed(self, record: RequestRecord) -> None:
         # The same time that the speed is measured over: without queueing.

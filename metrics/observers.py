@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.core.events import RequestObserver, RequestRecord, ServerEvent
+    from inference.core.events import (
+        RequestBodies,
+        RequestObserver,
+        RequestRecord,
+        ServerEvent,
+        ServerSample,
+    )
 
 logger = logging.getLogger("metrics.observers")
 
@@ -36,6 +42,16 @@ class Observers:
         """Tell all what happened."""
         for observer in self.observers:
             _tell(observer.server_event, event)
+
+    def server_sample(self, sample: ServerSample) -> None:
+        """Tell all what a minute was like."""
+        for observer in self.observers:
+            _tell(observer.server_sample, sample)
+
+    def request_bodies(self, bodies: RequestBodies) -> None:
+        """Tell all what was asked and answered."""
+        for observer in self.observers:
+            _tell(observer.request_bodies, bodies)
 
 
 def _tell(listener: Callable[[T], None], news: T) -> None:

@@ -18,10 +18,15 @@ from django.db import Error
 
 from inference.core.events import StatsTotals
 from inference.core.outcomes import Outcome, RequestKind
-from metrics.aggregates import RECENT, Share, recent_speeds, shares
+from metrics.aggregates import RECENT, Past, past_of_models, recent_speeds
 
 if TYPE_CHECKING:
-    from inference.core.events import RequestRecord, ServerEvent
+    from inference.core.events import (
+        RequestBodies,
+        RequestRecord,
+        ServerEvent,
+        ServerSample,
+    )
 
 logger = logging.getLogger("metrics.totals")
 
@@ -40,12 +45,20 @@ class _Tally:
     time_s: float = 0.0
     speeds: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
-    def add(self, share: Share) -> None:
-        self.outcomes[share.outcome] += share.requests
-        if share.admitted and share.kind:
-            self.kinds[share.kind] += share.requests
-            self.tokens += share.tokens
-            self.time_s += share.time_s
+    def add(self, record: RequestRecord) -> None:
+        self.outcomes[record.outcome] += 1
+        if record.admitted and record.kind:
+            self.kinds[record.kind] += 1
+            self.tokens += record.completion_tokens or 0
+            self.time_s += (record.total_s or 0.0) - (record.queue_s or 0.0)
+
+    def add_past(self, past: Past) -> None:
+        for end, count in past.outcomes.items():
+            self.outcomes[Outcome(end)] += count
+        for kind, count in past.kinds.items():
+            self.kinds[RequestKind(kind)] += count
+        self.tokens += past.tokens
+        self.time_s += past.time_s
 
     def to_totals(self) -> StatsTotals:
         return StatsTotals(
@@ -93,7 +106,9 @@ class Totals:
 
     def request_finished(self, record: RequestRecord) -> None:
         """Count a request that ended."""
-        self._add(_share_of(record))
+        self._all.add(record)
+        if record.model:
+            self._by_model[record.model].add(record)
         if record.outcome is Outcome.FINISHED and record.tps is not None:
             self._all.speeds.append(record.tps)
             if record.model:
@@ -102,31 +117,22 @@ class Totals:
     def server_event(self, event: ServerEvent) -> None:
         """Events are not counted."""
 
+    def server_sample(self, sample: ServerSample) -> None:
+        """Samples are not counted."""
+
+    def request_bodies(self, bodies: RequestBodies) -> None:
+        """Bodies are not counted."""
+
     def _forget(self) -> None:
         self._all = _Tally()
         self._by_model: defaultdict[str, _Tally] = defaultdict(_Tally)
 
     def _load(self) -> None:
         self._forget()
-        for share in shares():
-            self._add(share)
+        for past in past_of_models():
+            self._all.add_past(past)
+            if past.model:
+                self._by_model[past.model].add_past(past)
         self._all.speeds.extend(recent_speeds())
         for model, tally in self._by_model.items():
             tally.speeds.extend(recent_speeds(model))
-
-    def _add(self, share: Share) -> None:
-        self._all.add(share)
-        if share.model:
-            self._by_model[share.model].add(share)
-
-
-def _share_of(record: RequestRecord) -> Share:
-    return Share(
-        model=record.model,
-        kind=record.kind,
-        outcome=record.outcome,
-        admitted=record.admitted,
-        requests=1,
-        tokens=record.completion_tokens or 0,
-        time_s=(record.total_s or 0.0) - (record.queue_s or 0.0),
-    )

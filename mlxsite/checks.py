@@ -17,6 +17,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 
 from inference.conf import ServerConfig
+from metrics.recorder.redaction import RedactorError, find_redactor
 from mlxsite.options import SECONDS, WHOLE
 from mlxsite.startup.network import is_loopback
 
@@ -61,6 +62,17 @@ def check_data_dir(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
 def check_exposure(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
     """E003, E004: who can reach the server must know a key, and see no internals."""
     return list(exposure_errors(ServerConfig.from_settings()))
+
+
+@register()
+def check_redactor(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
+    """E010: what is to redact prompts and answers is there."""
+    try:
+        find_redactor(ServerConfig.from_settings().body_redactor)
+    except RedactorError as error:
+        hint = "Name a function as package.module.function."
+        return [Error(f"{error}.", hint=hint, id="mlxsite.E010")]
+    return []
 
 
 @register()

@@ -27,6 +27,8 @@ COMMANDS = {
     "import": ("import_gguf", "turn a GGUF file into a model"),
     "rm": ("remove_model", "delete a model from this machine"),
     "admin": ("admin_login", "how to log in to the admin; --reset sets a password"),
+    "prune": ("prune_record", "delete what is past its retention, now"),
+    "backfill": ("backfill_rollups", "make the sums of the charts anew from requests"),
     "migrate": ("migrate", "bring the database up to date"),
     "check": ("check", "look for mistakes in the configuration"),
 }

@@ -98,6 +98,12 @@ WHOLE = {
     "QUEUE_SIZE": Whole(100, 0, 100_000),
     "DEFAULT_MAX_TOKENS": Whole(4096, 1, 10_000_000),
     "QUARANTINE_AFTER": Whole(5, 1, 1000),
+    # Days; 0: for ever.
+    "RETENTION_DAYS": Whole(30, 0, 36_500),
+    "MINUTE_RETENTION_DAYS": Whole(90, 0, 36_500),
+    "HOUR_RETENTION_DAYS": Whole(0, 0, 36_500),
+    "DAY_RETENTION_DAYS": Whole(0, 0, 36_500),
+    "BODY_RETENTION_DAYS": Whole(7, 0, 36_500),
 }
 
 SECONDS = {

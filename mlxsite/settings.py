@@ -76,6 +76,16 @@ MLX_IMAGE_URLS = env.choice("IMAGE_URLS", ("", "true", "false", "1", "0"))
 MLX_IMAGE_HOSTS = image_hosts(env.listed("IMAGE_HOSTS"))
 MLX_IMAGE_TIMEOUT_S = env.seconds("IMAGE_TIMEOUT")
 
+# --- the record ---------------------------------------------------------------
+# How many days of it are kept: rows, sums of minutes, hours and days; 0: for ever.
+MLX_RETENTION_DAYS = env.whole("RETENTION_DAYS")
+MLX_MINUTE_RETENTION_DAYS = env.whole("MINUTE_RETENTION_DAYS")
+MLX_HOUR_RETENTION_DAYS = env.whole("HOUR_RETENTION_DAYS")
+MLX_DAY_RETENTION_DAYS = env.whole("DAY_RETENTION_DAYS")
+MLX_RECORD_BODIES = env.flag("RECORD_BODIES")
+MLX_BODY_RETENTION_DAYS = env.whole("BODY_RETENTION_DAYS")
+MLX_BODY_REDACTOR = env.text("BODY_REDACTOR")  # package.module.function
+
 # --- security -----------------------------------------------------------------
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.secret("SECRET_KEY") or load_secret_key(MLX_DATA_DIR / "secret_key")

@@ -84,10 +84,18 @@ def test_a_model_is_found_by_each_of_its_names(shelf: Shelf) -> None:
     ):
         source = found(known, name)
         assert (source.key, source.path) == (key, path), name
-        assert source.kind == "lm"
+        assert source.kind == "vlm"
         assert source.estimated_bytes == WEIGHTS
         # What it says it was named by leads to it again.
         assert found(known, source.origin).path == path
+
+
+def test_a_model_that_sees_is_served_as_its_entry_says(shelf: Shelf) -> None:
+    shelf.put("tiny")
+    shelf.models_file.write_text('[models."blind"]\nsource = "tiny"\nkind = "lm"\n')
+    known = shelf.known()
+    assert [found(known, name).kind for name in ("tiny", "blind")] == ["vlm", "lm"]
+    assert cards(known)["blind"].capabilities == ("text",)
 
 
 def test_it_is_served_under_the_key_that_is_asked_for(shelf: Shelf) -> None:
@@ -346,7 +354,7 @@ def test_it_lists_each_known_model_once(shelf: Shelf) -> None:
     assert (mine.source, mine.context_length, mine.pinned) == ("tiny", 512, True)
     assert mine.size_bytes is not None
     assert mine.size_bytes > WEIGHTS
-    assert mine.capabilities == ("text",)
+    assert (mine.kind, mine.capabilities) == ("vlm", ("text", "vision"))
     assert listed["ours"].ttl_s == 60
     assert listed["lost"].error == "lost is not on this machine"
     assert {card.state for card in listed.values()} == {ModelState.UNLOADED}
@@ -357,7 +365,7 @@ def test_it_remembers_what_was_loaded_and_leaves_the_settings(shelf: Shelf) -> N
     known = shelf.known()
     asyncio.run(known.remember(found(known, "tiny", key="mine")))
     kept = ModelEntry.objects.get()
-    assert (kept.key, kept.source, kept.kind) == ("mine", "tiny", "lm")
+    assert (kept.key, kept.source, kept.kind) == ("mine", "tiny", "")
     ModelEntry.objects.update(context_limit=99, system_prompt="Be brief.")
     asyncio.run(known.remember(found(known, "mine")))
     kept = ModelEntry.objects.get()

@@ -150,7 +150,7 @@ def running() -> Iterator[Running]:
 
 @pytest.fixture
 def entry(shelf: Shelf) -> ModelEntry:
-    return ModelEntry.objects.entry_for("org/model", source="/models/m", kind="lm")
+    return ModelEntry.objects.entry_for("org/model", source="/models/m")
 
 
 def page(client: Client, address: str = LIST) -> str:
@@ -263,7 +263,7 @@ def test_the_list_looks_at_the_service_once(
     admin_client: Client, shelf: Shelf, running: Running, monkeypatch: Any
 ) -> None:
     for number in range(20):
-        ModelEntry.objects.entry_for(f"m{number}", source="x", kind="lm")
+        ModelEntry.objects.entry_for(f"m{number}", source="x")
     looks: list[int] = []
     cards = running.service.cards
 
@@ -282,7 +282,7 @@ def test_it_says_what_else_the_library_has_and_leads_to_adding_it(
     shelf.put("group/tiny")
     shelf.put("second")
     (shelf.put("broken") / "tokenizer.json").unlink()
-    ModelEntry.objects.entry_for("mine", source="second", kind="lm")
+    ModelEntry.objects.entry_for("mine", source="second")
     text = page(admin_client)
     assert "The library has 3 models, 2 not in this list." in text
     link = f"{ADD}?key=group%2Ftiny&amp;source=group%2Ftiny"
@@ -306,7 +306,7 @@ def test_its_pages_need_no_inline_script_or_style(
     admin_client: Client, shelf: Shelf, running: Running
 ) -> None:
     shelf.put("tiny")
-    entry = ModelEntry.objects.entry_for("mine", source="tiny", kind="lm")
+    entry = ModelEntry.objects.entry_for("mine", source="tiny")
     running.service.put(entry.key, ModelState.LOADING, progress=0.1, error="why")
     for address in (LIST, change(entry), ADD):
         text = page(admin_client, address)
@@ -330,7 +330,7 @@ def test_the_script_gets_the_cells_of_all_models(
     assert models["b"]["why"] == "it died 5 times"
     assert models[""]["state"] == "unloaded"
     # Every cell of the pages is in it.
-    entry = ModelEntry.objects.entry_for("a", source="x", kind="lm")
+    entry = ModelEntry.objects.entry_for("a", source="x")
     text = page(admin_client) + page(admin_client, change(entry))
     assert set(re.findall(r'data-live="(\w+)"', text)) <= set(models["a"])
 
@@ -356,7 +356,7 @@ def test_where_no_service_runs_the_states_say_so(admin_client: Client) -> None:
 def test_it_keeps_what_staff_set(admin_client: Client, shelf: Shelf) -> None:
     shelf.put("tiny")
     adapter, draft = shelf.put_adapter("poet", base="tiny"), shelf.put("small")
-    entry = ModelEntry.objects.entry_for("mine", source="tiny", kind="lm")
+    entry = ModelEntry.objects.entry_for("mine", source="tiny")
     sent = {
         "temperature": "0",
         "top_p": "0.5",
@@ -436,7 +436,7 @@ def test_it_refuses_what_cannot_be(
     admin_client: Client, shelf: Shelf, name: str, value: str
 ) -> None:
     shelf.put("tiny")
-    entry = ModelEntry.objects.entry_for("mine", source="tiny", kind="lm")
+    entry = ModelEntry.objects.entry_for("mine", source="tiny")
     errors = errors_of(admin_client.post(change(entry), EMPTY | {name: value}))
     assert list(errors) == [name]
     entry.refresh_from_db()
@@ -474,7 +474,7 @@ def test_staff_add_a_model_of_this_machine(
     sent = {"key": "mine", "source": source.format(folder=folder)}
     assert admin_client.post(ADD, EMPTY | sent).status_code == 302
     kept = ModelEntry.objects.get()
-    assert (kept.key, kept.source, kept.kind) == ("mine", sent["source"], "lm")
+    assert (kept.key, kept.source, kept.kind) == ("mine", sent["source"], "")
 
 
 @pytest.mark.parametrize(
@@ -514,10 +514,10 @@ def test_key_and_source_are_chosen_once(
     admin_client: Client, shelf: Shelf, entry: ModelEntry
 ) -> None:
     shelf.put("tiny")
-    sent = {"key": "other", "source": "tiny", "kind": "vlm"}
+    sent = {"key": "other", "source": "tiny"}
     assert admin_client.post(change(entry), EMPTY | sent).status_code == 302
     kept = ModelEntry.objects.get()
-    assert (kept.key, kept.source, kept.kind) == ("org/model", "/models/m", "lm")
+    assert (kept.key, kept.source) == ("org/model", "/models/m")
 
 
 def test_a_model_in_memory_is_not_deleted(
@@ -584,9 +584,7 @@ def test_a_failure_that_comes_late_is_told_by_the_pages(
 def test_several_are_loaded_one_after_the_other(
     admin_client: Client, shelf: Shelf, running: Running
 ) -> None:
-    entries = [
-        ModelEntry.objects.entry_for(key, source="x", kind="lm") for key in "abc"
-    ]
+    entries = [ModelEntry.objects.entry_for(key, source="x") for key in "abc"]
     running.hold("a")
     running.service.errors["b"] = InsufficientMemoryError("It needs 39.7 GB.")
     assert messages_of(act(admin_client, "load", *entries)) == ["Loading: a, b, c."]
@@ -629,7 +627,7 @@ def test_an_unload_waits_for_requests_and_the_page_does_not(
 def test_a_pin_is_kept_and_holds_at_once(
     admin_client: Client, shelf: Shelf, entry: ModelEntry, running: Running
 ) -> None:
-    other = ModelEntry.objects.entry_for("not/loaded", source="x", kind="lm")
+    other = ModelEntry.objects.entry_for("not/loaded", source="x")
     running.service.put(entry.key, ModelState.READY)
     text = act(admin_client, "pin", entry, other)
     assert messages_of(text) == ["Pinned: not/loaded, org/model."]
@@ -703,16 +701,16 @@ def test_an_older_version_may_go_on_writing_entries(shelf: Shelf) -> None:
             "updated_at) VALUES ('old', 'x', 'lm', %s, %s)",
             [timezone.now(), timezone.now()],
         )
-    assert ModelEntry.objects.get(key="old").to_options() == ModelOptions()
+    assert ModelEntry.objects.get(key="old").to_options() == ModelOptions(kind="lm")
 
 
 def test_the_next_start_keeps_what_staff_set(shelf: Shelf) -> None:
-    entry = ModelEntry.objects.entry_for("m", source="/a", kind="lm")
+    entry = ModelEntry.objects.entry_for("m", source="/a")
     entry.temperature, entry.trust_code = 0.5, True
     entry.save()
-    same = ModelEntry.objects.entry_for("m", source="/a", kind="lm")
+    same = ModelEntry.objects.entry_for("m", source="/a")
     assert (same.temperature, same.trust_code) == (0.5, True)
-    moved = ModelEntry.objects.entry_for("m", source="/b", kind="lm")
+    moved = ModelEntry.objects.entry_for("m", source="/b")
     assert (moved.source, moved.temperature, moved.trust_code) == ("/b", 0.5, False)
 
 

@@ -47,7 +47,7 @@ BUTTONS = (
     ("unload_now", "Unload now", ("loading", "ready", "restarting", "stopping")),
     ("release", "Release", ("quarantined",)),
 )
-PARTS = ("adapter_path", "draft_path", "image_tokens", "trust_code")
+PARTS = ("kind", "adapter_path", "draft_path", "image_tokens", "trust_code")
 
 
 class ModelChangeList(ChangeList):
@@ -83,7 +83,7 @@ class ModelEntryAdmin(ModelActions):
         """A key and its source are chosen once: trust and settings are about them."""
         if obj is None:
             return ()
-        return (*ABOUT, "kind")
+        return ABOUT
 
     def get_fieldsets(self, request: HttpRequest, obj: ModelEntry | None = None) -> Any:
         """Group what may be set by what it is about."""

@@ -36,6 +36,7 @@ class Call:
             client_host=str(request.META.get("REMOTE_ADDR") or "")[:limit],
             user_agent=request.headers.get("user-agent", "")[:limit],
             client_request_id=request.headers.get("x-client-request-id", "")[:limit],
+            session_id=request.headers.get("x-session-id", "")[:limit],
             connection=getattr(request, "scope", {}).get("mlxsite.connection"),
         )
         return cls(request=request, app=app, trace=trace)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 async def chat_completions(call: Call) -> HttpResponseBase:
     """Continue a conversation, in one answer or as a stream."""
     call.trace.asked_for(call.body.get("model"), stream=call.body.get("stream"))
+    call.trace.asked_by(user=call.body.get("user"), metadata=call.body.get("metadata"))
     request = to_generation(
         call.body, limits=call.app.limits, strict=call.app.strict_params
     )

@@ -6,16 +6,20 @@ Codes follow OpenAI's where OpenAI has one.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from inference.core.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class InferenceError(Exception):
     """Base of everything a client may be told.
 
     `message` is shown to the client as it is; `param` names the request field
-    at fault, as a path (`messages[1].content`).
+    at fault, as a path (`messages[1].content`). `figures` are those behind a
+    refusal (bytes, tokens, places), for the record.
     """
 
     code: str = "internal_error"
@@ -26,11 +30,17 @@ class InferenceError(Exception):
     detail: ClassVar[str | None] = None
 
     def __init__(
-        self, message: str, *, param: str | None = None, code: str | None = None
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        figures: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
+        self.figures: Mapping[str, Any] = figures or {}
         if code is not None:
             self.code = code
 

@@ -98,7 +98,7 @@ class ServerEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind` is one of: server_start, server_stop, model_load, model_load_failed,
     model_unload, model_evict, model_quarantined, model_released, worker_died,
-    worker_restart.
+    worker_restart, memory_refused, record_waited.
     """
 
     kind: str
@@ -125,8 +125,9 @@ class ServerSample(msgspec.Struct, frozen=True, kw_only=True):
     """A minute of a server: how often it was looked at, and what was seen.
 
     `at` is where the minute begins. `waiting_*` count all who waited, whatever
-    for; `memory_bytes` is the most that a model held. A minute without a sample is
-    one in which the server did not run.
+    for; `memory_bytes` is the most that all models together held, and in a
+    `ModelSample` the most that the model did. A minute without a sample is one in
+    which the server did not run.
     """
 
     at: float
@@ -135,6 +136,7 @@ class ServerSample(msgspec.Struct, frozen=True, kw_only=True):
     looks: int
     waiting_sum: int = 0
     waiting_max: int = 0
+    memory_bytes: int = 0
     budget_bytes: int = 0
     models: tuple[ModelSample, ...] = ()
 
@@ -159,6 +161,12 @@ class RequestObserver(Protocol):
 
     def server_event(self, event: ServerEvent) -> None:
         """Something happened to the server or a model."""
+
+    def server_sample(self, sample: ServerSample) -> None:
+        """A minute of the server has passed, or the last part of one."""
+
+    def request_bodies(self, bodies: RequestBodies) -> None:
+        """What a request asked and was answered, where that is to be kept."""
 
 
 class StatsTotals(msgspec.Struct, frozen=True, kw_only=True):

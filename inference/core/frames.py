@@ -163,12 +163,13 @@ class ImagesEncoded(msgspec.Struct, frozen=True, tag="images"):
 
 
 class PrepareRefused(msgspec.Struct, frozen=True, tag="refused"):
-    """The prompt is invalid; `code` is an OpenAI error code."""
+    """The prompt is invalid; `code` is an OpenAI error code, `figures` say why."""
 
     prompt_id: int
     code: str
     message: str
     param: str | None = None
+    figures: dict[str, int] = {}
 
 
 # How a sequence may end beside OpenAI's finish reasons.
@@ -235,9 +236,13 @@ def joined_calls(
 
 
 class StepReport(msgspec.Struct, frozen=True, tag="step"):
-    """All deltas of one decode step (or of several, when the web was slower)."""
+    """All deltas of one decode step (or of several, when the web was slower).
+
+    `rows` is how many sequences the latest step decoded together.
+    """
 
     deltas: tuple[SequenceDelta, ...]
+    rows: int = 0
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="beat"):

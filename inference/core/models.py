@@ -18,6 +18,7 @@ class ModelOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     unused model stays, 0 for ever.
     """
 
+    kind: str = ""
     sampling: dict[str, Any] = {}
     chat_template: str = ""
     system_prompt: str = ""

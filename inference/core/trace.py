@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inference.core.answer_count import AnswerCount
+from inference.core.decode_times import DecodeTimes
+from inference.core.estimates import estimated_tokens, prompt_estimate
+from inference.core.events import RequestBodies, RequestObserver, RequestRecord
 from inference.core.outcomes import Outcome, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from inference.core.bodies import BodyKeeper
     from inference.core.errors import InferenceError
-    from inference.core.events import RequestObserver, RequestRecord
-    from inference.core.requests import Delta, GenerationRequest
+    from inference.core.images import ImageData
+    from inference.core.requests import ChatMessage, Delta, GenerationRequest
     from inference.core.timing import Clock
 
 # What nginx answers when the client has gone; no response carries it.
@@ -29,6 +33,9 @@ NAME_CHARS = 200
 # A row keeps this many warnings, each cut to this length.
 WARNINGS_MAX = 10
 WARNING_CHARS = 200
+# Of `metadata`, as its parameter allows; a body may turn out to be wrong later.
+TAGS_MAX = 16
+TAG_CHARS = 512
 
 _DURATION_OF = {
     Phase.LOADING: "load_s",
@@ -63,17 +70,21 @@ class ConnectionNote:
 
 @dataclass(slots=True)
 class RequestTrace:
-    """Mutable while the request runs; `close` publishes the last record."""
+    """Mutable while the request runs; `close` publishes the last record.
+
+    `body` is there where what is asked and answered is to be kept.
+    """
 
     record: RequestRecord
     observer: RequestObserver
     clock: Clock
     http_status: int = 200
     connection: ConnectionNote = field(default_factory=ConnectionNote)
+    body: BodyKeeper | None = None
     _born: float = 0.0
     _phase_since: float = 0.0
-    _first_token_at: float | None = None
-    _last_token_at: float | None = None
+    _times: DecodeTimes = field(default_factory=DecodeTimes)
+    _unprepared: tuple[ChatMessage, ...] = ()
     _durations: dict[str, float] = field(default_factory=dict)
     _answer: AnswerCount = field(default_factory=AnswerCount)
     _opened: bool = False
@@ -109,6 +120,18 @@ class RequestTrace:
             self._note(model_requested=model[:NAME_CHARS])
         self._note(stream=stream is True)
 
+    def asked_by(self, *, user: object, metadata: object) -> None:
+        """Note who a body says it is from, before it is known to be valid.
+
+        A session that a header named stays.
+        """
+        tags = _tags_of(metadata)
+        self._note(
+            user=user[:TAG_CHARS] if isinstance(user, str) else "",
+            session_id=self.record.session_id or tags.get("session_id", ""),
+            tags=tags,
+        )
+
     def describe(self, request: GenerationRequest) -> None:
         """Note what was asked."""
         self._note(
@@ -120,6 +143,10 @@ class RequestTrace:
             images=request.image_count,
             params=request.params,
         )
+        self._unprepared = request.messages
+        if self.body is not None:
+            self.body.messages = request.messages
+            self.body.tools = request.tools.tools if request.tools is not None else ()
 
     def authorised(self, key_name: str) -> None:
         """Note which key let the request in."""
@@ -137,13 +164,16 @@ class RequestTrace:
 
     def prepared(self, prompt_tokens: int, warnings: Iterable[str] = ()) -> None:
         """Note the prompt's length in tokens, and what could not be done as asked."""
+        self._unprepared = ()
         self._note(prompt_tokens=prompt_tokens, cached_tokens=0)
         for message in warnings:
             self.warn(message)
 
-    def fetched_images(self, seconds: float) -> None:
-        """Note how long it took to get the images that were named by address."""
+    def got_images(self, images: Sequence[ImageData], seconds: float | None) -> None:
+        """Note the images, and how long it took to get those named by address."""
         self._note(image_fetch_s=seconds)
+        if self.body is not None:
+            self.body.saw_images(images)
 
     def noted_image_tokens(self, tokens: int) -> None:
         """Note how many of the prompt's tokens stand for images."""
@@ -152,6 +182,18 @@ class RequestTrace:
     def encoded_images(self, *, cached: int, seconds: float) -> None:
         """Note how many images were known already, and what the others took."""
         self._note(images_cached=cached, image_encode_s=seconds)
+
+    def filled_in(self, defaults: Mapping[str, object]) -> None:
+        """Note what stands in for parameters that were not sent."""
+        self._note(defaults=dict(defaults))
+
+    def decoded_among(self, mean: float, most: int) -> None:
+        """Note how many rows the batch had, on average and at most."""
+        self._note(batch_mean=mean, batch_max=most)
+
+    def model_holds(self, memory_bytes: int) -> None:
+        """Note how much memory the model holds; 0: not known."""
+        self._note(memory_bytes=memory_bytes or None)
 
     def warn(self, message: str) -> None:
         """Note that something was not done to the letter; the first few are kept."""
@@ -169,13 +211,11 @@ class RequestTrace:
         Tokens count whatever they carry; words and characters are the visible
         text's.
         """
-        now = self.clock.monotonic()
-        if tokens:
-            if self._first_token_at is None:
-                self._first_token_at = now
-                self.enter(Phase.DECODE)
-            self._last_token_at = now
+        if tokens and self._times.arrived(self.clock.monotonic(), delta.index):
+            self.enter(Phase.DECODE)
         self._answer.add(delta, tokens)
+        if self.body is not None:
+            self.body.add(delta)
 
     def finish(self) -> None:
         """The request was answered as asked."""
@@ -185,7 +225,14 @@ class RequestTrace:
         """The request ended with an error; later calls change nothing."""
         if self.record.outcome is not Outcome.RUNNING:
             return
-        self._note(error=error.message, error_param=error.param or "")
+        self._note(
+            error=error.message,
+            error_param=error.param or "",
+            refusal=dict(error.figures),
+        )
+        if self.record.prompt_tokens is None:
+            # Counted, and found to be too many.
+            self._note(prompt_tokens=error.figures.get("prompt_tokens"))
         self.http_status = error.http_status
         self._end(error.outcome, error.code)
 
@@ -203,6 +250,7 @@ class RequestTrace:
         self._closed = True
         if self._opened:
             self.observer.request_finished(self._final_record())
+            self._publish_bodies()
 
     def _note(self, **changes: object) -> None:
         self.record = msgspec.structs.replace(self.record, **changes)
@@ -219,10 +267,27 @@ class RequestTrace:
             self._durations[name] = self._durations.get(name, 0.0) + spent
         self._phase_since = now
 
+    def _publish_bodies(self) -> None:
+        if self.body is not None and self.body.messages:
+            self.observer.request_bodies(
+                RequestBodies(
+                    request_id=self.record.request_id,
+                    started_at=self.record.started_at,
+                    prompt=self.body.prompt(),
+                    answer=self.body.answer(),
+                )
+            )
+
     def _final_record(self) -> RequestRecord:
         answer = self._answer
         total_s = self.elapsed_s
-        return msgspec.structs.replace(
+        times = self._times.figures(
+            born=self._born,
+            working_s=total_s - self._durations.get("queue_s", 0.0),
+            tokens=answer.tokens or 0,
+            choices=self.record.choices,
+        )
+        record = msgspec.structs.replace(
             self.record,
             finished_at=self.record.started_at + total_s,
             http_status=self.http_status,
@@ -234,26 +299,34 @@ class RequestTrace:
             words=answer.words,
             characters=answer.characters,
             total_s=total_s,
-            **(self._durations | self._decoding_figures(total_s)),
+            **(self._durations | times),
         )
+        return self._estimated(record)
 
-    def _decoding_figures(self, total_s: float) -> dict[str, float]:
-        """Return times and speeds of decoding, as far as it came."""
-        if self._first_token_at is None or self._last_token_at is None:
-            return {}
-        # Decode ends with its last token, not with the client's last byte.
-        decode_s = self._last_token_at - self._first_token_at
-        figures = {"ttft_s": self._first_token_at - self._born, "decode_s": decode_s}
-        tokens, choices = self._answer.tokens or 0, self.record.choices
-        # The choices' first tokens come together and belong to the prefill.
-        decoded = tokens - choices
-        if decoded > 0 and decode_s > 0:
-            figures["decode_tps"] = decoded / decode_s
-            figures["itl_mean_s"] = decode_s * choices / decoded
-        working_s = total_s - self._durations.get("queue_s", 0.0)
-        if tokens and working_s > 0:
-            figures["tps"] = tokens / working_s
-        return figures
+    def _estimated(self, record: RequestRecord) -> RequestRecord:
+        """Return the record with estimates where no tokenizer has counted."""
+        changes = {}
+        if record.prompt_tokens is None and self._unprepared:
+            changes["prompt_tokens"] = prompt_estimate(self._unprepared)
+        if not record.completion_tokens and record.characters:
+            changes["completion_tokens"] = estimated_tokens(
+                record.words, record.characters
+            )
+        if not changes:
+            return record
+        return msgspec.structs.replace(record, is_estimated=True, **changes)
+
+
+def _tags_of(metadata: object) -> dict[str, str]:
+    """Return what of `metadata` are pairs of texts, within bounds."""
+    if not isinstance(metadata, dict):
+        return {}
+    pairs = list(metadata.items())[:TAGS_MAX]
+    return {
+        name[:TAG_CHARS]: text[:TAG_CHARS]
+        for name, text in pairs
+        if isinstance(name, str) and isinstance(text, str)
+    }
 
 
 def _structure_of(request: GenerationRequest) -> str:

@@ -86,10 +86,10 @@ class PromptDesk:
                 command, rendered, self._text.formats, self._text.words
             )
         except InferenceError as error:
-            self._refuse(command, error.code, error.message, error.param)
+            self._refuse(command, error)
         except BaseException as error:  # a panic in the tokenizer is no Exception
             logger.exception("A prompt could not be prepared")
-            self._refuse(command, "internal_error", str(error), None)
+            self._refuse(command, InferenceError(str(error)))
         else:
             prepare_s = time.monotonic() - began
             prompt = replace(prompt, pictures=pictures)
@@ -130,6 +130,10 @@ class PromptDesk:
                 f"tokens; your messages are {tokens} tokens, which leaves no "
                 "room for an answer.",
                 param="messages",
+                figures={
+                    "prompt_tokens": tokens,
+                    "context_length": self._text.context_length,
+                },
             )
 
     def _keep(
@@ -155,14 +159,16 @@ class PromptDesk:
             )
         )
 
-    def _refuse(
-        self, command: PreparePrompt, code: str, message: str, param: str | None
-    ) -> None:
+    def _refuse(self, command: PreparePrompt, error: InferenceError) -> None:
         with self._prompts_lock:
             self._preparing.discard(command.prompt_id)
         self._sender.send(
             PrepareRefused(
-                prompt_id=command.prompt_id, code=code, message=message, param=param
+                prompt_id=command.prompt_id,
+                code=error.code,
+                message=error.message,
+                param=error.param,
+                figures=dict(error.figures),
             )
         )
 

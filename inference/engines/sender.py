@@ -56,6 +56,7 @@ class Sender:
         self._texts: dict[int, SequenceText] = {}
         self._texts_lock = threading.Lock()
         self._gained: dict[int, SequenceDelta] = {}
+        self._rows = 0
         self._due = 0.0
         self._thread = threading.Thread(
             target=self._run_or_end, name="sender", daemon=True
@@ -110,6 +111,7 @@ class Sender:
     def _gather(self, emissions: list[Emission]) -> None:
         """Add one step; beginnings and ends do not wait for company."""
         is_urgent = False
+        self._rows = len({e.sequence_id for e in emissions if e.token is not None})
         for emission in emissions:
             delta = self._to_delta(emission)
             if delta is None:
@@ -132,10 +134,10 @@ class Sender:
     def _to_frame(self, deltas: tuple[SequenceDelta, ...]) -> bytes:
         """Encode a step; what cannot be encoded ends its own sequence only."""
         try:
-            return to_bytes(StepReport(deltas=deltas))
+            return to_bytes(StepReport(deltas=deltas, rows=self._rows))
         except UnicodeEncodeError:
             sound = tuple(self._sound(delta) for delta in deltas)
-            return to_bytes(StepReport(deltas=sound))
+            return to_bytes(StepReport(deltas=sound, rows=self._rows))
 
     def _sound(self, delta: SequenceDelta) -> SequenceDelta:
         try:

@@ -185,7 +185,7 @@ class KnownModels:
             text = text or ("" if is_placed_by_file else source.origin or source.path)
         elif is_placed_by_file:
             return
-        ModelEntry.objects.entry_for(key, source=text, kind=source.kind)
+        ModelEntry.objects.entry_for(key, source=text)
 
     def _means_already(self, key: str, source: ModelSource) -> bool:
         """Whether what is written down about `key` leads to the same model."""

@@ -9,7 +9,7 @@ import msgspec
 from inference.core.errors import InvalidRequestError
 from inference.core.models import ModelOptions, ModelSource
 from inference.known_models.settings import Known, first_said
-from inference.library.configs import ADAPTER, TEXT
+from inference.library.configs import ADAPTER, served_kind
 from inference.library.errors import LibraryError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Composer:
         options = first_said(*(known.options for known in said))
         try:
             base, adapter = self._base_and_adapter(model, options)
+            kind = served_kind(base.kind, options.kind)
             draft = self._draft(options)
         except LibraryError as error:
             raise refusal(key, str(error)) from None
@@ -50,8 +51,7 @@ class Composer:
         return ModelSource(
             key=key,
             path=base.path,
-            # The text part of a vision model is what is served of it.
-            kind=TEXT,
+            kind=kind,
             options=msgspec.structs.replace(
                 options,
                 adapter_path=adapter.path if adapter is not None else "",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from inference.core.catalog import ModelCard
 from inference.known_models.settings import Known
-from inference.library.configs import ADAPTER, TEXT
+from inference.library.configs import ADAPTER, TEXT, VISION, served_kind
 from inference.library.errors import LibraryError
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ def _model_card(
             base = sources.base_of(model)
         except LibraryError as error:
             problem = str(error)
+    kind = TEXT
+    if not problem:
+        try:
+            kind = served_kind(base.kind, known.options.kind)
+        except LibraryError as error:
+            problem = str(error)
     if not problem and base.foreign_code and not is_trusted:
         problem = UNTRUSTED.format(base.foreign_code)
     limits = (base.context_length, known.options.context_limit)
@@ -58,8 +64,10 @@ def _model_card(
         error=problem,
         size_bytes=(base.size_bytes + (model.size_bytes if base is not model else 0)),
         context_length=min(said, default=None),
-        # Images are not read by this version.
-        capabilities=tuple(word for word in base.capabilities if word != "vision"),
+        kind=kind,
+        capabilities=tuple(
+            word for word in base.capabilities if kind == VISION or word != "vision"
+        ),
     )
 
 
@@ -69,13 +77,14 @@ def _card(
     error: str,
     size_bytes: int = 0,
     context_length: int | None = None,
+    kind: str = TEXT,
     capabilities: tuple[str, ...] = (),
 ) -> ModelCard:
     options = known.options
     return ModelCard(
         key=known.key,
         source=known.source,
-        kind=TEXT,
+        kind=kind,
         context_length=context_length,
         size_bytes=size_bytes or None,
         capabilities=capabilities,

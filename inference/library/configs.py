@@ -54,6 +54,17 @@ def kind_of(config: dict[str, Any]) -> str:
     return VISION if "vision_config" in config else TEXT
 
 
+def served_kind(found: str, asked: str) -> str:
+    """Return the kind to serve a model of kind `found` as; `asked` may be empty.
+
+    Raises:
+        LibraryError: images are asked of a model without a vision part.
+    """
+    if asked == VISION and found != VISION:
+        raise LibraryError("it is a text model: it has no vision part")
+    return asked or found
+
+
 def architecture_of(config: dict[str, Any]) -> str:
     """Return the model type by which mlx-lm chooses its code; empty: none named."""
     return _word(config.get("model_type"))

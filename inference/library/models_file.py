@@ -2,6 +2,7 @@
 
     [models."qwen"]
     source = "mlx-community/Qwen3-4B-4bit"   # library name, hub id or folder
+    kind = "lm"               # of a model that sees, its text part only
     pin = true
     ttl_s = 0                 # seconds without a request until it is unloaded; 0: never
     context_limit = 16384     # tokens of prompt and answer together
@@ -70,6 +71,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One model of the file: where it lies, and the options of `ModelOptions`."""
 
     source: str = ""
+    kind: str = ""
     sampling: FileSampling = FileSampling()
     chat_template: str = ""
     system_prompt: str = ""

@@ -22,6 +22,7 @@ from inference.models.validators import (
 
 SAMPLING_FIELDS = ("temperature", "top_p", "top_k", "min_p", "max_tokens")
 OPTION_FIELDS = (
+    "kind",
     "chat_template",
     "system_prompt",
     "think_start",
@@ -50,18 +51,15 @@ NOT_SAID = "not said"
 class ModelEntryManager(models.Manager["ModelEntry"]):
     """Finds the entry of a model, making it when the model is new."""
 
-    def entry_for(self, key: str, *, source: str, kind: str) -> ModelEntry:
-        """Return the entry under `key`, its source and kind brought up to date.
+    def entry_for(self, key: str, *, source: str) -> ModelEntry:
+        """Return the entry under `key`, its source brought up to date.
 
         Trust in a model's code was trust in that source: another has none.
         """
-        entry, is_new = self.get_or_create(
-            key=key, defaults={"source": source, "kind": kind}
-        )
-        if not is_new and (entry.source, entry.kind) != (source, kind):
-            entry.trust_code = entry.trust_code and entry.source == source
-            entry.source, entry.kind = source, kind
-            entry.save(update_fields=("source", "kind", "trust_code", "updated_at"))
+        entry, is_new = self.get_or_create(key=key, defaults={"source": source})
+        if not is_new and entry.source != source:
+            entry.source, entry.trust_code = source, False
+            entry.save(update_fields=("source", "trust_code", "updated_at"))
         return entry
 
 
@@ -69,8 +67,10 @@ class ModelEntry(models.Model):
     """One model by key. What is left empty is the model's own, or the server's."""
 
     class Kind(models.TextChoices):
-        TEXT = "lm", "text"
-        VISION = "vlm", "vision and language"
+        TEXT = "lm", "text only"
+        VISION = "vlm", "text and images"
+
+        __empty__ = "as its files say"
 
     class ImageTokens(models.TextChoices):
         BEFORE = "before", "before the text"
@@ -100,7 +100,15 @@ class ModelEntry(models.Model):
         validators=[one_line, bare_name],
         help_text="A model of the library, a hub id in the local cache, or a folder.",
     )
-    kind = models.CharField(max_length=8, choices=Kind, default=Kind.TEXT)
+    kind = models.CharField(
+        "served for",
+        max_length=8,
+        choices=Kind,
+        default="",
+        db_default="",
+        blank=True,
+        help_text="Of a model that sees, the text part alone takes less memory.",
+    )
 
     temperature = models.FloatField(
         null=True, blank=True, validators=between(0, DEFAULT_LIMITS.temperature)

@@ -16,7 +16,7 @@ from inference.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 
 class WaitingRoom:
@@ -31,11 +31,12 @@ class WaitingRoom:
         """Whether nobody more may wait."""
         return self.taken >= self.places
 
-    def full_error(self) -> QueueFullError:
-        """Return the refusal of whoever finds it full."""
+    def full_error(self, seats: Mapping[str, int] | None = None) -> QueueFullError:
+        """Return the refusal of whoever finds it full; `seats` go with its figures."""
         return QueueFullError(
             f"The queue is full: {self.taken} of {self.places} waiting places are "
-            "taken."
+            "taken.",
+            figures={"waiting": self.taken, "places": self.places, **(seats or {})},
         )
 
     @contextmanager
@@ -99,9 +100,10 @@ class AdmissionQueue:
                 f"Invalid 'n': {count} choices were asked for, but this model runs at "
                 f"most {self.seats} sequences at once.",
                 param="n",
+                figures={"asked": count, "seats": self.seats},
             )
         if not self._can_run(count) and self._room.is_full:
-            raise self._room.full_error()
+            raise self._room.full_error(self._figures())
 
     async def take(self, *, timeout_s: float, count: int = 1) -> Seats:
         """Wait for `count` seats.
@@ -145,7 +147,8 @@ class AdmissionQueue:
         except TimeoutError:
             self._abandon(waiter)
             raise QueueTimeoutError(
-                f"No seat came free within {timeout_s:g} s."
+                f"No seat came free within {timeout_s:g} s.",
+                figures=self._figures() | {"timeout_s": timeout_s},
             ) from None
         except asyncio.CancelledError:
             self._abandon(waiter)
@@ -160,6 +163,9 @@ class AdmissionQueue:
         elif not waiter.turn.cancelled() and waiter.turn.exception() is None:
             # Called at the very moment it gave up.
             waiter.turn.result().release()
+
+    def _figures(self) -> dict[str, int]:
+        return {"running": self.active, "seats": self.seats}
 
     def _can_run(self, count: int) -> bool:
         return not self._line and self.active + count <= self.seats

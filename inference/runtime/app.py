@@ -10,6 +10,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from inference.core.bodies import BodyKeeper
 from inference.core.callers import CallerCheck, NobodyEnters
 from inference.core.events import NoExposition, RequestRecord
 from inference.core.limits import DEFAULT_LIMITS, Limits
@@ -51,6 +52,7 @@ class App:
     sse_keepalive_after_s: float = 15.0
     strict_params: bool = False
     allow_download: bool = False
+    record_bodies: bool = False
     loop: asyncio.AbstractEventLoop | None = None
     allowed_hosts: tuple[str, ...] = ()
     strangers: StrangerBudget = field(default_factory=StrangerBudget)
@@ -77,6 +79,7 @@ class App:
         client_host: str = "",
         user_agent: str = "",
         client_request_id: str = "",
+        session_id: str = "",
         connection: ConnectionNote | None = None,
     ) -> RequestTrace:
         """Begin the story of one request, under a new request id."""
@@ -89,12 +92,14 @@ class App:
             client_host=client_host,
             user_agent=user_agent,
             client_request_id=client_request_id,
+            session_id=session_id,
         )
         return RequestTrace(
             record=record,
             observer=self.observer,
             clock=self.clock,
             connection=connection or ConnectionNote(),
+            body=BodyKeeper() if self.record_bodies else None,
         )
 
 

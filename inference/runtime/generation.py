@@ -13,7 +13,11 @@ from inference.core.outcomes import Phase
 from inference.runtime.checks import checked, refuse_vision
 from inference.runtime.deadline import Deadline
 from inference.runtime.deltas import ChoiceCounter
-from inference.runtime.sampling import refuse_unknown_tokens, to_sampling_spec
+from inference.runtime.sampling import (
+    defaults_used,
+    refuse_unknown_tokens,
+    to_sampling_spec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -99,7 +103,7 @@ class Generation:
         except TimeoutError:
             self._say_if_late()
             raise QueueTimeoutError("The images were not there in time.") from None
-        self._trace.fetched_images(loaded.fetch_s)
+        self._trace.got_images(loaded.images, loaded.fetch_s)
         self._request = msgspec.structs.replace(self._request, messages=loaded.messages)
         return loaded.images
 
@@ -171,12 +175,14 @@ class Generation:
 
     def _spec(self, prompt: PromptPrepared) -> SamplingSpec:
         model = self._model
-        return to_sampling_spec(
+        spec = to_sampling_spec(
             self._request.sampling,
             model_defaults=model.defaults,
             default_max_tokens=self._house.config.default_max_tokens,
             room_tokens=max(1, model.context_length - prompt.tokens),
         )
+        self._trace.filled_in(defaults_used(self._request.sampling, spec))
+        return spec
 
     async def _deltas(
         self, stream: TokenStream, worker: WorkerHandle, counter: ChoiceCounter
@@ -196,8 +202,18 @@ class Generation:
         finally:
             for warning in counter.warnings:
                 self._trace.warn(warning)
+            self._tell_how_it_went(stream)
             if alarm is not None:
                 alarm.cancel()
+
+    def _tell_how_it_went(self, stream: TokenStream) -> None:
+        """Tell the trace what only the worker knows."""
+        self._trace.model_holds(self._model.measured_bytes)
+        company, images = stream.company, stream.images
+        if company.mean is not None:
+            self._trace.decoded_among(company.mean, company.most)
+        if images is not None:
+            self._trace.encoded_images(cached=images.cached, seconds=images.encode_s)
 
     # --- time
 

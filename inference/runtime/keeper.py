@@ -83,7 +83,7 @@ class Keeper:
                 if self._clock.monotonic() - up_since > self._config.healthy_after_s:
                     deaths = 0
             deaths += 1
-            self._house.publish("worker_died", model=self._source.key, detail=reason)
+            self._tell_death(reason, deaths)
             if deaths >= self._config.quarantine_after:
                 self._quarantine(reason, deaths)
                 return
@@ -143,6 +143,20 @@ class Keeper:
         _warn_of_slow_blas(hello)
         self._on_state(ModelState.READY, "")
 
+    def _tell_death(self, reason: str, deaths: int) -> None:
+        beat = self.worker.last_beat if self.worker is not None else None
+        held = beat.active_bytes + beat.cache_bytes if beat is not None else 0
+        self._house.publish(
+            "worker_died",
+            model=self._source.key,
+            detail=reason,
+            data={
+                "held_bytes": held,
+                "deaths": deaths,
+                "up_s": self._clock.wall() - (self.loaded_at or self._clock.wall()),
+            },
+        )
+
     async def _until_death(self, worker: WorkerHandle) -> str:
         watch = asyncio.create_task(self._watch(worker))
         try:
@@ -175,7 +189,9 @@ class Keeper:
     def _quarantine(self, reason: str, deaths: int) -> None:
         key = self._source.key
         why = f"its worker died {deaths} times in a row, the last time: {reason}"
-        self._house.publish("model_quarantined", model=key, detail=why)
+        self._house.publish(
+            "model_quarantined", model=key, detail=why, data={"deaths": deaths}
+        )
         logger.error("The model %s is in quarantine: %s", key, why)
         self._on_state(ModelState.QUARANTINED, why)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,10 +13,11 @@ from inference.core.errors import (
     DownloadFailedError,
     ForbiddenError,
     InvalidRequestError,
-    UnsupportedParameterError,
 )
 from inference.core.models import LoadStage, LoadUpdate
 from inference.core.outcomes import ModelState
+from inference.library.configs import kind_of, read_config, served_kind
+from inference.library.errors import LibraryError
 from inference.library.hub import HubError, is_hub_id
 
 if TYPE_CHECKING:
@@ -86,14 +88,13 @@ class ModelLoader:
         Raises:
             InferenceError: it is not known, may not be fetched, or does not load.
         """
-        refuse_vision(asked.kind)
         source = await self._known(asked)
         if source is None:
             await self._fetch(asked.model, may_download, on_update)
             source = await self._catalog.find(asked.model, key=asked.key)
         if source is None:
             raise self._registry.not_found(asked.model)
-        source = _as_asked(source, asked)
+        source = await asyncio.to_thread(_as_asked, source, asked)
         on_update(LoadUpdate(LoadStage.MAKING_ROOM))
         model = await self._pool.load(source, on_update=on_update)
         await self._catalog.remember(source)
@@ -143,27 +144,40 @@ class ModelLoader:
             self._fetching.pop(name, None)
 
 
-def refuse_vision(kind: str) -> None:
-    """Raise where a model is asked for as a vision model."""
-    if kind == "vlm":
-        raise UnsupportedParameterError(
-            "Unsupported parameter: vision models are not served yet; without "
-            "'model_type' the text part of one is.",
-            param="model_type",
-        )
-
-
 def _as_asked(source: ModelSource, asked: LoadRequest) -> ModelSource:
-    """Return the source with what the request says about it."""
+    """Return the source with what the request says about it.
+
+    Raises:
+        InvalidRequestError: images are asked of a text model.
+    """
     said = {
         name: value
-        for name, value in (("pin", asked.pin), ("ttl_s", asked.ttl_s))
+        for name, value in (
+            ("kind", asked.kind or None),
+            ("pin", asked.pin),
+            ("ttl_s", asked.ttl_s),
+        )
         if value is not None
     }
     if not said:
         return source
     options = msgspec.structs.replace(source.options, **said)
-    return msgspec.structs.replace(source, options=options)
+    return msgspec.structs.replace(
+        source,
+        options=options,
+        kind=_kind(source, asked) if asked.kind else source.kind,
+    )
+
+
+def _kind(source: ModelSource, asked: LoadRequest) -> str:
+    try:
+        return served_kind(kind_of(read_config(Path(source.path))), asked.kind)
+    except LibraryError as error:
+        raise InvalidRequestError(
+            f"The model `{source.key}` cannot be loaded: {error}.",
+            param="model_type",
+            code="vision_not_supported",
+        ) from None
 
 
 def _share(update: LoadUpdate) -> float | None:

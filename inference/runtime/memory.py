@@ -59,7 +59,15 @@ class MemoryBudget:
         return InsufficientMemoryError(
             f"{what} needs about {_amount(needed_bytes)} of memory; "
             f"{_amount(free)} of {_amount(self.total_bytes)} are free. "
-            f"Held: {held or 'nothing'}."
+            f"Held: {held or 'nothing'}.",
+            figures={
+                "needed_bytes": needed_bytes,
+                "free_bytes": free,
+                "total_bytes": self.total_bytes,
+                "held_bytes": {
+                    model.key: model.held_bytes for model in models if model.held_bytes
+                },
+            },
         )
 
 

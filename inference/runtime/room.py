@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 from inference.runtime.memory import MemoryBudget
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
+    from inference.core.errors import InsufficientMemoryError
     from inference.runtime.house import House
     from inference.runtime.leases import Lease
     from inference.runtime.registry import ModelRegistry
     from inference.runtime.served import ServedModel
 
 PURGE_S = 1.0
+# One event for all refusals of a model within this time; each has its row.
+TELL_EVERY_S = 10.0
 
 
 class MemoryRoom:
@@ -37,6 +40,8 @@ class MemoryRoom:
         self._config = house.config
         self._clock = house.clock
         self._evict = evict
+        self._publish = house.publish
+        self._tell_again_at: dict[str, float] = {}
         self._gpu_bytes = 0
         # Set, and replaced, whenever memory may have come free.
         self._changed = asyncio.Event()
@@ -73,7 +78,7 @@ class MemoryRoom:
             kept = sum(other.held_bytes for other in others if other.is_pinned)
             if left_s <= 0 or needed > self.budget.total_bytes - kept:
                 what = f"The model `{model.key}`"
-                raise self.budget.refusal(what, needed, others)
+                raise self._refusal(model, what, needed, others)
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await self._changed.wait()
@@ -91,7 +96,27 @@ class MemoryRoom:
             return
         lease.kv_bytes = 0
         what = f"A prompt of {tokens} tokens for `{model.key}`"
-        raise self.budget.refusal(what, needed, self._registry.all())
+        raise self._refusal(model, what, needed, self._registry.all())
+
+    def _refusal(
+        self,
+        model: ServedModel,
+        what: str,
+        needed: int,
+        holders: Iterable[ServedModel],
+    ) -> InsufficientMemoryError:
+        """Return the error, and tell the record: not every time, where many come."""
+        error = self.budget.refusal(what, needed, holders)
+        now = self._clock.monotonic()
+        if now >= self._tell_again_at.get(model.key, 0.0):
+            self._tell_again_at[model.key] = now + TELL_EVERY_S
+            self._publish(
+                "memory_refused",
+                model=model.key,
+                detail=error.message,
+                data=dict(error.figures),
+            )
+        return error
 
     def _all_but(self, model: ServedModel | None) -> list[ServedModel]:
         return [other for other in self._registry.all() if other is not model]

@@ -56,6 +56,15 @@ def to_sampling_spec(
     )
 
 
+def defaults_used(asked: SamplingRequest, spec: SamplingSpec) -> dict[str, Any]:
+    """Return what stands in `spec` for parameters that were not sent."""
+    return {
+        name: getattr(spec, name)
+        for name in (*_SERVER_DEFAULTS, "max_tokens")
+        if getattr(asked, name) is None
+    }
+
+
 def refuse_unknown_tokens(asked: SamplingRequest, *, vocabulary: int) -> None:
     """Refuse token ids that the model does not have, naming the parameter.
 

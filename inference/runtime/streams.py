@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference.core.errors import ClientTooSlowError, InferenceError
@@ -10,7 +11,28 @@ from inference.core.errors import ClientTooSlowError, InferenceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.core.frames import SequenceDelta
+    from inference.core.frames import ImagesEncoded, SequenceDelta
+
+
+@dataclass(slots=True)
+class Company:
+    """How many rows the batch had while a request's tokens were decoded."""
+
+    most: int = 0
+    _rows: int = 0
+    _tokens: int = 0
+
+    @property
+    def mean(self) -> float | None:
+        """Rows per token; `None` before the first."""
+        return self._rows / self._tokens if self._tokens else None
+
+    def add(self, rows: int, tokens: int) -> None:
+        """Count tokens that were decoded in a batch of `rows` rows."""
+        if rows and tokens:
+            self._rows += rows * tokens
+            self._tokens += tokens
+            self.most = max(self.most, rows)
 
 
 class TokenStream:
@@ -23,6 +45,8 @@ class TokenStream:
 
     def __init__(self, *sequence_ids: int, limit_bytes: int) -> None:
         self.sequence_ids = sequence_ids
+        self.company = Company()
+        self.images: ImagesEncoded | None = None
         self._limit_bytes = limit_bytes
         self._pending: dict[int, SequenceDelta] = {}
         self._in_batch = set(sequence_ids)
@@ -54,8 +78,12 @@ class TokenStream:
         if gone:
             callback(gone)
 
-    def push(self, delta: SequenceDelta) -> bool:
-        """Take a delta from the worker; false when the reader is too slow."""
+    def push(self, delta: SequenceDelta, *, rows: int = 0) -> bool:
+        """Take a delta from the worker; false when the reader is too slow.
+
+        `rows` is how many rows its batch had.
+        """
+        self.company.add(rows, delta.tokens)
         if delta.finish:
             self._leave(delta.sequence_id)
         if self._error is not None:

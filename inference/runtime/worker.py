@@ -13,6 +13,7 @@ from inference.core.frames import (
     DropPrompt,
     Generate,
     Heartbeat,
+    ImagesEncoded,
     LoadFailed,
     LoadModel,
     LoadProgress,
@@ -32,6 +33,7 @@ from inference.runtime.streams import TokenStream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from inference.core.frames import SequenceDelta
     from inference.core.images import ImageData
     from inference.core.models import ModelSource
     from inference.core.requests import GenerationRequest, SamplingSpec
@@ -213,9 +215,11 @@ class WorkerHandle:
         match report:
             case StepReport():
                 for delta in report.deltas:
-                    self._on_delta(delta)
+                    self._on_delta(delta, report.rows)
             case Heartbeat():
                 self._on_beat(report)
+            case ImagesEncoded():
+                self._on_images(report)
             case PromptPrepared():
                 self._on_prepared(report)
             case PrepareRefused():
@@ -243,13 +247,18 @@ class WorkerHandle:
                 if not waiter.done():
                     waiter.set_result(None)
 
-    def _on_delta(self, delta: Any) -> None:
+    def _on_images(self, report: ImagesEncoded) -> None:
+        stream = self._streams.get(report.sequence_id)
+        if stream is not None:
+            stream.images = report
+
+    def _on_delta(self, delta: SequenceDelta, rows: int) -> None:
         stream = self._streams.get(delta.sequence_id)
         if stream is None:
             return
         if delta.finish:
             del self._streams[delta.sequence_id]
-        if not stream.push(delta):
+        if not stream.push(delta, rows=rows):
             self.cancel(stream)
 
     def _on_prepared(self, report: PromptPrepared) -> None:
@@ -301,4 +310,6 @@ class WorkerHandle:
 def _to_error(report: PrepareRefused) -> InferenceError:
     if report.code == "internal_error":
         return InferenceError(report.message, param=report.param)
-    return InvalidRequestError(report.message, param=report.param, code=report.code)
+    return InvalidRequestError(
+        report.message, param=report.param, code=report.code, figures=report.figures
+    )

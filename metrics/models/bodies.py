@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
+
+from metrics.models.fitting import fitted_values, moment
+
+if TYPE_CHECKING:
+    from inference.core.events import RequestBodies
 
 
 class RequestBody(models.Model):
@@ -19,3 +26,9 @@ class RequestBody(models.Model):
 
     def __str__(self) -> str:
         return self.request_id
+
+    @classmethod
+    def from_bodies(cls, bodies: RequestBodies) -> RequestBody:
+        """Return the unsaved row of a prompt and an answer."""
+        started_at = moment(bodies.started_at)
+        return cls(**fitted_values(cls, bodies) | {"started_at": started_at})

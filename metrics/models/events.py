@@ -27,6 +27,8 @@ EVENT_KINDS = [
         "model_released",
         "worker_died",
         "worker_restart",
+        "memory_refused",
+        "record_waited",
     )
 ]
 

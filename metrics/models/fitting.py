@@ -39,6 +39,11 @@ def without_nul(value: Any) -> Any:
     return value
 
 
+def fitted_text(table: type[models.Model], column: str, text: str) -> str:
+    """Return `text` as `column` of `table` can hold it."""
+    return str(_cut(without_nul(text), table, column))
+
+
 def _cut(value: Any, table: type[models.Model], column: str) -> Any:
     field = table._meta.get_field(column)  # noqa: SLF001 -- documented Django API
     limit = getattr(field, "max_length", None)

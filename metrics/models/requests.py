@@ -89,13 +89,17 @@ class RequestQuerySet(models.QuerySet["RequestLog"]):
             update_fields=RECORDED_COLUMNS,
         )
 
-    def interrupt_run(self, boot_id: str, *, at: datetime, reason: str) -> int:
-        """End what still runs in the rows of one server run; return how many."""
-        return (
-            self.running()
-            .filter(boot_id=boot_id)
-            .update(outcome=Outcome.INTERRUPTED, reason=reason, finished_at=at)
+    def interrupt_run(
+        self, boot_id: str, *, at: datetime, reason: str
+    ) -> list[RequestLog]:
+        """End what still runs in the rows of one server run; return those rows."""
+        rows = list(self.running().filter(boot_id=boot_id).order_by())
+        for row in rows:
+            row.outcome, row.reason, row.finished_at = Outcome.INTERRUPTED, reason, at
+        self.running().filter(boot_id=boot_id).update(
+            outcome=Outcome.INTERRUPTED, reason=reason, finished_at=at
         )
+        return rows
 
 
 class RequestLog(models.Model):

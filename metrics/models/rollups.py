@@ -41,7 +41,9 @@ class Rollup(models.Model):
 
     The histograms are lists of counts (`metrics.histograms`): `ttft` and
     `inter_token` (a request's mean) of what was decoded, `queue` of what was
-    admitted, `total` of everything. `reasons` counts what did not finish.
+    admitted, `total` of everything. `reasons` counts what did not finish, `kinds`
+    generations that got a seat. Tokens, images and `busy_s` (processing, without the
+    queue) are those of these, `tps_*` those of finished requests.
     """
 
     level = models.CharField(max_length=8, choices=Level)
@@ -61,6 +63,7 @@ class Rollup(models.Model):
     failed = models.PositiveBigIntegerField(default=0)
     interrupted = models.PositiveBigIntegerField(default=0)
     reasons = models.JSONField(default=dict, blank=True)
+    kinds = models.JSONField(default=dict, blank=True)
 
     prompt_tokens = models.PositiveBigIntegerField(default=0)
     cached_tokens = models.PositiveBigIntegerField(default=0)

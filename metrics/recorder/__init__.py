@@ -8,5 +8,6 @@ files of runs that died are read at the next start (`dead_runs`).
 from __future__ import annotations
 
 from metrics.recorder.recorder import Recorder
+from metrics.recorder.writer import Keeping
 
-__all__ = ["Recorder"]
+__all__ = ["Keeping", "Recorder"]

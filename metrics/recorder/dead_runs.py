@@ -19,10 +19,13 @@ from metrics.models.fitting import moment
 from metrics.recorder.commits import Batch, commit
 from metrics.recorder.lines import RunLine, UnreadableLineError, decode_line
 from metrics.recorder.spool_file import SpoolFile
+from metrics.rollups import add_requests, hold_sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from metrics.recorder.redaction import Redact
 
 logger = logging.getLogger("metrics.recorder")
 
@@ -35,7 +38,7 @@ class _Part:
     part: int
 
 
-def replay_dead_runs(folder: Path) -> None:
+def replay_dead_runs(folder: Path, redact: Redact | None = None) -> None:
     """Write what dead runs left in `folder`, end their requests, delete the files.
 
     Raises:
@@ -43,7 +46,7 @@ def replay_dead_runs(folder: Path) -> None:
     """
     for boot_id, parts in _runs_in(folder).items():
         try:
-            _replay_unless_alive(boot_id, parts)
+            _replay_unless_alive(boot_id, parts, redact)
         except OSError as error:
             logger.warning("The spool of run %s stays: %s", boot_id, error)
 
@@ -56,11 +59,13 @@ def end_run(boot_id: str, files: Sequence[SpoolFile], *, reason: str) -> int:
     ended_at = moment(max(file.modified_at for file in files))
     assert ended_at is not None
     with transaction.atomic():
+        hold_sums()
         interrupted = RequestLog.objects.interrupt_run(
             boot_id, at=ended_at, reason=reason
         )
+        add_requests(interrupted)
         forget_positions(files)
-    return interrupted
+    return len(interrupted)
 
 
 def forget_positions(files: Sequence[SpoolFile]) -> None:
@@ -77,17 +82,19 @@ def batches_of(file: SpoolFile) -> Iterator[Batch]:
         yield Batch(chunk.lines, file.path.name, offset)
 
 
-def _replay_unless_alive(boot_id: str, parts: list[_Part]) -> None:
+def _replay_unless_alive(
+    boot_id: str, parts: list[_Part], redact: Redact | None
+) -> None:
     with ExitStack() as stack:
         files = _claim_all(parts, stack)
         if files:
-            _replay(boot_id, files)
+            _replay(boot_id, files, redact)
 
 
-def _replay(boot_id: str, files: list[SpoolFile]) -> None:
+def _replay(boot_id: str, files: list[SpoolFile], redact: Redact | None) -> None:
     for file in files:
         for batch in batches_of(file):
-            commit(batch)
+            commit(batch, redact)
     interrupted = end_run(boot_id, files, reason="crash")
     for file in files:
         file.path.unlink(missing_ok=True)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from inference.core.events import (
+    RequestBodies,
     RequestRecord,
     ServerEvent,
+    ServerSample,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +44,19 @@ class EventLine(msgspec.Struct, frozen=True, tag_field="line", tag="event"):
     event: ServerEvent
 
 
-Line = RunLine | RequestLine | EventLine
+class SampleLine(msgspec.Struct, frozen=True, tag_field="line", tag="sample"):
+    """A minute of the server."""
+
+    sample: ServerSample
+
+
+class BodyLine(msgspec.Struct, frozen=True, tag_field="line", tag="body"):
+    """What was asked and answered."""
+
+    bodies: RequestBodies
+
+
+Line = RunLine | RequestLine | EventLine | SampleLine | BodyLine
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
@@ -72,6 +86,19 @@ def encode_event(event: ServerEvent) -> bytes:
         return _encoder.encode(EventLine(event=event)) + b"\n"
     except (*_NOT_ENCODABLE, RecursionError):
         return _encoder.encode(EventLine(event=_encodable(event))) + b"\n"
+
+
+def encode_sample(sample: ServerSample) -> bytes:
+    """Return the line of a minute."""
+    return _encoder.encode(SampleLine(sample=_encodable(sample))) + b"\n"
+
+
+def encode_bodies(bodies: RequestBodies) -> bytes:
+    """Return the line of what was asked and answered."""
+    try:
+        return _encoder.encode(BodyLine(bodies=bodies)) + b"\n"
+    except (*_NOT_ENCODABLE, RecursionError):
+        return _encoder.encode(BodyLine(bodies=_encodable(bodies))) + b"\n"
 
 
 def decode_line(line: bytes) -> Line:

@@ -5,14 +5,24 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from metrics.recorder.lines import encode_event, encode_record
+from metrics.recorder.lines import (
+    encode_bodies,
+    encode_event,
+    encode_record,
+    encode_sample,
+)
 from metrics.recorder.spool import BACKLOG_LINES, ROTATE_BYTES, Spool
-from metrics.recorder.writer import SpoolWriter
+from metrics.recorder.writer import Keeping, SpoolWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.core.events import RequestRecord, ServerEvent
+    from inference.core.events import (
+        RequestBodies,
+        RequestRecord,
+        ServerEvent,
+        ServerSample,
+    )
     from inference.core.trace import ServerIdentity
 
 
@@ -30,6 +40,7 @@ class Recorder:
         identity: ServerIdentity,
         rotate_bytes: int = ROTATE_BYTES,
         backlog_lines: int = BACKLOG_LINES,
+        keeping: Keeping | None = None,
     ) -> None:
         self._spool = Spool(
             folder=data_dir / "spool",
@@ -37,7 +48,7 @@ class Recorder:
             rotate_bytes=rotate_bytes,
             backlog_lines=backlog_lines,
         )
-        self._writer = SpoolWriter(self._spool)
+        self._writer = SpoolWriter(self._spool, keeping=keeping)
         self._thread = threading.Thread(
             target=self._writer.run, name="recorder", daemon=True
         )
@@ -88,6 +99,14 @@ class Recorder:
     def server_event(self, event: ServerEvent) -> None:
         """Keep an event."""
         self._keep(encode_event(event))
+
+    def server_sample(self, sample: ServerSample) -> None:
+        """Keep a minute."""
+        self._keep(encode_sample(sample))
+
+    def request_bodies(self, bodies: RequestBodies) -> None:
+        """Keep what was asked and answered."""
+        self._keep(encode_bodies(bodies))
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Block until everything kept so far is committed; for tests and exports."""

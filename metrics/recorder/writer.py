@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections
@@ -21,8 +22,11 @@ from metrics.recorder.dead_runs import (
     forget_positions,
     replay_dead_runs,
 )
+from metrics.retention import Pruner, Retention
+from metrics.rollups.backfill import backfill, is_needed
 
 if TYPE_CHECKING:
+    from metrics.recorder.redaction import Redact
     from metrics.recorder.spool import Spool
     from metrics.recorder.spool_file import SpoolFile
 
@@ -30,15 +34,35 @@ logger = logging.getLogger("metrics.recorder")
 
 FLUSH_INTERVAL_S = 0.25
 SYNC_INTERVAL_S = 1.0
+# Not at once: a server that starts has other things to do.
+FIRST_PRUNE_S = 60.0
+PRUNE_EVERY_S = 3600.0
 _FIRST_RETRY_S = 0.1
 # As often as the spool wants to be synced, database or not.
 _LAST_RETRY_S = SYNC_INTERVAL_S
 
 
-class SpoolWriter:
-    """Reads what the event loop appended and commits it, in order."""
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What is kept, and for how long: a function for bodies, and a retention."""
 
-    def __init__(self, spool: Spool, *, clock: Clock | None = None) -> None:
+    redact: Redact | None = None
+    retention: Retention | None = None
+
+
+class SpoolWriter:
+    """Reads what the event loop appended and commits it, in order.
+
+    Once an hour, when there is nothing to write, it deletes what has expired.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        *,
+        keeping: Keeping | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self.committed_bytes = 0
         self.refused_total = 0
         self.last_error = ""
@@ -46,6 +70,11 @@ class SpoolWriter:
         self.has_replayed = False
         self._spool = spool
         self._clock = clock or SystemClock()
+        keeping = keeping or Keeping()
+        self._redact = keeping.redact
+        retention = keeping.retention
+        self._pruner = Pruner(retention) if retention is not None else None
+        self._prune_at = self._clock.monotonic() + FIRST_PRUNE_S
         self._offset = 0
         self._retry_s = _FIRST_RETRY_S
         self._synced_bytes = 0
@@ -93,11 +122,19 @@ class SpoolWriter:
 
     def _wait_for_lines(self) -> None:
         if self.has_replayed:
-            unsynced = self._synced_bytes < self._spool.written_bytes
-            self._wake.wait(SYNC_INTERVAL_S if unsynced else None)
+            if not self._wake.wait(self._idle_s()):
+                return
             self._hurry.wait(FLUSH_INTERVAL_S)
         self._wake.clear()
         self._hurry.clear()
+
+    def _idle_s(self) -> float | None:
+        """Return how long there is nothing to do unless lines come; `None`: for ever."""
+        if self._synced_bytes < self._spool.written_bytes:
+            return SYNC_INTERVAL_S
+        if self._pruner is None:
+            return None
+        return max(0.0, self._prune_at - self._clock.monotonic())
 
     def _attempt(self) -> bool:
         """Do one round; after a failure wait and leave the alarm on."""
@@ -117,10 +154,27 @@ class SpoolWriter:
     def _round(self) -> None:
         self._sync()
         if not self.has_replayed:
-            replay_dead_runs(self._spool.folder)
+            replay_dead_runs(self._spool.folder, self._redact)
+            self._sum_what_never_was()
             self.has_replayed = True
         self._drain_files()
         self._drain_backlog()
+        self._prune_if_idle()
+
+    def _sum_what_never_was(self) -> None:
+        """Sum the requests of a version that had no sums, once."""
+        if is_needed():
+            hours = sum(1 for _ in backfill())
+            logger.info("Summed the requests of %d hours", hours)
+
+    def _prune_if_idle(self) -> None:
+        """Delete what has expired, until lines come; then go on in the next lull."""
+        if self._pruner is None or self._clock.monotonic() < self._prune_at:
+            return
+        while not self._wake.is_set():
+            if not self._pruner.step():
+                self._prune_at = self._clock.monotonic() + PRUNE_EVERY_S
+                return
 
     def _drain_files(self) -> None:
         while (file := self._spool.oldest()) is not None:
@@ -134,7 +188,7 @@ class SpoolWriter:
     def _drain(self, file: SpoolFile) -> None:
         while (chunk := file.read(self._offset, most_lines=BATCH_LINES)).lines:
             batch = Batch(chunk.lines, file.path.name, chunk.end)
-            self.refused_total += commit(batch)
+            self.refused_total += commit(batch, self._redact)
             self.committed_bytes += chunk.end - self._offset
             self._offset = chunk.end
 
@@ -148,7 +202,7 @@ class SpoolWriter:
         backlog = self._spool.backlog
         while count := min(len(backlog), BATCH_LINES):
             lines = tuple(backlog[index] for index in range(count))
-            self.refused_total += commit(Batch(lines))
+            self.refused_total += commit(Batch(lines), self._redact)
             for _ in lines:
                 backlog.popleft()
 

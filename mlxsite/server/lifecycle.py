@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import sys
+import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -28,9 +30,11 @@ from inference.runtime.app import App, install_app
 from inference.runtime.config import RuntimeConfig
 from inference.runtime.service import ModelService, Supplies
 from metrics.completion_log import CompletionLog
+from metrics.conf import keeping_of
 from metrics.observers import Observers
 from metrics.prometheus import PrometheusExposition, RunCounts
 from metrics.recorder import Recorder
+from metrics.sampler import Sampler
 from metrics.totals import Totals
 from mlxsite.asgi import application
 from mlxsite.logs import written_by_a_thread
@@ -75,12 +79,15 @@ class ServerRun:
         identity = ServerIdentity(node=config.node_name, boot_id=uuid.uuid4().hex)
         self._totals = Totals()
         self._counts = RunCounts()
-        self._recorder = Recorder(data_dir=config.data_dir, identity=identity)
+        self._recorder = Recorder(
+            data_dir=config.data_dir, identity=identity, keeping=keeping_of(config)
+        )
         # The log line tells the average that includes its own request.
         self._observer = Observers(
             (self._totals, self._counts, self._recorder, CompletionLog(self._totals))
         )
         self._identity = identity
+        self._up_since = time.monotonic()
 
     def run(self) -> int:
         """Serve until the end; return the exit code."""
@@ -152,10 +159,26 @@ class ServerRun:
                 ),
                 strict_params=config.strict_params,
                 allow_download=config.allow_download,
+                record_bodies=config.record_bodies,
                 loop=asyncio.get_running_loop(),
             )
         )
-        self._service.publish("server_start", detail=f"port {config.port}")
+        self._service.publish(
+            "server_start",
+            detail=f"port {config.port}",
+            data={
+                "pid": os.getpid(),
+                "models": [source.key for source in self._sources],
+                "memory_budget_bytes": self._service.memory_budget_bytes,
+            },
+        )
+        self._sampler = Sampler(
+            look=self._service.snapshot,
+            budget_bytes=lambda: self._service.memory_budget_bytes,
+            observer=self._observer,
+            identity=self._identity,
+        )
+        self._sampler.start()
         for source in self._sources:
             await catalog.remember(source)
         self._service.begin(
@@ -183,8 +206,11 @@ class ServerRun:
 
     async def _drain(self, hurry: asyncio.Event) -> None:
         logger.info("Draining for up to %g s", self._config.drain_timeout_s)
-        self._service.publish("server_stop")
+        self._service.publish(
+            "server_stop", data={"up_s": time.monotonic() - self._up_since}
+        )
         await self._service.drain(self._config.drain_timeout_s, hurry=hurry)
+        await self._sampler.stop()
         await self._service.stop()
 
 
@@ -199,7 +225,11 @@ async def _with_settings(source: ModelSource, catalog: KnownModels) -> ModelSour
         return msgspec.structs.replace(source, problem=error.message)
     if known is None or known.path != source.path:
         return source
-    return known
+    if not source.options.kind:
+        return known
+    # The command line's word goes before the entry's.
+    options = msgspec.structs.replace(known.options, kind=source.options.kind)
+    return msgspec.structs.replace(known, kind=source.kind, options=options)
 
 
 def _scrapers(config: ServerConfig, keys: SharedKey, hosts: tuple[str, ...]) -> Readers:

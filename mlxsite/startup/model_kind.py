@@ -1,43 +1,33 @@
-"""Whether a model reads text only or images too, by its own config."""
+"""Whether a model reads text only or images too: by its own config, unless told."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference.library.configs import TEXT, VISION, kind_of, read_config
+import msgspec
+
+from inference.library.configs import kind_of, read_config, served_kind
 from inference.library.errors import LibraryError
 from mlxsite.startup.errors import StartupError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from inference.core.models import ModelSource
 
 
-def found_kind(path: Path) -> str:
-    """Return `vlm` for a config that has a vision part, else `lm`.
+def with_kind(source: ModelSource, asked: str) -> ModelSource:
+    """Return the source with the kind it is served as; `asked` may be empty.
 
     Raises:
-        StartupError: the config cannot be read.
+        StartupError: its config cannot be read, or images are asked of a text model.
     """
     try:
-        return kind_of(read_config(path))
+        found = kind_of(read_config(Path(source.path)))
     except LibraryError as error:
-        raise StartupError(f"{path} is not a model: {error}") from None
-
-
-def served_kind(asked: str, path: Path) -> str:
-    """Return the kind to serve a model as.
-
-    Images are not read by this version: a vision model answers as the text
-    model inside it, and asking for more is refused.
-
-    Raises:
-        StartupError: vision was asked for.
-    """
-    if asked == VISION:
-        raise StartupError(
-            "vision models are not served yet: without --model-type vlm the text "
-            "part of one is"
-            if found_kind(path) == VISION
-            else f"{path} is a text model: it has no vision part"
-        )
-    return TEXT
+        raise StartupError(f"{source.path} is not a model: {error}") from None
+    try:
+        kind = served_kind(found, asked)
+    except LibraryError as error:
+        raise StartupError(f"{source.path} cannot be a vlm: {error}") from None
+    options = msgspec.structs.replace(source.options, kind=asked)
+    return msgspec.structs.replace(source, kind=kind, options=options)

@@ -18,7 +18,13 @@ from django.utils.decorators import async_only_middleware
 from inference.auth import SharedKey
 from inference.core.catalog import ModelCard, QueueSnapshot
 from inference.core.errors import ModelNotFoundError
-from inference.core.events import RequestRecord, ServerEvent, StatsTotals
+from inference.core.events import (
+    RequestBodies,
+    RequestRecord,
+    ServerEvent,
+    ServerSample,
+    StatsTotals,
+)
 from inference.core.outcomes import ModelState, Phase
 from inference.core.requests import Delta, GenerationRequest, Usage
 from inference.core.trace import RequestTrace, ServerIdentity
@@ -108,6 +114,7 @@ class Ledger:
 
     started: list[RequestRecord] = field(default_factory=list)
     finished: list[RequestRecord] = field(default_factory=list)
+    bodies: list[RequestBodies] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def request_started(self, record: RequestRecord) -> None:
@@ -119,6 +126,12 @@ class Ledger:
 
     def server_event(self, event: ServerEvent) -> None:
         raise AssertionError(event)
+
+    def server_sample(self, sample: ServerSample) -> None:
+        raise AssertionError(sample)
+
+    def request_bodies(self, bodies: RequestBodies) -> None:
+        self.bodies.append(bodies)
 
     @property
     def only_row(self) -> RequestRecord:

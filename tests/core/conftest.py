@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from inference.core.events import RequestRecord, ServerEvent
+from inference.core.events import (
+    RequestBodies,
+    RequestRecord,
+    ServerEvent,
+    ServerSample,
+)
 from inference.core.trace import RequestTrace
 
 
@@ -26,6 +31,7 @@ class Ledger:
     def __init__(self) -> None:
         self.started: list[RequestRecord] = []
         self.finished: list[RequestRecord] = []
+        self.bodies: list[RequestBodies] = []
 
     def request_started(self, record: RequestRecord) -> None:
         self.started.append(record)
@@ -35,6 +41,12 @@ class Ledger:
 
     def server_event(self, event: ServerEvent) -> None:
         raise AssertionError(event)
+
+    def server_sample(self, sample: ServerSample) -> None:
+        raise AssertionError(sample)
+
+    def request_bodies(self, bodies: RequestBodies) -> None:
+        self.bodies.append(bodies)
 
 
 @pytest.fixture

@@ -160,7 +160,11 @@ def prepared(folder: Path, text: str, **said: str) -> tuple[str, Any, Any]:
     reports: list[Any] = []
     words = Vocabulary(tokenizer._tokenizer, size=VOCABULARY, eos_ids=frozenset((699,)))
     model = SimpleNamespace(
-        tokenizer=tokenizer, formats=formats, words=words, context_length=512
+        tokenizer=tokenizer,
+        formats=formats,
+        words=words,
+        context_length=512,
+        sight=None,
     )
     desk = PromptDesk(model, SimpleNamespace(send=reports.append))
     message = ChatMessage("user", (TextPart(text),))

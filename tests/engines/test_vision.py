@@ -19,15 +19,8 @@ from inference.core.requests import (
     ToolUse,
 )
 from inference.engines.vision import load_vision_model
-from tests.engines.vision_engine import (
-    ALL,
-    COLOURS,
-    GREEDY,
-    ONE,
-    Turn,
-    VisionEngine,
-    encoded,
-)
+from tests.engines.vision_engine import GREEDY, Turn, VisionEngine
+from tests.pictures import ALL, COLOURS, ONE, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

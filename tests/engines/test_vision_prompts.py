@@ -20,7 +20,8 @@ from inference.engines.overrides import OverrideError
 from inference.engines.text import ModelFilesError, load_text_model
 from inference.engines.vision import load_vision_model
 from inference.engines.vision_pictures import PixelRoom
-from tests.engines.vision_engine import ALL, ONE, Turn, VisionEngine, encoded, message
+from tests.engines.vision_engine import Turn, VisionEngine, message
+from tests.pictures import ALL, ONE, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import random
 import socket
 from typing import TYPE_CHECKING, Any
-
-from PIL import Image
 
 from inference.core.frames import (
     CancelSequence,
@@ -28,50 +24,17 @@ from inference.engines.loop import EngineLoop, StopHit
 from inference.engines.prompts import PromptDesk
 from inference.engines.sender import Sender
 from inference.images.headers import to_image
+from tests.pictures import encoded, pixels
 
 if TYPE_CHECKING:
     from inference.engines.text import TextModel
 
-# What the tiny model was taught to tell apart: from, to, for each of R, G and B.
-COLOURS: dict[str, tuple[tuple[int, int], ...]] = {
-    "red": ((185, 255), (0, 45), (0, 45)),
-    "green": ((0, 55), (105, 255), (0, 65)),
-    "blue": ((0, 60), (0, 85), (165, 255)),
-    "yellow": ((225, 255), (212, 255), (0, 70)),
-    "orange": ((235, 255), (118, 172), (0, 45)),
-    "purple": ((105, 165), (0, 50), (118, 215)),
-    "cyan": ((0, 60), (212, 255), (212, 255)),
-    "pink": ((240, 255), (100, 196), (165, 212)),
-    "white": ((236, 255),) * 3,
-    "black": ((0, 26),) * 3,
-    "gray": ((110, 150),) * 3,
-}
 GREEDY = SamplingSpec(temperature=0.0, max_tokens=100)
-ONE = "What colour is this image?"
-ALL = "What colours are these images?"
 _END = -1
 
 # Text, a colour with a seed, an image's file, or what the web made of one.
 Part = str | tuple[str, int] | bytes | ImageData
 Turn = tuple[str, list[Part]]
-
-
-def pixels(colour: str, seed: int) -> Image.Image:
-    """Return a picture of a shade of `colour`, of some size."""
-    chance = random.Random(f"{colour} {seed}")
-    shade = [chance.randint(*span) for span in COLOURS[colour]]
-    if colour in ("white", "gray"):
-        shade = [shade[0]] * 3
-    side = chance.choice([16, 32, 48, 64, 100, 224, 640])
-    size = (side, round(side * chance.choice([1, 1, 4 / 3, 3 / 2, 2])))
-    return Image.new("RGB", size[:: chance.choice([1, -1])], tuple(shade))
-
-
-def encoded(picture: Image.Image, kind: str = "PNG") -> bytes:
-    """Return a picture as a file."""
-    file = io.BytesIO()
-    picture.save(file, kind)
-    return file.getvalue()
 
 
 def message(turn: Turn) -> tuple[ChatMessage, list[ImageData]]:

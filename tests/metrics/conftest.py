@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import environ
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
-from metrics.models import RequestLog, ServerEventLog, SpoolPosition
 from mlxsite.databases import default_database as sqlite_settings
 from tests.metrics.cast import default_database
 
@@ -66,8 +66,8 @@ def postgres(
     """An empty PostgreSQL database as the default one."""
     with django_db_blocker.unblock(), default_database(**postgres_settings):
         yield
-        for table in (RequestLog, ServerEventLog, SpoolPosition):
-            table.objects.all().delete()
+        for table in apps.get_app_config("metrics").get_models():
+            table._default_manager.all().delete()
 
 
 @pytest.fixture(params=["sqlite_file", "postgres"])

@@ -1,4 +1,4 @@
-"""What kind of model a folder holds, and which kinds are served."""
+"""What kind of model a folder holds, and as which kind it is served."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.core.models import ModelSource
 from mlxsite.startup.errors import StartupError
-from mlxsite.startup.model_kind import found_kind, served_kind
+from mlxsite.startup.model_kind import with_kind
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def kind(path: Path, asked: str = "") -> str:
+    return with_kind(ModelSource(key="a", path=str(path)), asked).kind
 
 
 def folder_with(path: Path, config: object) -> Path:
@@ -22,23 +27,21 @@ def folder_with(path: Path, config: object) -> Path:
 def test_it_finds_the_kind_in_the_models_config(
     tmp_path: Path, tiny_model_dir: Path
 ) -> None:
-    assert found_kind(folder_with(tmp_path, {"model_type": "llama"})) == "lm"
-    assert found_kind(tiny_model_dir) == "vlm"
+    assert kind(folder_with(tmp_path, {"model_type": "llama"})) == "lm"
+    assert kind(tiny_model_dir) == "vlm"
 
 
-def test_it_serves_the_text_part_of_a_vision_model(tiny_model_dir: Path) -> None:
-    assert served_kind("", tiny_model_dir) == "lm"
-    assert served_kind("lm", tiny_model_dir) == "lm"
+def test_it_serves_the_text_part_alone_where_told_to(tiny_model_dir: Path) -> None:
+    assert kind(tiny_model_dir, "lm") == "lm"
+    assert kind(tiny_model_dir, "vlm") == "vlm"
 
 
-def test_it_refuses_vision_in_words(tmp_path: Path, tiny_model_dir: Path) -> None:
-    with pytest.raises(StartupError, match="not served yet"):
-        served_kind("vlm", tiny_model_dir)
-    with pytest.raises(StartupError, match="no vision part"):
-        served_kind("vlm", folder_with(tmp_path, {"model_type": "llama"}))
+def test_it_refuses_images_of_a_text_model_in_words(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="it has no vision part"):
+        kind(folder_with(tmp_path, {"model_type": "llama"}), "vlm")
 
 
 def test_it_names_a_config_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(StartupError, match=r"config\.json cannot be read"):
-        found_kind(tmp_path)
+        kind(tmp_path)

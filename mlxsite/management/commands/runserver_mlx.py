@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -21,7 +20,7 @@ from mlxsite.options import MODEL_TYPES, SECONDS, WHOLE
 from mlxsite.startup.admin_user import ADMIN_NAME, ensure_admin
 from mlxsite.startup.database import ensure_database
 from mlxsite.startup.errors import StartupError
-from mlxsite.startup.model_kind import found_kind, served_kind
+from mlxsite.startup.model_kind import with_kind
 from mlxsite.startup.model_source import resolve_models
 from mlxsite.startup.network import base_url, ensure_port_is_free
 
@@ -146,9 +145,10 @@ class Command(BaseCommand):
         self.prepare_database(config)
         self.prepare_admin(config)
         self.check_models_file(config)
-        models = resolve_models(config.default_models, data_dir=config.data_dir)
-        for model in models:
-            self.say_kind(config, model)
+        models = [
+            with_kind(model, config.model_type)
+            for model in resolve_models(config.default_models, data_dir=config.data_dir)
+        ]
         self.allow_own_host(config)
         return self.serve(config, models)
 
@@ -203,14 +203,6 @@ class Command(BaseCommand):
             KnownModels(config, shared_library(config)).check_file()
         except ModelsFileError as error:
             raise StartupError(str(error)) from None
-
-    def say_kind(self, config: ServerConfig, model: ModelSource) -> None:
-        """Refuse a kind that is not served; say where a model can do more."""
-        path = Path(model.path)
-        if found_kind(path) != served_kind(config.model_type, path):
-            self.stdout.write(
-                f"note: {model.key} reads images too; this version serves its text part"
-            )
 
     def allow_own_host(self, config: ServerConfig) -> None:
         """Accept the address that is listened on as a Host header."""

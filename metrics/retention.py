@@ -1,0 +1,100 @@
+"""How long the record is kept, and the deletion of what is older, bit by bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from metrics.models import Gauge, Level, RequestBody, RequestLog, Rollup, ServerEventLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from django.db.models import Model, QuerySet
+
+PRUNE_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How many days each kind of row is kept; 0: for ever.
+
+    Events are kept as long as the hours' sums.
+    """
+
+    rows_days: int = 30
+    minutes_days: int = 90
+    hours_days: int = 0
+    days_days: int = 0
+    bodies_days: int = 7
+
+    def expired(self, now: datetime) -> dict[str, QuerySet[Any]]:
+        """Return, by what it is, everything that has been there long enough."""
+        by_level = {
+            Level.MINUTE: self.minutes_days,
+            Level.HOUR: self.hours_days,
+            Level.DAY: self.days_days,
+        }
+        old: dict[str, QuerySet[Any] | None] = {
+            "requests": _older(
+                RequestLog.objects.ended(), "started_at", self.rows_days, now
+            ),
+            "bodies": _older(
+                RequestBody.objects.all(), "started_at", self.bodies_days, now
+            ),
+            "events": _older(ServerEventLog.objects.all(), "at", self.hours_days, now),
+        }
+        for level, days in by_level.items():
+            for name, table in (("sums", Rollup), ("samples", Gauge)):
+                rows = table.objects.filter(level=level)
+                old[f"{level} {name}"] = _older(rows, "at", days, now)
+        return {name: rows for name, rows in old.items() if rows is not None}
+
+
+class Pruner:
+    """Deletes what has expired, a batch at a time, so that others get their turn."""
+
+    def __init__(
+        self, retention: Retention, *, now: Callable[[], datetime] = timezone.now
+    ) -> None:
+        self._retention = retention
+        self._now = now
+        self._under_way: Iterator[tuple[str, int]] | None = None
+
+    def step(self) -> bool:
+        """Delete one batch; return whether there may be more."""
+        if self._under_way is None:
+            self._under_way = self.batches()
+        if next(self._under_way, None) is None:
+            self._under_way = None
+            return False
+        return True
+
+    def batches(self) -> Iterator[tuple[str, int]]:
+        """Delete batch after batch; yield what each was, and how many rows it had."""
+        for name, rows in self._retention.expired(self._now()).items():
+            while count := _delete_some(rows):
+                yield name, count
+
+
+def _older(
+    rows: QuerySet[Any], column: str, days: int, now: datetime
+) -> QuerySet[Any] | None:
+    """Return those of `rows` that are older, whole hours of them; `None`: never."""
+    if not days:
+        return None
+    # An hour is there whole or not at all, which is what a backfill looks for.
+    until = Level.HOUR.start_of(now - timedelta(days=days))
+    return rows.filter(**{f"{column}__lt": until}).order_by(column)
+
+
+def _delete_some(rows: QuerySet[Any]) -> int:
+    keys = list(rows.values_list("pk", flat=True)[:PRUNE_BATCH])
+    table: type[Model] = rows.model
+    if keys:
+        table._default_manager.filter(pk__in=keys).delete()  # noqa: SLF001 -- documented Django API
+    return len(keys)
