@@ -12,7 +12,12 @@ from metrics.histograms import bucket_of
 from metrics.prometheus.measures import MEASURES, Measure
 
 if TYPE_CHECKING:
-    from inference.core.events import RequestRecord, ServerEvent
+    from inference.core.events import (
+        RequestBodies,
+        RequestRecord,
+        ServerEvent,
+        ServerSample,
+    )
 
 # Beyond so many, a name is counted under `other`: nobody may fill a monitoring
 # system's memory by inventing names.
@@ -155,6 +160,12 @@ class RunCounts:
             self.of(event.model).loads[_LOADS[event.kind]] += 1
         elif event.kind == "worker_died":
             self.of(event.model).worker_deaths += 1
+
+    def server_sample(self, sample: ServerSample) -> None:
+        """A scraper looks for itself."""
+
+    def request_bodies(self, bodies: RequestBodies) -> None:
+        """What was said is nobody's figure."""
 
     def of(self, model: str) -> ModelCounts:
         """Return the counts of a model, from zero where it is new."""
