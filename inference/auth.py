@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.http.request import validate_host
 
-from inference.core.errors import AuthenticationError
+from inference.core.errors import AuthenticationError, ForbiddenError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,6 +68,70 @@ def authorise(keys: KeyChecker, presented: str) -> str:
             "using Bearer auth (Authorization: Bearer YOUR_KEY) or as x-api-key."
         )
     raise AuthenticationError("Incorrect API key provided.")
+
+
+class Readers:
+    """Implements `CallerCheck` for what is read beside `/v1`.
+
+    Holders of a key may read. Without one: programs on this machine, where no key
+    is required, or always with `lets_local_in`.
+    """
+
+    def __init__(
+        self,
+        keys: KeyChecker,
+        *,
+        allowed_hosts: Sequence[str],
+        lets_local_in: bool = False,
+    ) -> None:
+        self._keys = keys
+        self._allowed_hosts = allowed_hosts
+        self._lets_local_in = lets_local_in
+
+    def admit(self, headers: Mapping[str, str], *, client_host: str) -> str:
+        """Return the key's name, or "" where none is needed; refuse by raising."""
+        refuse_foreign(headers, allowed_hosts=self._allowed_hosts)
+        presented = presented_key(headers)
+        local = is_local(headers, client_host=client_host)
+        if not self._keys.required and not local:
+            raise ForbiddenError(
+                "Without an API key only programs on the server's own machine may "
+                "read this; start it with MLX_API_KEY to read from elsewhere."
+            )
+        if local and self._lets_local_in and not presented:
+            return ""
+        return authorise(self._keys, presented)
+
+
+_FORWARDING = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+def is_local(headers: Mapping[str, str], *, client_host: str) -> bool:
+    """Whether a program on this machine asks, for nobody else.
+
+    A proxy on this machine asks for others, and says so in a header.
+    """
+    if any(name in headers for name in _FORWARDING):
+        return False
+    try:
+        address = ipaddress.ip_address(client_host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
+def refuse_foreign(headers: Mapping[str, str], *, allowed_hosts: Sequence[str]) -> None:
+    """Refuse what a browser sends on behalf of another site's page.
+
+    Raises:
+        ForbiddenError: it is one.
+    """
+    if is_foreign(headers, allowed_hosts=allowed_hosts):
+        raise ForbiddenError(
+            "Requests from pages of other sites are not allowed.",
+            code="cross_site_request",
+        )
 
 
 def is_foreign(headers: Mapping[str, str], *, allowed_hosts: Sequence[str]) -> bool:

@@ -32,6 +32,7 @@ class ServerConfig:
     read_deadline_s: float
     stall_timeout_s: float
     api_key: str
+    metrics_key: str
     allow_no_auth: bool
     node_name: str
     data_dir: Path
@@ -75,6 +76,7 @@ class ServerConfig:
             read_deadline_s=settings.MLX_READ_DEADLINE_S,
             stall_timeout_s=settings.MLX_STALL_TIMEOUT_S,
             api_key=settings.MLX_API_KEY,
+            metrics_key=settings.MLX_METRICS_KEY,
             allow_no_auth=settings.MLX_ALLOW_NO_AUTH,
             node_name=settings.MLX_NODE_NAME,
             data_dir=Path(settings.MLX_DATA_DIR),

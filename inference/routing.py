@@ -28,3 +28,18 @@ websocket_urlpatterns = [
     path("ws/chat", ChatConsumer.as_asgi()),
     re_path(r"", UnknownPathConsumer.as_asgi()),
 ]
+
+UNKNOWN_ENDPOINT = "/v1/*"
+_FIXED_PATHS = frozenset(
+    f"/{pattern.pattern}" for pattern in urlpatterns if "<" not in str(pattern.pattern)
+)
+
+
+def endpoint_of(path: str) -> str:
+    """Return what the record calls the endpoint of a request that no view saw.
+
+    Never the client's own words: charts and figures have a line for each.
+    """
+    if not path or path in _FIXED_PATHS:
+        return path
+    return UNKNOWN_ENDPOINT

@@ -77,16 +77,18 @@ def check_redactor(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
 
 @register()
 def check_key(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
-    """E009: clients can send the key in a header."""
-    key = ServerConfig.from_settings().api_key
-    if all("!" <= character <= "~" for character in key):
-        return []
-    message = Error(
-        "MLX_API_KEY has characters that no client can send.",
-        hint="Use printable ASCII without spaces.",
-        id="mlxsite.E009",
-    )
-    return [message]
+    """E009: clients can send the keys in a header."""
+    config = ServerConfig.from_settings()
+    keys = {"MLX_API_KEY": config.api_key, "METRICS_KEY": config.metrics_key}
+    return [
+        Error(
+            f"{name} has characters that no client can send.",
+            hint="Use printable ASCII without spaces.",
+            id="mlxsite.E009",
+        )
+        for name, key in keys.items()
+        if not all("!" <= character <= "~" for character in key)
+    ]
 
 
 def exposure_errors(config: ServerConfig) -> Iterator[CheckMessage]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Send = Callable[[Mapping[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-API_PREFIXES = ("/v1", "/health")
+API_PREFIXES = ("/v1", "/health", "/metrics")
 WEBSOCKET_REFUSED = 4403
 
 

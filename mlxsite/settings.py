@@ -49,6 +49,7 @@ MLX_DEFAULT_MAX_TOKENS = env.whole("DEFAULT_MAX_TOKENS")
 MLX_ANY_MODEL_NAME = env.flag("ANY_MODEL_NAME")
 MLX_STRICT_PARAMS = env.flag("STRICT_PARAMS")
 MLX_API_KEY = env.secret("MLX_API_KEY")
+MLX_METRICS_KEY = env.secret("METRICS_KEY")  # of /metrics, where it has its own
 MLX_ALLOW_NO_AUTH = env.flag("ALLOW_NO_AUTH")
 MLX_NODE_NAME = env.text("NODE_NAME", socket.gethostname())
 MLX_HTTPS = env.flag("MLX_HTTPS")

@@ -1,4 +1,4 @@
-"""The root URLs: the API, then the admin."""
+"""The root URLs: the APIs, then the admin."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("inference.routing")),
+    path("", include("mlxsite.api_pages")),
+    path("", include("metrics.api.urls")),
     path("admin/", include("metrics.urls")),
     path("admin/", admin.site.urls),
     # Until there is a page of its own to begin on.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from inference.auth import authorise, is_foreign, presented_key
+from inference.auth import authorise, presented_key, refuse_foreign
 from inference.core.errors import (
-    ForbiddenError,
     MethodNotAllowedError,
     ServerDrainingError,
     UnsupportedMediaTypeError,
@@ -39,11 +38,7 @@ def check_caller(call: Call) -> None:
     app, headers = call.app, call.request.headers
     if app.service.is_draining:
         raise ServerDrainingError("The server is shutting down.")
-    if is_foreign(headers, allowed_hosts=app.allowed_hosts):
-        raise ForbiddenError(
-            "Requests from pages of other sites are not allowed.",
-            code="cross_site_request",
-        )
+    refuse_foreign(headers, allowed_hosts=app.allowed_hosts)
     call.trace.authorised(authorise(app.keys, presented_key(headers)))
 
 

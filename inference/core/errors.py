@@ -1,6 +1,6 @@
 """Errors that know their public face: code, HTTP status, outcome.
 
-Raise them anywhere; `inference.protocol.errors` turns them into a body once.
+Raise them anywhere; `inference.core.error_bodies` turns them into a body once.
 Codes follow OpenAI's where OpenAI has one.
 """
 

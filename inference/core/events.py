@@ -222,6 +222,21 @@ class RecordHealth(Protocol):
         """What stands in the way at present; empty when all is well."""
 
 
+class Exposition(Protocol):
+    """Shows this server run in figures, for a monitoring system to collect."""
+
+    async def render(self, accept: str) -> tuple[bytes, str]:
+        """Return the figures as of now and their content type, one of `accept`."""
+
+
+class NoExposition:
+    """Shows nothing."""
+
+    async def render(self, accept: str) -> tuple[bytes, str]:
+        """Return an empty page."""
+        return b"", "text/plain"
+
+
 class KeyChecker(Protocol):
     """Decides whether a presented key may pass."""
 

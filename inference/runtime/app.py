@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference.core.bodies import BodyKeeper
-from inference.core.events import RequestRecord
+from inference.core.callers import CallerCheck, NobodyEnters
+from inference.core.events import NoExposition, RequestRecord
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.timing import Clock, SystemClock
 from inference.core.trace import ConnectionNote, RequestTrace, ServerIdentity
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from inference.core.events import (
+        Exposition,
         KeyChecker,
         RecordHealth,
         RequestObserver,
@@ -35,7 +37,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """Everything a request handler may use, each with one owner."""
+    """Everything a request handler may use, each with one owner.
+
+    `readers` may read the record under `/api/`, `scrapers` the figures of `/metrics`.
+    """
 
     service: ModelService
     observer: RequestObserver
@@ -55,6 +60,9 @@ class App:
     allowed_hosts: tuple[str, ...] = ()
     strangers: StrangerBudget = field(default_factory=StrangerBudget)
     running: RunningRequests = field(default_factory=RunningRequests)
+    readers: CallerCheck = field(default_factory=NobodyEnters)
+    scrapers: CallerCheck = field(default_factory=NobodyEnters)
+    exposition: Exposition = field(default_factory=NoExposition)
 
     def begin(
         self, make: Callable[[], Coroutine[Any, Any, T]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from django.conf import settings
 
-from inference.auth import SharedKey
+from inference.auth import Readers, SharedKey
 from inference.core.errors import InferenceError
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState
@@ -31,6 +32,7 @@ from inference.runtime.service import ModelService, Supplies
 from metrics.completion_log import CompletionLog
 from metrics.conf import keeping_of
 from metrics.observers import Observers
+from metrics.prometheus import PrometheusExposition, RunCounts
 from metrics.recorder import Recorder
 from metrics.sampler import Sampler
 from metrics.totals import Totals
@@ -40,6 +42,7 @@ from mlxsite.logs import written_by_a_thread
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
 from mlxsite.server.refusals import leave_row
 from mlxsite.startup.network import base_url
+from mlxsite.startup.versions import shown_versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,12 +79,13 @@ class ServerRun:
         self._sources = sources
         identity = ServerIdentity(node=config.node_name, boot_id=uuid.uuid4().hex)
         self._totals = Totals()
+        self._counts = RunCounts()
         self._recorder = Recorder(
             data_dir=config.data_dir, identity=identity, keeping=keeping_of(config)
         )
         # The log line tells the average that includes its own request.
         self._observer = Observers(
-            (self._totals, self._recorder, CompletionLog(self._totals))
+            (self._totals, self._counts, self._recorder, CompletionLog(self._totals))
         )
         self._identity = identity
         self._up_since = time.monotonic()
@@ -105,6 +109,10 @@ class ServerRun:
         asyncio.set_event_loop(server.loop)
         server.loop.run_until_complete(self._start_service())
         watcher = server.loop.create_task(self._announce(server))
+        # What lives as long as the server: walking through it again and again
+        # would stop the loop for 20 ms each time.
+        gc.collect()
+        gc.freeze()
         server.run()
         watcher.cancel()
         self._recorder.stop(RECORD_FLUSH_S)
@@ -134,16 +142,22 @@ class ServerRun:
             identity=self._identity,
             supplies=Supplies(catalog=catalog, images=_image_loader(config)),
         )
+        keys, hosts = SharedKey(config.api_key), tuple(settings.ALLOWED_HOSTS)
         install_app(
             App(
                 service=self._service,
                 observer=self._observer,
                 stats=self._totals,
-                keys=SharedKey(config.api_key),
+                keys=keys,
                 identity=self._identity,
                 record=self._recorder,
                 sse_keepalive_after_s=config.sse_keepalive_after_s,
-                allowed_hosts=tuple(settings.ALLOWED_HOSTS),
+                allowed_hosts=hosts,
+                readers=Readers(keys, allowed_hosts=hosts),
+                scrapers=_scrapers(config, keys, hosts),
+                exposition=PrometheusExposition(
+                    self._counts, versions=shown_versions()
+                ),
                 strict_params=config.strict_params,
                 allow_download=config.allow_download,
                 record_bodies=config.record_bodies,
@@ -218,6 +232,14 @@ async def _with_settings(source: ModelSource, catalog: KnownModels) -> ModelSour
     # The command line's word goes before the entry's.
     options = msgspec.structs.replace(known.options, kind=source.options.kind)
     return msgspec.structs.replace(known, kind=source.kind, options=options)
+
+
+def _scrapers(config: ServerConfig, keys: SharedKey, hosts: tuple[str, ...]) -> Readers:
+    """Return who may read `/metrics`: holders of its own key, where it has one."""
+    if config.metrics_key:
+        own = SharedKey(config.metrics_key, name="metrics_key")
+        return Readers(own, allowed_hosts=hosts)
+    return Readers(keys, allowed_hosts=hosts, lets_local_in=True)
 
 
 def _image_loader(config: ServerConfig) -> ImageLoader:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference.protocol.errors import error_body, error_headers
+from inference.routing import endpoint_of
 from inference.runtime.app import current_app
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def leave_row(refusal: Refusal) -> str:
     """Record a refusal, if its client may leave a row; return the request id."""
     app = current_app()
     trace = app.new_trace(
-        endpoint=refusal.path[: app.limits.header_chars],
+        endpoint=endpoint_of(refusal.path),
         client_host=refusal.client_host,
         user_agent=refusal.user_agent[: app.limits.header_chars],
     )

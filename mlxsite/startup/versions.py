@@ -28,6 +28,16 @@ def version_lines() -> Iterator[str]:
     yield f"Python {platform.python_version()} on {platform.platform()}"
 
 
+def shown_versions() -> dict[str, str]:
+    """Return the versions that `/metrics` tells, by label."""
+    return {
+        "version": __version__,
+        "mlx": _version_of("mlx"),
+        "mlx_lm": _version_of("mlx-lm"),
+        "python": platform.python_version(),
+    }
+
+
 def _version_of(distribution: str) -> str:
     try:
         return version(distribution)

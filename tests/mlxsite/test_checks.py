@@ -101,3 +101,13 @@ def test_it_is_ready_for_deployment() -> None:
     assert [
         m.id for m in messages if not m.is_silenced() and m.id != "mlxsite.W002"
     ] == []
+
+
+@pytest.mark.parametrize("name", ["MLX_API_KEY", "MLX_METRICS_KEY"])
+@pytest.mark.parametrize("key", ["two words", "schlüssel", "line\nend"])
+def test_it_finds_a_key_that_no_client_can_send(
+    settings: Settings, name: str, key: str
+) -> None:
+    setattr(settings, name, key)
+
+    assert found_ids() == {"mlxsite.E009"}

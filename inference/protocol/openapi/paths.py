@@ -1,0 +1,113 @@
+"""The paths of `/v1` and `/health` in the OpenAPI document."""
+
+from __future__ import annotations
+
+from inference.protocol.openapi.shapes import STRING, Schema, answer, ref, refusals
+
+
+def server_paths() -> Schema:
+    """Return the paths of `/v1` and `/health`."""
+    keyless: Schema = {"security": [{}]}
+    return {
+        "/v1/chat/completions": {"post": _chat_operation()},
+        "/v1/models": {"get": _operation("models", "List the models.", "ModelList")},
+        "/v1/models/{id}": {
+            "get": _operation(
+                "models", "Show one model.", "Model", status_404="There is none."
+            )
+            | {"parameters": [_path_parameter("id", "A model's key.")]}
+        },
+        "/v1/models/load": {
+            "post": _operation(
+                "models",
+                "Load a model; with `stream`, progress comes as server-sent events.",
+                "ChangedModel",
+                body="LoadRequest",
+                status_404="Not known here.",
+                status_409="It is loaded already.",
+                status_503="It does not fit into memory.",
+            )
+        },
+        "/v1/models/unload": {
+            "post": _operation(
+                "models",
+                "Unload a model once its requests have ended, or by force.",
+                "ChangedModel",
+                body="UnloadRequest",
+                status_404="There is none.",
+                status_409="It is not loaded.",
+            )
+        },
+        "/v1/queue/stats": {
+            "get": _operation(
+                "queue", "Queues, and totals over all time.", "QueueStats"
+            )
+        },
+        "/health": {"get": _health("The process answers.") | keyless},
+        "/health/ready": {
+            "get": _health("A model can answer.", status_503="None can.") | keyless
+        },
+    }
+
+
+def _operation(
+    tag: str, summary: str, schema: str, *, body: str = "", **failures: str
+) -> Schema:
+    failures = {"status_401": "A key is needed, or this is none.", **failures}
+    if body:
+        failures["status_400"] = "What is wrong, and which parameter it is about."
+    operation: Schema = {
+        "tags": [tag],
+        "summary": summary,
+        "responses": {"200": answer("Done.", ref(schema)), **refusals(**failures)},
+    }
+    if body:
+        operation["requestBody"] = _body(body)
+    return operation
+
+
+def _body(name: str) -> Schema:
+    return {"required": True, "content": {"application/json": {"schema": ref(name)}}}
+
+
+def _path_parameter(name: str, text: str) -> Schema:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": text,
+        "schema": STRING,
+    }
+
+
+def _chat_operation() -> Schema:
+    operation = _operation(
+        "chat",
+        "Answer a conversation; with `stream`, as server-sent events.",
+        "ChatCompletion",
+        body="ChatRequest",
+        status_404="The model is not known here.",
+        status_429="Every waiting place is taken.",
+        status_503="No seat came free in time, or no model can answer.",
+        status_504="The request took longer than the server allows.",
+    )
+    done = operation["responses"]["200"]
+    done["content"]["text/event-stream"] = {
+        "schema": STRING
+        | {"description": "`data: ` and a ChatChunk each, then `data: [DONE]`."}
+    }
+    done["headers"] = {
+        "x-request-id": {"description": "The id of its row.", "schema": STRING},
+        "x-ignored-params": {
+            "description": "Names in the body that mean nothing here.",
+            "schema": STRING,
+        },
+    }
+    return operation
+
+
+def _health(text: str, **failures: str) -> Schema:
+    responses = {"200": answer(text, ref("Health"))}
+    for status, why in failures.items():
+        responses[status.removeprefix("status_")] = answer(why, ref("Health"))
+    return {"tags": ["health"], "summary": text, "responses": responses}

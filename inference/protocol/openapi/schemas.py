@@ -1,0 +1,199 @@
+"""The bodies of `/v1` and `/health` as JSON schemas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference.core.limits import DEFAULT_LIMITS
+from inference.core.outcomes import ModelState, Outcome, RequestKind
+from inference.protocol.openapi.messages import message_schema
+from inference.protocol.openapi.parameters import body_schema
+from inference.protocol.openapi.shapes import (
+    COUNT,
+    COUNT_OR_NULL,
+    FLAG,
+    NUMBER,
+    NUMBER_OR_NULL,
+    STRING,
+    TEXT_OR_NULL,
+    Schema,
+    list_of,
+    object_of,
+    ref,
+)
+from inference.protocol.parameters import chat_parameters
+
+if TYPE_CHECKING:
+    from inference.core.limits import Limits
+
+
+def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
+    """Return the schemas of `/v1` and `/health`."""
+    table = chat_parameters(limits)
+    return {
+        "ChatRequest": body_schema(table, required=("messages",)),
+        "ChatMessage": message_schema(limits),
+        "Tool": _tool(),
+        "ToolCall": _tool_call(),
+        **_completion_schemas(),
+        **_model_schemas(limits),
+        **_stats_schemas(),
+        "Health": object_of(status=STRING)
+        | {"properties": {"status": STRING, "reason": STRING}},
+        "Error": object_of(
+            error=object_of(
+                message=STRING, type=STRING, param=TEXT_OR_NULL, code=TEXT_OR_NULL
+            )
+        ),
+    }
+
+
+def _tool() -> Schema:
+    function = object_of(False, name=STRING, description=TEXT_OR_NULL)
+    function["properties"] |= {
+        "parameters": {"type": ["object", "null"]},
+        "strict": {"type": ["boolean", "null"]},
+    }
+    return object_of(
+        type={"const": "function"}, function=function | {"required": ["name"]}
+    )
+
+
+def _tool_call() -> Schema:
+    function = object_of(name=STRING, arguments=STRING)
+    return object_of(id=STRING, type={"const": "function"}, function=function)
+
+
+def _completion_schemas() -> Schema:
+    usage = object_of(
+        prompt_tokens=COUNT,
+        completion_tokens=COUNT,
+        total_tokens=COUNT,
+        prompt_tokens_details=object_of(cached_tokens=COUNT),
+        completion_tokens_details=object_of(reasoning_tokens=COUNT),
+    )
+    message = object_of(
+        role={"const": "assistant"}, content=TEXT_OR_NULL, refusal=TEXT_OR_NULL
+    )
+    message["properties"] |= {
+        "reasoning_content": STRING,
+        "reasoning": STRING,
+        "tool_calls": list_of(ref("ToolCall")),
+    }
+    ends = {"enum": ["stop", "length", "tool_calls", None]}
+    logprobs = {"type": ["object", "null"]}
+    choice = object_of(
+        index=COUNT, message=message, logprobs=logprobs, finish_reason=ends
+    )
+    piece = object_of(
+        index=COUNT, delta={"type": "object"}, logprobs=logprobs, finish_reason=ends
+    )
+    head = {"id": STRING, "created": COUNT, "model": STRING}
+    return {
+        "Usage": usage,
+        "ChatCompletion": object_of(
+            object={"const": "chat.completion"},
+            **head,
+            system_fingerprint=TEXT_OR_NULL,
+            choices=list_of(choice),
+            usage=ref("Usage"),
+        ),
+        "ChatChunk": object_of(
+            object={"const": "chat.completion.chunk"}, **head, choices=list_of(piece)
+        ),
+    }
+
+
+def _model_schemas(limits: Limits) -> Schema:
+    model = object_of(
+        id=STRING,
+        object={"const": "model"},
+        created=COUNT,
+        owned_by=STRING,
+        kind={"enum": ["lm", "vlm"]},
+        state={"enum": [state.value for state in ModelState]},
+        source=TEXT_OR_NULL,
+        capabilities=list_of(STRING),
+        context_length=COUNT_OR_NULL,
+        size_bytes=COUNT_OR_NULL,
+        memory_bytes=COUNT_OR_NULL,
+        loaded_at=NUMBER_OR_NULL,
+        last_used_at=NUMBER_OR_NULL,
+        pinned=FLAG,
+        ttl_s=NUMBER_OR_NULL,
+        progress=NUMBER_OR_NULL,
+        error=TEXT_OR_NULL,
+        notes=list_of(STRING),
+        max_concurrency=COUNT,
+        active_requests=COUNT,
+        queue_size=COUNT,
+    )
+    key = STRING | {"maxLength": limits.model_key_chars}
+    load = object_of(
+        False,
+        model=STRING | {"maxLength": limits.model_path_chars},
+        key=key | {"description": "The name to serve it under, its own without it."},
+        model_type={"enum": ["lm", "vlm", None]},
+        pin={"type": ["boolean", "null"]},
+        ttl_s={"type": ["number", "null"], "minimum": 0, "maximum": limits.ttl_s},
+        stream={"type": ["boolean", "null"]},
+    )
+    unload = object_of(False, key=key, model=key, force={"type": ["boolean", "null"]})
+    either = {"anyOf": [{"required": ["key"]}, {"required": ["model"]}]}
+    return {
+        "Model": model,
+        "ModelList": object_of(object={"const": "list"}, data=list_of(ref("Model"))),
+        "ChangedModel": {"allOf": [ref("Model"), object_of(load_s=NUMBER_OR_NULL)]},
+        "LoadRequest": load | {"required": ["model"], "additionalProperties": False},
+        "UnloadRequest": unload | either | {"additionalProperties": False},
+    }
+
+
+def _stats_schemas() -> Schema:
+    outcomes = (end.value for end in Outcome if end is not Outcome.RUNNING)
+    kinds = (kind.value for kind in RequestKind if kind)
+    totals = object_of(
+        total_requests=COUNT,
+        total_tokens=COUNT,
+        total_time=NUMBER,
+        request_types=object_of(**dict.fromkeys(kinds, COUNT)),
+        error_count=COUNT,
+        error_rate=NUMBER,
+        outcomes=object_of(False, **dict.fromkeys(outcomes, COUNT)),
+        rejected=COUNT,
+        invalid=COUNT,
+        performance=object_of(
+            avg_tps=NUMBER, max_tps=NUMBER, min_tps=NUMBER, recent_requests=COUNT
+        ),
+    )
+    model = object_of(
+        state=STRING,
+        active_requests=COUNT,
+        queue_size=COUNT,
+        max_concurrency=COUNT,
+        metrics=ref("Totals"),
+    )
+    queues = object_of(
+        running=FLAG,
+        queue_size=COUNT,
+        max_queue_size=COUNT,
+        active_requests=COUNT,
+        max_concurrency=COUNT,
+    )
+    record = object_of(
+        spool_lag_bytes=COUNT,
+        backlog_lines=COUNT,
+        dropped_total=COUNT,
+        suppressed_total=COUNT,
+        last_error=STRING,
+    )
+    return {
+        "Totals": totals,
+        "QueueStats": object_of(
+            status=STRING,
+            queue_stats=queues,
+            metrics=ref("Totals"),
+            models={"type": "object", "additionalProperties": model},
+            record=record,
+        ),
+    }

@@ -1,0 +1,60 @@
+"""GET /api/rollups: sums and histograms per minute, hour or day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rest_framework.response import Response
+
+from metrics.api.filters import Filters
+from metrics.api.pages import after_cursor, page_of
+from metrics.api.parameters import (
+    CURSOR,
+    LIMIT,
+    ORDER,
+    Parameter,
+    read_choice,
+    read_limit,
+)
+from metrics.api.replies import list_body
+from metrics.api.views import ReadView
+from metrics.models import Level, Rollup
+from metrics.selection import CHOICES
+from metrics.serializers import BOUNDS, RollupSerializer
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+LEVEL = Parameter(
+    "level",
+    "How long a span is.",
+    {"type": "string", "enum": list(Level.values), "default": Level.HOUR.value},
+)
+FILTERS = Filters(
+    "at", tuple(CHOICES[name] for name in ("model", "endpoint", "key", "node"))
+)
+
+
+class RollupList(ReadView):
+    """One row per span, server run, model, endpoint and key: they add up.
+
+    A request belongs to the span that it began in.
+    """
+
+    summary = "Sums and histograms of requests per minute, hour or day."
+    staff_permissions = ("metrics.view_requestlog",)
+    parameters = (LEVEL, *FILTERS.parameters, LIMIT, CURSOR, ORDER)
+
+    def get(self, request: Request) -> Response:
+        """Return a page of rollups, and the bounds of their histograms."""
+        query = request.GET
+        rollups = Rollup.objects.filter(level=read_choice(query, LEVEL))
+        rollups = after_cursor(
+            FILTERS.narrowed(rollups, query),
+            query,
+            column="at",
+            oldest_first=read_choice(query, ORDER) == "oldest",
+        )
+        page = page_of(rollups, column="at", limit=read_limit(query))
+        data = RollupSerializer(page.rows, many=True).data
+        return Response(list_body(data, page.next_cursor, bounds=BOUNDS))

@@ -1,0 +1,67 @@
+"""The OpenAPI document of everything that is served: composed once, then kept."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from inference.protocol.openapi import server_paths, server_schemas
+from metrics.api.openapi import record_paths, record_schemas
+from mlxsite import __version__
+
+DESCRIPTION = (
+    "An OpenAI-compatible server for MLX models, and its memory. Keys are sent as "
+    "`Authorization: Bearer KEY` or as `x-api-key`. Without a key on the server, `/v1` "
+    "is open to whoever reaches it, `/api/` and `/metrics` to its own machine. Errors "
+    "have OpenAI's shape everywhere."
+)
+TAGS = {
+    "chat": "Answers.",
+    "models": "Models and their life in memory.",
+    "queue": "The load at this moment.",
+    "record": "What the server remembers.",
+    "metrics": "Figures for monitoring.",
+    "health": "For load balancers and supervisors.",
+}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "mlxsite",
+            "version": __version__,
+            "description": DESCRIPTION,
+        },
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "security": [{"key": []}, {"x_api_key": []}, {}],
+        "paths": {**server_paths(), **record_paths(), "/api/schema": _own_path()},
+        "components": {
+            "schemas": {**server_schemas(), **record_schemas()},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "x_api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "sessionid",
+                    "description": "Staff who are logged in to the admin.",
+                },
+            },
+        },
+    }
+
+
+def _own_path() -> dict[str, Any]:
+    body = {"application/json": {"schema": {"type": "object"}}}
+    done = {"description": "An OpenAPI document.", "content": body}
+    return {
+        "get": {
+            "tags": ["record"],
+            "summary": "This document; /api/docs is its page for people.",
+            "responses": {"200": done},
+            "security": [{"key": []}, {"session": []}, {}],
+        }
+    }

@@ -1,0 +1,157 @@
+"""The OpenAPI document: valid, whole, and of one mind with the code."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import get_resolver
+from openapi_spec_validator import validate
+from rest_framework.exceptions import ValidationError
+
+from inference import routing
+from inference.core.errors import InvalidRequestError
+from inference.core.limits import DEFAULT_LIMITS
+from inference.protocol.parameters import chat_parameters
+from metrics.api.views import ReadView
+from mlxsite.openapi import document
+from tests.metrics.api.cast import KEY, open_doors
+
+HELLO = [{"role": "user", "content": "Hello"}]
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
+TOOL = {"type": "function", "function": {"name": "look"}}
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """Return a schema of the document that stands alone."""
+    components = document()["components"]
+    return {"$ref": f"#/components/schemas/{name}", "components": components}
+
+
+def is_valid(body: Any, name: str) -> bool:
+    validator = jsonschema.Draft202012Validator(schema_of(name))
+    return bool(validator.is_valid(body))
+
+
+def test_it_is_a_valid_document() -> None:
+    validate(document())  # type: ignore[arg-type]
+
+
+def test_every_address_is_documented() -> None:
+    known = {re.sub(r"{.*?}", "{}", path) for path in document()["paths"]}
+    patterns = [
+        *routing.urlpatterns,
+        *(
+            each
+            for module in ("metrics.api.urls", "mlxsite.api_pages")
+            for each in get_resolver(module).url_patterns
+        ),
+    ]
+    served = {
+        "/" + re.sub(r"<.*?>", "{}", str(each.pattern))
+        for each in patterns
+        if not str(each.pattern).startswith("^")
+    }
+    assert served - {"/api/docs"} == known
+
+
+def test_every_chat_parameter_is_documented() -> None:
+    documented = document()["components"]["schemas"]["ChatRequest"]["properties"]
+    assert list(documented) == list(chat_parameters(DEFAULT_LIMITS).fields)
+    assert all(schema["description"] for schema in documented.values())
+
+
+@pytest.mark.parametrize(
+    ("body", "accepted"),
+    [
+        ({}, True),
+        ({"temperature": 0.5, "seed": 3, "stop": ["a", "b"], "n": 2}, True),
+        ({"temperature": None, "tools": None, "response_format": None}, True),
+        ({"temperature": 2.5}, False),
+        ({"temperature": "hot"}, False),
+        ({"top_p": 0}, False),
+        ({"max_tokens": 0}, False),
+        ({"max_tokens": 2.5}, False),
+        ({"stop": "x"}, True),
+        ({"stop": ["a"] * 5}, False),
+        ({"logit_bias": {"12": -100}}, True),
+        ({"logit_bias": {"twelve": 1}}, False),
+        ({"logit_bias": {"12": 101}}, False),
+        ({"tools": [TOOL], "tool_choice": "required"}, True),
+        ({"tools": [{"type": "custom", "custom": {}}]}, False),
+        ({"tools": [TOOL], "tool_choice": "maybe"}, False),
+        ({"response_format": {"type": "json_object"}}, True),
+        ({"response_format": {"type": "yaml"}}, False),
+        ({"guided_json": {"type": "object"}}, True),
+        ({"guided_json": 3}, False),
+        ({"reasoning_effort": "low"}, True),
+        ({"reasoning_effort": "some"}, False),
+        ({"store": False}, True),
+        ({"store": True}, False),
+        ({"audio": {}}, False),
+        ({"metadata": {"a": "b"}}, True),
+        ({"metadata": {"a": 1}}, False),
+        ({"stream_options": {"include_usage": True}, "stream": True}, True),
+        ({"stream_options": {"include_usage": "yes"}, "stream": True}, False),
+        ({"a_name_nobody_knows": 1}, True),
+        ({"messages": [{"role": "user", "content": [IMAGE]}]}, True),
+        ({"messages": [{"role": "nobody", "content": "x"}]}, False),
+        ({"messages": []}, False),
+        ({"messages": None}, False),
+    ],
+)
+def test_the_document_and_the_server_agree_on_a_chat_request(
+    body: dict[str, Any], accepted: bool
+) -> None:
+    body = {"messages": HELLO, **body}
+    assert is_valid(body, "ChatRequest") is accepted
+    assert _is_accepted(body) is accepted
+
+
+def _is_accepted(body: dict[str, Any]) -> bool:
+    try:
+        values = chat_parameters(DEFAULT_LIMITS).run_validation(body)
+    except (ValidationError, InvalidRequestError):
+        return False
+    return "messages" in values
+
+
+def test_a_list_documents_each_parameter_it_reads() -> None:
+    for path, methods in document()["paths"].items():
+        if path.startswith("/api/") and "{" not in path and path != "/api/schema":
+            view: Any = get_resolver("metrics.api.urls").resolve(path).func.cls  # type: ignore[attr-defined]
+            assert issubclass(view, ReadView)
+            documented = [each["name"] for each in methods["get"]["parameters"]]
+            assert documented == [each.name for each in view.parameters]
+
+
+@pytest.mark.django_db
+def test_programs_get_it_as_json() -> None:
+    open_doors(key=KEY)
+    answer = Client().get("/api/schema", headers={"x-api-key": KEY})
+    assert answer.json() == document()
+    assert Client().get("/api/schema").status_code == 401
+
+
+@pytest.mark.django_db
+def test_people_get_a_page_without_anything_inline() -> None:
+    open_doors(key=KEY)
+    client = Client()
+    answer = client.get("/api/docs")
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/admin/login/?next=/api/docs")
+    client.force_login(User.objects.create_superuser("ada"))
+    page = client.get("/api/docs").content.decode()
+    for path in document()["paths"]:
+        assert path in page
+    for name in chat_parameters(DEFAULT_LIMITS).fields:
+        assert f"<code>{name}</code>" in page
+    assert not re.search(r"\sstyle=|\son\w+=|<style", page)
+    assert not re.search(r"<script(?![^>]*\ssrc=\"/static/)", page)
+    assert not re.search(r"(src|href)=\"(https?:)?//", page)
+    links = set(re.findall(r'href="#([^"]+)"', page)) - {"content-start"}
+    assert links <= set(re.findall(r'id="([^"]+)"', page))
