@@ -108,12 +108,12 @@ class Server:
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """Return the request log by request id, straight from the database."""
-        rows = self._select("metrics_requestlog", "started_at")
+        rows = self.select("metrics_requestlog", "started_at")
         return {row["request_id"]: row for row in rows}
 
     def events(self) -> list[dict[str, Any]]:
         """Return the server events, oldest first."""
-        return self._select("metrics_servereventlog", "at")
+        return self.select("metrics_servereventlog", "at")
 
     def count_rows(self) -> int:
         """Return how many requests have ended, once all of them are written."""
@@ -190,7 +190,8 @@ class Server:
         assert found, self.output()
         return found[1]
 
-    def _select(self, table: str, order: str) -> list[dict[str, Any]]:
+    def select(self, table: str, order: str) -> list[dict[str, Any]]:
+        """Return the rows of a table in this order, straight from the database."""
         path = self.data_dir / "db.sqlite3"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             database.row_factory = sqlite3.Row
