@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from metrics.models import RequestBody, RequestLog
 
 _PLACEHOLDER = "…"
+_IMAGE = "data:image/png;base64,…"
 # Which field carries what is asked, by endpoint.
 _ASKING = {
     "/v1/completions": ("prompt", _PLACEHOLDER),
@@ -55,14 +56,66 @@ def _fields(row: RequestLog, prompt: Any) -> tuple[dict[str, Any], list[str]]:
             continue
         if is_shortened(value):
             left_out.append(name)
-            value = _PLACEHOLDER
-        fields[name] = value
+        fields[name] = _PLACEHOLDER if is_shortened(value) else value
     name, placeholder = _ASKING.get(row.endpoint, _MESSAGES)
-    if isinstance(prompt, dict):
-        return fields | prompt, [one for one in left_out if one not in prompt]
-    if prompt is not None:
-        return fields | {name: prompt}, left_out
-    return fields | {name: placeholder}, [*left_out, name]
+    kept = prompt if isinstance(prompt, dict) else {name: prompt}
+    if kept.get("tools"):
+        fields["tools"] = [_to_tool(tool) for tool in kept["tools"]]
+        left_out = [one for one in left_out if one != "tools"]
+    if not kept.get(name):
+        return fields | {name: placeholder}, [*left_out, name]
+    asked = kept[name]
+    if isinstance(asked, list):
+        asked = [_to_message(message) for message in asked]
+    if _IMAGE in json.dumps(asked, ensure_ascii=False):
+        left_out.append("the images")
+    return fields | {name: asked}, left_out
+
+
+def _to_message(kept: Any) -> Any:
+    """Return a kept message as the API takes it."""
+    if not isinstance(kept, dict):
+        return kept
+    message = {name: value for name, value in kept.items() if name != "reasoning"}
+    if kept.get("reasoning"):
+        message["reasoning_content"] = kept["reasoning"]
+    content = kept.get("content")
+    if isinstance(content, list):
+        message["content"] = _to_content(content)
+    if kept.get("tool_calls"):
+        message["tool_calls"] = [_to_call(call) for call in kept["tool_calls"]]
+    return message
+
+
+def _to_content(parts: list[Any]) -> Any:
+    """Return one text as a text, and anything else as parts."""
+    if (
+        len(parts) == 1
+        and isinstance(parts[0], dict)
+        and parts[0].get("type") == "text"
+    ):
+        return parts[0].get("text", "")
+    return [
+        {"type": "image_url", "image_url": {"url": _IMAGE}}
+        if isinstance(part, dict) and part.get("type") == "image"
+        else part
+        for part in parts
+    ]
+
+
+def _to_call(call: Any) -> Any:
+    if not isinstance(call, dict) or "function" in call:
+        return call
+    function = {name: call.get(name, "") for name in ("name", "arguments")}
+    return {"id": call.get("id", ""), "type": "function", "function": function}
+
+
+def _to_tool(tool: Any) -> Any:
+    if not isinstance(tool, dict) or "function" in tool:
+        return tool
+    known = ("name", "description", "parameters", "strict")
+    function = {name: tool[name] for name in known if name in tool}
+    return {"type": "function", "function": function}
 
 
 def is_shortened(value: Any) -> bool:

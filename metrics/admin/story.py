@@ -17,6 +17,7 @@ from metrics.timeline import Timeline, common_scale
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_SHOWN = ("role", "content", "index", "reasoning", "reasoning_content")
 NEIGHBOURS = 4
 EVENTS = 12
 AROUND = timedelta(minutes=10)
@@ -114,14 +115,15 @@ def events_around(row: RequestLog) -> list[ServerEventLog]:
 
 def said_in(value: Any) -> tuple[Said, ...]:
     """Return a kept body as messages; what has another form as one JSON text."""
-    if isinstance(value, dict) and isinstance(value.get("messages"), list):
-        value = value["messages"]
     if value is None or value in ("", [], {}):
         return ()
-    if isinstance(value, dict) and "content" in value:
-        value = [value]
-    if isinstance(value, list) and all(_is_message(one) for one in value):
-        return tuple(_said(one) for one in value)
+    if isinstance(value, dict) and isinstance(value.get("messages"), list):
+        tools = value.get("tools")
+        told = (Said("tools", _json(tools, indent=2)),) if tools else ()
+        return (*told, *said_in(value["messages"]))
+    messages = [value] if _is_message(value) else value
+    if isinstance(messages, list) and all(_is_message(one) for one in messages):
+        return tuple(_said(one) for one in messages)
     return (Said("", value if isinstance(value, str) else _json(value, indent=2)),)
 
 
@@ -152,17 +154,20 @@ def _is_message(value: Any) -> bool:
 
 
 def _said(message: dict[str, Any]) -> Said:
+    """Return a message as text: thinking first, then what it says, then its calls."""
+    thinking = message.get("reasoning_content") or message.get("reasoning")
     content = message["content"]
     parts = content if isinstance(content, list) else [content]
-    texts = [_part_text(part) for part in parts]
+    texts = [f"(thinking) {thinking}" if thinking else "", *map(_part_text, parts)]
     others = {
-        name: value
-        for name, value in message.items()
-        if name not in ("role", "content") and value
+        name: value for name, value in message.items() if name not in _SHOWN and value
     }
     if others:
         texts.append(_json(others, indent=2))
-    return Said(str(message.get("role", "")), "\n".join(filter(None, texts)))
+    role = str(message.get("role", ""))
+    if not role and message.get("index"):
+        role = f"choice {message['index'] + 1}"
+    return Said(role, "\n".join(filter(None, texts)))
 
 
 def _part_text(part: Any) -> str:

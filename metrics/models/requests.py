@@ -36,8 +36,15 @@ def _words(value: str) -> str:
 
 
 def _named_figure(name: str, value: object) -> tuple[str, str]:
-    if name.endswith("_bytes") and isinstance(value, (int, float)):
-        return _words(name.removesuffix("_bytes")), size_text(value)
+    """Return what a figure is called and its text, by the unit in its name."""
+    stem, _, unit = name.rpartition("_")
+    if isinstance(value, dict):
+        parts = [f"{one} {_named_figure(name, held)[1]}" for one, held in value.items()]
+        return _words(stem), ", ".join(parts) or NOTHING
+    if unit == "bytes" and isinstance(value, (int, float)):
+        return _words(stem), size_text(value)
+    if unit == "s" and isinstance(value, (int, float)):
+        return _words(stem), seconds_text(value)
     return _words(name), figure_text(value)
 
 

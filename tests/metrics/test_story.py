@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.urls import reverse
 
+from inference.core.bodies import BodyKeeper
+from inference.core.images import ImageData
 from inference.core.outcomes import Outcome
+from inference.core.requests import (
+    ChatMessage,
+    Delta,
+    ImagePart,
+    TextPart,
+    Tool,
+    ToolCall,
+)
 from metrics.models import RequestBody, RequestLog, ServerEventLog
 from tests.metrics.cast import NOON, ended, event, started
 
@@ -105,7 +115,55 @@ def test_a_kept_prompt_is_shown_as_text_and_stands_in_the_curl_command(admin_cli
     assert "<pre>It&#x27;s $HOME.</pre>" in text
     assert "were not kept" not in text
     words = curl_words(admin_client, row)
-    assert json.loads(words[words.index("-d") + 1])["messages"] == prompt
+    body = json.loads(words[words.index("-d") + 1])
+    assert body["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "<script>x</script>"},
+    ]
+
+
+def test_what_the_server_keeps_of_a_conversation_becomes_a_command_again(admin_client):
+    image = ImageData(sha256="ab" * 32, data=b"12", width=1, height=1)
+    call = ToolCall(id="call_1", name="look", arguments="{}")
+    keeper = BodyKeeper(
+        messages=(
+            ChatMessage(
+                role="user", content=(TextPart(text="See"), ImagePart(url="x"))
+            ),
+            ChatMessage(role="assistant", tool_calls=(call,), reasoning="Hm"),
+            ChatMessage(role="user", content=(TextPart(text="Well?"),)),
+        ),
+        tools=(Tool(name="look", parameters={"type": "object"}),),
+    )
+    keeper.saw_images([image])
+    keeper.add(Delta(text="A cat.", reasoning="It purrs."))
+    keeper.add(Delta(index=1, text="A dog."))
+    row = kept(params={"tools": "(5120 bytes)"})
+    RequestBody.objects.create(
+        request_id=row.request_id,
+        started_at=row.started_at,
+        prompt=keeper.prompt(),
+        answer=keeper.answer(),
+    )
+    words = curl_words(admin_client, row)
+    body = json.loads(words[words.index("-d") + 1])
+    function = {"name": "look", "parameters": {"type": "object"}}
+    assert body["tools"] == [{"type": "function", "function": function}]
+    first, second, third = body["messages"]
+    assert first["content"][0] == {"type": "text", "text": "See"}
+    assert first["content"][1]["image_url"] == {"url": "data:image/png;base64,…"}
+    assert second["tool_calls"][0]["function"] == {"name": "look", "arguments": "{}"}
+    assert third == {"role": "user", "content": "Well?"}
+    found = context(admin_client, row)
+    assert found["curl"].left_out == ("the images",)
+    assert [one.role for one in found["prompt"]] == [
+        "tools",
+        "user",
+        "assistant",
+        "user",
+    ]
+    assert found["answer"][0].text == "(thinking) It purrs.\nA cat."
+    assert (found["answer"][1].role, found["answer"][1].text) == ("choice 2", "A dog.")
 
 
 @pytest.mark.parametrize("body", ["plain", ["a", "b"], {"x": [1]}, 3, [], None, ""])
@@ -134,10 +192,18 @@ def test_a_refusal_shows_its_figures(admin_client):
         kept(
             outcome=Outcome.REJECTED,
             reason="no_memory",
-            refusal={"needed_bytes": 39_700_000_000, "waiting": 32, "who": "<b>"},
+            refusal={
+                "needed_bytes": 39_700_000_000,
+                "held_bytes": {"my_model": 12_000_000_000, "b": 5_000_000},
+                "timeout_s": 30.0,
+                "waiting": 32,
+                "who": "<b>",
+            },
         ),
     )
     assert "<dt>needed</dt><dd>39.70 GB</dd>" in text
+    assert "<dt>held</dt><dd>my_model 12.00 GB, b 5.0 MB</dd>" in text
+    assert "<dt>timeout</dt><dd>30.0 s</dd>" in text
     assert "<dt>waiting</dt><dd>32</dd>" in text
     assert "<dd>&lt;b&gt;</dd>" in text
 
