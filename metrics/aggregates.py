@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 RECENT = 100
+_BEGUN_LAST = 10 * RECENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,13 @@ def past_of_models() -> list[Past]:
 
 
 def recent_speeds(model: str | None = None) -> list[float]:
-    """Return tok/s of the last finished generations, oldest first."""
+    """Return tok/s of the last finished generations, oldest end first.
+
+    Looked for among those that began last: no index knows when requests ended.
+    """
     rows = RequestLog.objects.with_speed()
     if model is not None:
         rows = rows.filter(model=model)
-    newest = rows.values_list("tps", flat=True)[:RECENT]
-    return [tps for tps in newest if tps is not None][::-1]
+    newest = rows.values_list("finished_at", "pk", "tps")[:_BEGUN_LAST]
+    last = sorted(newest, key=lambda row: row[:2])[-RECENT:]
+    return [tps for _, _, tps in last if tps is not None]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from inference.core.events import RequestRecord
     from inference.core.requests import ChatMessage
 
 # Words of a longer text are those of its beginning, scaled up: splitting all of a
@@ -34,3 +37,20 @@ def _words(text: str) -> int:
         return len(text.split())
     beginning = len(text[:_SPLIT_CHARS].split())
     return beginning * len(text) // _SPLIT_CHARS
+
+
+def with_estimates(
+    record: RequestRecord, *, unprepared: tuple[ChatMessage, ...]
+) -> RequestRecord:
+    """Return a last record with estimates where no tokenizer has counted.
+
+    `unprepared` is the conversation that never became a prompt.
+    """
+    changes = {}
+    if record.prompt_tokens is None and unprepared:
+        changes["prompt_tokens"] = prompt_estimate(unprepared)
+    if not record.completion_tokens and record.characters:
+        changes["completion_tokens"] = estimated_tokens(record.words, record.characters)
+    if not changes:
+        return record
+    return msgspec.structs.replace(record, is_estimated=True, **changes)

@@ -13,7 +13,8 @@ import msgspec
 
 from inference.core.answer_count import AnswerCount
 from inference.core.decode_times import DecodeTimes
-from inference.core.estimates import estimated_tokens, prompt_estimate
+from inference.core.described import TAG_CHARS, structure_of, tags_of
+from inference.core.estimates import with_estimates
 from inference.core.events import RequestBodies, RequestObserver, RequestRecord
 from inference.core.outcomes import Outcome, Phase
 from inference.core.running import RunningRequest
@@ -36,9 +37,6 @@ NAME_CHARS = 200
 # A row keeps this many warnings, each cut to this length.
 WARNINGS_MAX = 10
 WARNING_CHARS = 200
-# Of `metadata`, as its parameter allows; a body may turn out to be wrong later.
-TAGS_MAX = 16
-TAG_CHARS = 512
 
 _DURATION_OF = {
     Phase.LOADING: "load_s",
@@ -162,7 +160,7 @@ class RequestTrace:
 
         A session that a header named stays.
         """
-        tags = _tags_of(metadata)
+        tags = tags_of(metadata)
         self._note(
             user=user[:TAG_CHARS] if isinstance(user, str) else "",
             session_id=self.record.session_id or tags.get("session_id", ""),
@@ -176,7 +174,7 @@ class RequestTrace:
             stream=request.stream,
             model_requested=request.model or "",
             choices=request.n,
-            structured=_structure_of(request),
+            structured=structure_of(request),
             images=request.image_count,
             params=request.params,
         )
@@ -359,38 +357,4 @@ class RequestTrace:
             total_s=total_s,
             **(self._durations | times),
         )
-        return self._estimated(record)
-
-    def _estimated(self, record: RequestRecord) -> RequestRecord:
-        """Return the record with estimates where no tokenizer has counted."""
-        changes = {}
-        if record.prompt_tokens is None and self._unprepared:
-            changes["prompt_tokens"] = prompt_estimate(self._unprepared)
-        if not record.completion_tokens and record.characters:
-            changes["completion_tokens"] = estimated_tokens(
-                record.words, record.characters
-            )
-        if not changes:
-            return record
-        return msgspec.structs.replace(record, is_estimated=True, **changes)
-
-
-def _tags_of(metadata: object) -> dict[str, str]:
-    """Return what of `metadata` are pairs of texts, within bounds."""
-    if not isinstance(metadata, dict):
-        return {}
-    pairs = list(metadata.items())[:TAGS_MAX]
-    return {
-        name[:TAG_CHARS]: text[:TAG_CHARS]
-        for name, text in pairs
-        if isinstance(name, str) and isinstance(text, str)
-    }
-
-
-def _structure_of(request: GenerationRequest) -> str:
-    """Return in one word what the answer has to look like; empty where it is free."""
-    if request.grammar is not None:
-        return request.grammar.kind
-    if request.tools is not None and request.tools.is_forced:
-        return "tool_call"
-    return ""
+        return with_estimates(record, unprepared=self._unprepared)

@@ -85,10 +85,8 @@ class RequestQuerySet(models.QuerySet["RequestLog"]):
         return self.exclude(outcome=Outcome.RUNNING)
 
     def with_speed(self) -> Self:
-        """Finished generations whose speed is known, newest end first."""
-        return self.filter(outcome=Outcome.FINISHED, tps__isnull=False).order_by(
-            "-finished_at", "-id"
-        )
+        """Finished generations whose speed is known, newest first."""
+        return self.filter(outcome=Outcome.FINISHED, tps__isnull=False).newest_first()
 
     def recent_values(self, column: str, *, among: int = 2000) -> list[str]:
         """Values of `column` that occur in the newest `among` rows, sorted."""

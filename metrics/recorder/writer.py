@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
+from inference.core.events import ServerEvent
 from inference.core.timing import Clock, SystemClock
 from metrics.recorder.commits import Batch, commit
 from metrics.recorder.dead_runs import (
@@ -22,6 +23,7 @@ from metrics.recorder.dead_runs import (
     forget_positions,
     replay_dead_runs,
 )
+from metrics.recorder.lines import encode_event
 from metrics.retention import Pruner, Retention
 from metrics.rollups.backfill import backfill, is_needed
 
@@ -75,6 +77,7 @@ class SpoolWriter:
         retention = keeping.retention
         self._pruner = Pruner(retention) if retention is not None else None
         self._prune_at = self._clock.monotonic() + FIRST_PRUNE_S
+        self._waits_since = 0.0
         self._offset = 0
         self._retry_s = _FIRST_RETRY_S
         self._synced_bytes = 0
@@ -145,11 +148,31 @@ class SpoolWriter:
             self._recover_from(error)
             return False
         self.tried.set()
-        self.last_error = ""
+        self._tell_recovery()
         self._retry_s = _FIRST_RETRY_S
         with self._progress:
             self._progress.notify_all()
         return True
+
+    def _tell_recovery(self) -> None:
+        """Note in the record itself that it was late, and why."""
+        if not self.last_error:
+            return
+        spool, now = self._spool, self._clock.wall()
+        self._spool.append(
+            encode_event(
+                ServerEvent(
+                    kind="record_waited",
+                    at=now,
+                    node=spool.identity.node,
+                    boot_id=spool.identity.boot_id,
+                    detail=self.last_error,
+                    data={"waited_s": now - self._waits_since},
+                )
+            )
+        )
+        self.last_error = ""
+        self._wake.set()
 
     def _round(self) -> None:
         self._sync()
@@ -219,6 +242,7 @@ class SpoolWriter:
 
     def _recover_from(self, error: Exception) -> None:
         if not self.last_error:
+            self._waits_since = self._clock.wall()
             known = isinstance(error, Error | OSError)
             logger.warning(
                 "The record waits: %s", error, exc_info=None if known else error

@@ -9,6 +9,7 @@ import pytest
 
 from inference.core.bodies import BODY_TEXT_CHARS, BodyKeeper
 from inference.core.decode_times import Gaps
+from inference.core.described import TAGS_MAX
 from inference.core.errors import ContextLengthExceededError, QueueFullError
 from inference.core.images import ImageData
 from inference.core.requests import (
@@ -19,7 +20,6 @@ from inference.core.requests import (
     TextPart,
     ToolCallDelta,
 )
-from inference.core.trace import TAGS_MAX
 
 if TYPE_CHECKING:
     from inference.core.events import RequestRecord
