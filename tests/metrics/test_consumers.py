@@ -16,6 +16,7 @@ from inference.core.requests import Delta
 from inference.runtime.app import install_app
 from metrics.consumers import FOREIGN_ORIGIN, SIGNED_OUT, TOO_MANY, LiveConsumer
 from metrics.live import board_of
+from metrics.live.snapshot import take_snapshot
 from metrics.staff import CANCEL, WATCH
 from tests.api.cast import MODEL, PATIENCE_S, House
 from tests.metrics.dashboards import Dashboard, cookie_of, make_user, watching
@@ -176,14 +177,14 @@ async def test_it_looks_once_for_all_dashboards_and_not_at_all_for_none(
     house: House, staff: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
-    take = metrics.live.board.take_snapshot
+    take = take_snapshot
 
     def counted(*given: Any) -> Any:
         nonlocal looks
         looks += 1
         return take(*given)
 
-    monkeypatch.setattr(metrics.live.board, "take_snapshot", counted)
+    monkeypatch.setattr("metrics.live.board.take_snapshot", counted)
     async with watching(staff) as one, watching(staff) as two, watching(staff) as three:
         for dashboard in (one, two, three):
             await dashboard.hear_now()
