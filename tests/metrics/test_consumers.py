@@ -177,13 +177,14 @@ async def test_it_looks_once_for_all_dashboards_and_not_at_all_for_none(
     house: House, staff: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
+    take = take_snapshot
 
     def counted(*given: Any) -> Any:
         nonlocal looks
         looks += 1
-        return take_snapshot(*given)
+        return take(*given)
 
-    monkeypatch.setattr(metrics.live.board, "take_snapshot", counted)
+    monkeypatch.setattr("metrics.live.board.take_snapshot", counted)
     async with watching(staff) as one, watching(staff) as two, watching(staff) as three:
         for dashboard in (one, two, three):
             await dashboard.hear_now()
