@@ -371,6 +371,22 @@ def test_a_busy_model_is_never_evicted(
     assert refused.status_code == 503
     error = refused.json()["error"]
     assert error["code"] == "insufficient_memory"
+    (event,) = wait_until(
+        lambda: [e for e in server.events() if e["kind"] == "memory_refused"],
+        "the event",
+    )
+    rows = wait_until(
+        lambda: [
+            row
+            for row in server.rows().values()
+            if row["reason"] == "insufficient_memory"
+        ],
+        "the row",
+    )
+    figures = json.loads(rows[0]["refusal"])
+    assert json.loads(event["data"]) == figures
+    assert figures["needed_bytes"] > figures["free_bytes"]
+    assert list(figures["held_bytes"]) == ["rambler"]
     assert "`alpha` needs about" in error["message"]
     assert "`rambler`" in error["message"]
     assert "(busy)" in error["message"]
