@@ -30,6 +30,7 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from inference.core.outcomes import Outcome
 from tests.e2e.servers import REPOSITORY, Server
 
 CLIENTS = 17
@@ -154,8 +155,7 @@ def of_rows(server: Server) -> Counter[str]:
 
 def of_rollups(server: Server, level: str) -> Counter[str]:
     """Return what the sums of one level say."""
-    names = ("finished", "cancelled", "rejected", "invalid", "timed_out", "failed")
-    names = (*names, "interrupted")
+    names = [end.value for end in Outcome if end is not Outcome.RUNNING]
     rows = server.select("metrics_rollup", "at")
     return counts({n: sum(r[n] for r in rows if r["level"] == level) for n in names})
 
