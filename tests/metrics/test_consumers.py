@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import connections
 
 import metrics.live.board
 from inference.core.outcomes import Outcome, Phase
@@ -37,6 +39,13 @@ def house() -> Iterator[House]:
     install_app(house.app)
     yield house
     install_app(None)
+    SyncToAsync.single_thread_executor.submit(_forget_connection).result()
+
+
+def _forget_connection() -> None:
+    """Leave no connection in Django's thread: tests without a database follow."""
+    with suppress(AttributeError):
+        del connections["default"]
 
 
 @pytest.fixture
