@@ -49,6 +49,8 @@ def wait_until(look: Callable[[], T], what: str, within_s: float = PATIENCE_S) -
 class Server:
     """One run of `manage.py runserver_mlx`; ends with the test that began it."""
 
+    program: tuple[str, ...] = (str(REPOSITORY / "manage.py"),)
+
     def __init__(
         self, data_dir: Path, model: Path, *options: str, **environment: str
     ) -> None:
@@ -58,9 +60,7 @@ class Server:
         self.lines: list[str] = []
         self.process = subprocess.Popen(
             [
-                sys.executable,
-                str(REPOSITORY / "manage.py"),
-                "runserver_mlx",
+                *(sys.executable, *self.program, "runserver_mlx"),
                 *("--model-path", str(model), "--port", str(self.port)),
                 *options,
             ],

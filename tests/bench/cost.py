@@ -1,0 +1,172 @@
+"""What the record costs: CPU seconds per token, with all of it and with none of it.
+
+usage: python -m tests.bench.cost [PAIRS]
+
+Two servers with one model; one keeps its record, has a live dashboard open and is
+scraped by Prometheus every second, the other has no recorder, counts, samples or
+completion log at all. The same closed loop of eight streams runs against them in
+turns. CPU seconds are the kernel's for the web process and for its worker; ratios are
+told per pair, and their median counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from inference.client.load import closed_loop
+from tests.e2e.dashboards import dashboard
+from tests.e2e.servers import REPOSITORY, Server
+
+STREAMS = 8
+REQUESTS = 64
+TOKENS = 64
+BODY: dict[str, Any] = {
+    "messages": [{"role": "user", "content": "Count to twenty."}],
+    "temperature": 0,
+    "max_tokens": TOKENS,
+    "ignore_eos": True,
+}
+# Runs `manage.py` with everything that remembers left out.
+FORGETFUL = """
+import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlxsite.settings")
+import django
+django.setup()
+from metrics.observers import Observers
+from mlxsite.server import lifecycle
+
+class Nothing:
+    def __init__(self, *args, **kwargs): pass
+    def start(self, *args): return True
+    async def stop(self, *args): return True
+
+def silent(observers): return Observers(())
+
+class NoRecorder(Nothing):
+    spool_lag_bytes = backlog_lines = dropped_total = refused_total = 0
+    last_error = ""
+    def stop(self, *args): return True
+
+lifecycle.Observers = silent
+lifecycle.Recorder = NoRecorder
+lifecycle.Sampler = Nothing
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+class Side:
+    """One of the two servers, and what it used."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        (self.worker,) = server.worker_pids()
+
+    async def use(self) -> tuple[float, float]:
+        """Run the loop; return CPU microseconds per token: web, worker."""
+        web, worker = cpu_s(self.server.process.pid), cpu_s(self.worker)
+        bodies = [BODY] * REQUESTS
+        result = await closed_loop(
+            f"{self.server.base_url}/v1", bodies, concurrency=STREAMS
+        )
+        assert not result.errors, result.errors[0]
+        # What is written behind belongs to it.
+        await asyncio.sleep(1)
+        tokens = result.tokens / 1e6
+        return (
+            (cpu_s(self.server.process.pid) - web) / tokens,
+            (cpu_s(self.worker) - worker) / tokens,
+        )
+
+
+async def scrape(server: Server) -> None:
+    """Read `/metrics` once a second."""
+    async with httpx.AsyncClient(base_url=server.base_url) as client:
+        while True:
+            (await client.get("/metrics")).raise_for_status()
+            await asyncio.sleep(1)
+
+
+async def watch(server: Server) -> None:
+    """Keep a dashboard open and read all it is sent."""
+    async with dashboard(server) as socket:
+        while True:
+            await socket.hear()
+
+
+async def measure(kept: Server, forgetful: Server, pairs: int) -> None:
+    """Alternate, and print each pair's ratios and their medians."""
+    on, off = Side(kept), Side(forgetful)
+    ratios: list[tuple[float, float]] = []
+    for number in range(-1, pairs):
+        async with AsyncExitStack() as stack:
+            tasks = [asyncio.create_task(do(kept)) for do in (scrape, watch)]
+            stack.callback(lambda tasks=tasks: [task.cancel() for task in tasks])
+            await asyncio.sleep(1)
+            web_on, worker_on = await on.use()
+            assert not any(task.done() for task in tasks)
+        web_off, worker_off = await off.use()
+        if number < 0:  # Warms everything up.
+            continue
+        ratios.append((web_on / web_off, worker_on / worker_off))
+        say(
+            f"{number + 1:2}  web {web_on:6.1f} / {web_off:6.1f} us a token "
+            f"{ratios[-1][0]:.3f}   worker {worker_on:6.1f} / {worker_off:6.1f} "
+            f"{ratios[-1][1]:.3f}"
+        )
+    web, worker = (statistics.median(side) for side in zip(*ratios, strict=True))
+    say(f"median of {pairs} pairs: web {web:.3f}, worker {worker:.3f}")
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+class ForgetfulServer(Server):
+    """A server without a record, a count or a sample."""
+
+    program = ("-c", FORGETFUL)
+
+
+def main(pairs: int) -> int:
+    """Start both servers and measure."""
+    model = REPOSITORY / "tests" / "models" / "tiny-qwen2-vl"
+    with tempfile.TemporaryDirectory(prefix="mlxsite-cost-") as folder:
+        servers = [
+            kind(Path(folder) / name, model)
+            for name, kind in (("kept", Server), ("forgetful", ForgetfulServer))
+        ]
+        try:
+            for server in servers:
+                server.wait_ready()
+            time.sleep(2)
+            asyncio.run(measure(servers[0], servers[1], pairs))
+        finally:
+            for server in servers:
+                server.kill()
+    return 0
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt, subprocess.SubprocessError):
+        sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10))
