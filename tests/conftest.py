@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+POSTGRES = "postgres://root@127.0.0.1:5432/postgres"
 
 # Before Django reads its settings: no test may touch the user's own data, and
 # none depends on what the user set.
@@ -22,6 +23,9 @@ os.environ["MLX_DATA_DIR"] = _data_dir.name
 os.environ["MLX_ENV_FILE"] = os.devnull
 for _name in ("DATABASE_URL", "MODEL", "HOST", "PORT", "MLX_API_KEY", "SECRET_KEY"):
     os.environ.pop(_name, None)
+# TEST_DATABASE=postgres runs the same tests on PostgreSQL.
+if os.environ.get("TEST_DATABASE") == "postgres":
+    os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", POSTGRES)
 os.environ["DJANGO_SETTINGS_MODULE"] = "mlxsite.settings"
 django.setup()
 
@@ -50,6 +54,4 @@ def smollm2_dir() -> Path:
 @pytest.fixture(scope="session")
 def postgres_url() -> str:
     """Where a PostgreSQL server answers; a test that needs it fails without."""
-    return os.environ.get(
-        "TEST_DATABASE_URL", "postgres://root@127.0.0.1:5432/postgres"
-    )
+    return os.environ.get("TEST_DATABASE_URL", POSTGRES)

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,10 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import openai
 
+from tests.e2e.databases import REPOSITORY, record_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
 
 T = TypeVar("T")
@@ -58,6 +58,7 @@ class Server:
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
+        self.record = record_of(data_dir, environment.get("DATABASE_URL"))
         self.process = subprocess.Popen(
             [
                 *(sys.executable, *self.program, "runserver_mlx"),
@@ -70,6 +71,7 @@ class Server:
                 # The tests that are about it turn it on; the others need the cores.
                 "SPARE_WORKER": "0",
                 **environment,
+                "DATABASE_URL": self.record.url,
             },
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
@@ -192,13 +194,7 @@ class Server:
 
     def select(self, table: str, order: str) -> list[dict[str, Any]]:
         """Return the rows of a table in this order, straight from the database."""
-        path = self.data_dir / "db.sqlite3"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            database.row_factory = sqlite3.Row
-            return [
-                dict(row)
-                for row in database.execute(f"SELECT * FROM {table} ORDER BY {order}")
-            ]
+        return self.record.select(f"SELECT * FROM {table} ORDER BY {order}")
 
     def _is_up(self, sign: str) -> bool:
         assert self.process.poll() is None, self.output()

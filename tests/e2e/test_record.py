@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -20,9 +18,7 @@ SECRET = "tell nobody"
 
 
 def selected(server: Server, query: str) -> list[tuple[Any, ...]]:
-    path = server.data_dir / "db.sqlite3"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        return list(database.execute(query))
+    return [tuple(row.values()) for row in server.record.select(query)]
 
 
 def use(server: Server) -> None:

@@ -157,7 +157,7 @@ def _alive(pids: list[int]) -> list[int]:
 async def test_it_answers_while_its_database_is_locked_and_writes_all_rows_later(
     start_server: StartServer, tiny_model_dir: Path
 ) -> None:
-    server = start_server(tiny_model_dir).wait_ready()
+    server = start_server(tiny_model_dir, DATABASE_URL="").wait_ready()
     lock = sqlite3.connect(server.data_dir / "db.sqlite3", isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
     client = server.async_client()
