@@ -4,6 +4,10 @@
 PYTHON ?=
 VENV = .venv
 RUN = $(VENV)/bin
+# A module's tests share their server, so they stay together.
+CORES = -n auto --dist loadscope
+# What asks the database something.
+ON_DATABASES = tests/api tests/e2e tests/metrics tests/test_*.py
 
 .PHONY: help serve test check bench clean
 
@@ -22,10 +26,11 @@ serve: $(VENV)/.installed
 	@exec $(RUN)/python manage.py runserver_mlx
 
 test: $(VENV)/.installed-dev
-	@for tool in chromium chromedriver; do command -v $$tool >/dev/null \
-	  || echo "note: $$tool was not found; the tests of pages need it"; done
-	$(RUN)/python -m pytest -m "not slow"
-	$(RUN)/python -m pytest -m slow
+	$(RUN)/python -m pytest $(CORES) -m "not slow"
+	$(RUN)/python -m pytest $(CORES) -m slow
+	@$(RUN)/python -m tests.has_postgres || exit 0; \
+	  echo "The record's tests once more, on PostgreSQL"; \
+	  TEST_DATABASE=postgres exec $(RUN)/python -m pytest $(CORES) -m "not slow" $(ON_DATABASES)
 
 # A data folder of its own: checks leave the user's alone.
 check: $(VENV)/.installed-dev

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING
 import django
 import pytest
 
+from tests.what_is_here import (
+    POSTGRES,
+)
+from tests.what_is_here import (
+    pytest_collection_modifyitems as pytest_collection_modifyitems,
+)
+from tests.what_is_here import (
+    pytest_report_header as pytest_report_header,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-POSTGRES = "postgres://root@127.0.0.1:5432/postgres"
 
 # Before Django reads its settings: no test may touch the user's own data, and
 # none depends on what the user set.

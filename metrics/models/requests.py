@@ -39,7 +39,8 @@ def _named_figure(name: str, value: object) -> tuple[str, str]:
     """Return what a figure is called and its text, by the unit in its name."""
     stem, _, unit = name.rpartition("_")
     if isinstance(value, dict):
-        parts = [f"{one} {_named_figure(name, held)[1]}" for one, held in value.items()]
+        most_first = sorted(value.items(), key=lambda item: -item[1])
+        parts = [f"{one} {_named_figure(name, held)[1]}" for one, held in most_first]
         return _words(stem), ", ".join(parts) or NOTHING
     if unit == "bytes" and isinstance(value, (int, float)):
         return _words(stem), size_text(value)
@@ -322,7 +323,10 @@ class RequestLog(models.Model):
     @property
     def refusal_figures(self) -> list[tuple[str, str]]:
         """The figures of a refusal: what they are called, and as text."""
-        return [_named_figure(name, value) for name, value in self.refusal.items()]
+        # PostgreSQL keeps no order of its own.
+        return [
+            _named_figure(name, self.refusal[name]) for name in sorted(self.refusal)
+        ]
 
     @property
     def memory_text(self) -> str:

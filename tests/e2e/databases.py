@@ -23,9 +23,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from tests.what_is_here import POSTGRES
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 IS_POSTGRES = os.environ.get("TEST_DATABASE") == "postgres"
-DEFAULT_URL = "postgres://root@127.0.0.1:5432/postgres"
 
 
 class RecordFile:
@@ -92,7 +93,7 @@ def _template() -> str:
 
 
 def _made(options: str) -> str:
-    server = os.environ.get("TEST_DATABASE_URL", DEFAULT_URL)
+    server = os.environ.get("TEST_DATABASE_URL", POSTGRES)
     name = f"mlxsite_{uuid.uuid4().hex}"
     with closing(psycopg.connect(server, autocommit=True)) as database:
         database.execute(f"CREATE DATABASE {name} {options}")  # type: ignore[arg-type]

@@ -59,6 +59,7 @@ class Server:
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
         self.record = record_of(data_dir, environment.get("DATABASE_URL"))
+        self._async_clients: list[openai.AsyncOpenAI] = []
         self.process = subprocess.Popen(
             [
                 *(sys.executable, *self.program, "runserver_mlx"),
@@ -98,9 +99,18 @@ class Server:
         return openai.OpenAI(base_url=f"{self.base_url}/v1", **settings | options)
 
     def async_client(self, **options: Any) -> openai.AsyncOpenAI:
-        """Return an asynchronous SDK client that hides no failure."""
+        """Return an asynchronous SDK client that hides no failure.
+
+        It is kept: one that is garbage before its loop ends makes newer ones hang.
+        Its sockets are closed at once and its transports a moment later, which then
+        stop the event loop from reading the sockets that got the same numbers.
+        """
         settings = {"api_key": "none", "max_retries": 0, "timeout": PATIENCE_S}
-        return openai.AsyncOpenAI(base_url=f"{self.base_url}/v1", **settings | options)
+        client = openai.AsyncOpenAI(
+            base_url=f"{self.base_url}/v1", **settings | options
+        )
+        self._async_clients.append(client)
+        return client
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the JSON that a GET answers with."""

@@ -66,11 +66,12 @@ def test_its_choices_interleave_when_streamed_and_leave_one_row(
     tiny_server: Server,
 ) -> None:
     before = tiny_server.count_rows()
-    alone = create(tiny_server, max_tokens=20)
+    alone = create(tiny_server, max_tokens=200, ignore_eos=True)
     chunks = list(
         create(
             tiny_server,
-            max_tokens=20,
+            max_tokens=200,
+            ignore_eos=True,
             n=4,
             stream=True,
             stream_options={"include_usage": True},

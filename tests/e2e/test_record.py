@@ -65,8 +65,8 @@ def test_rows_are_complete_and_sums_equal_them(
     assert refused["prompt_tokens"] > 2048
     sums = selected(
         server,
-        "SELECT sum(requests), sum(finished), sum(invalid), sum(completion_tokens)"
-        " FROM metrics_rollup GROUP BY level",
+        "SELECT sum(requests) AS r, sum(finished) AS f, sum(invalid) AS i,"
+        " sum(completion_tokens) AS t FROM metrics_rollup GROUP BY level",
     )
     tokens = sum(row["completion_tokens"] for row in answered)
     assert sums == [(4, 2, 2, tokens)] * 3

@@ -134,7 +134,7 @@ def test_it_counts_what_neither_disk_nor_memory_can_hold(
 def test_a_full_disk_costs_no_row(tmp_path: Path, sqlite_file: Path) -> None:
     done = subprocess.run(
         [sys.executable, SCRIPTS / "fill_the_disk.py"],
-        env=os.environ | {"MLX_DATA_DIR": str(tmp_path)},
+        env=os.environ | {"MLX_DATA_DIR": str(tmp_path), "DATABASE_URL": ""},
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,72 @@
+"""What this machine lacks for some tests: named, and left out; never in CI.
+
+Loaded by `tests/conftest.py`. A machine that checks for everybody has everything:
+with `CI` in the environment nothing is left out, and what is missing fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import psycopg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pytest
+
+POSTGRES = "postgres://root@127.0.0.1:5432/postgres"
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out the tests of what is not here."""
+    if os.environ.get("CI"):
+        return
+    needs = [(item, set(_needs(item))) for item in items]
+    missing = {
+        need for need in set().union(*(found for _, found in needs)) if _MISSING[need]()
+    }
+    without = [item for item, found in needs if found & missing]
+    if without:
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item, found in needs if not found & missing]
+
+
+def pytest_report_header() -> list[str]:
+    """Say what is left out, and why."""
+    if os.environ.get("CI"):
+        return []
+    found = (look() for look in _MISSING.values())
+    return [f"note: tests are left out: {words}" for words in found if words]
+
+
+def _needs(item: pytest.Item) -> Iterable[str]:
+    names = getattr(item, "fixturenames", ())
+    if "browser" in names:
+        yield "browser"
+    callspec = getattr(item, "callspec", None)
+    chosen = callspec.params.values() if callspec is not None else ()
+    if "postgres_url" in names or "postgres" in chosen:
+        yield "postgres"
+
+
+def _browser() -> str:
+    tools = [tool for tool in ("chromium", "chromedriver") if not shutil.which(tool)]
+    return f"{' and '.join(tools)} not found; pages need them" if tools else ""
+
+
+def missing_postgres() -> str:
+    """Return what to say where no PostgreSQL server answers."""
+    try:
+        url = os.environ.get("TEST_DATABASE_URL", POSTGRES)
+        psycopg.connect(url, connect_timeout=3).close()
+    except psycopg.Error:
+        return "no PostgreSQL server answers; TEST_DATABASE_URL says where one is"
+    return ""
+
+
+_MISSING = {"browser": _browser, "postgres": missing_postgres}
