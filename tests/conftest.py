@@ -10,15 +10,7 @@ from typing import TYPE_CHECKING
 import django
 import pytest
 
-from tests.what_is_here import (
-    POSTGRES,
-)
-from tests.what_is_here import (
-    pytest_collection_modifyitems as pytest_collection_modifyitems,
-)
-from tests.what_is_here import (
-    pytest_report_header as pytest_report_header,
-)
+from tests import what_is_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +26,14 @@ for _name in ("DATABASE_URL", "MODEL", "HOST", "PORT", "MLX_API_KEY", "SECRET_KE
     os.environ.pop(_name, None)
 # TEST_DATABASE=postgres runs the same tests on PostgreSQL.
 if os.environ.get("TEST_DATABASE") == "postgres":
-    os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", POSTGRES)
+    os.environ["DATABASE_URL"] = os.environ.get(
+        "TEST_DATABASE_URL", what_is_here.POSTGRES
+    )
 os.environ["DJANGO_SETTINGS_MODULE"] = "mlxsite.settings"
 django.setup()
+
+pytest_collection_modifyitems = what_is_here.pytest_collection_modifyitems
+pytest_report_header = what_is_here.pytest_report_header
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,4 +60,4 @@ def smollm2_dir() -> Path:
 @pytest.fixture(scope="session")
 def postgres_url() -> str:
     """Where a PostgreSQL server answers; a test that needs it fails without."""
-    return os.environ.get("TEST_DATABASE_URL", POSTGRES)
+    return os.environ.get("TEST_DATABASE_URL", what_is_here.POSTGRES)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import openai
 
-from tests.e2e.databases import REPOSITORY, record_of
+from tests.e2e.databases import REPOSITORY as REPOSITORY
+from tests.e2e.databases import record_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -245,7 +245,7 @@ def test_an_empty_record_says_so() -> None:
         ("24h", 288, 300, "minute"),
         ("7d", 168, 3600, "hour"),
         ("30d", 240, 10_800, "hour"),
-        ("90d", 360, 21_600, "hour"),
+        ("90d", 90, 86_400, "day"),
     ],
 )
 def test_a_range_has_the_finest_steps_that_a_chart_can_show(
