@@ -62,7 +62,9 @@ def browser(server: Server) -> Iterator[WebDriver]:
 
 
 def text_of(browser: WebDriver, selector: str) -> str:
-    return browser.find_element(By.CSS_SELECTOR, selector).text
+    # Found and read at once: the page may change under a form that was sent.
+    script = "return document.querySelector(arguments[0])?.innerText.trim() ?? ''"
+    return str(browser.execute_script(script, selector))
 
 
 def state_of(browser: WebDriver, key: str) -> str:
