@@ -322,12 +322,18 @@ def test_who_is_gone_waits_for_no_memory() -> None:
     assert room.held_bytes == 500
 
 
+def wait_until_free(room: PixelRoom) -> None:
+    # The thread that prepared the last prompt may hold it for a moment yet.
+    with room._changed:
+        assert room._changed.wait_for(lambda: room.held_bytes == 0, 10)
+
+
 def test_images_give_their_memory_back_whatever_becomes_of_them(
     engine: VisionEngine,
 ) -> None:
     assert engine.text.sight is not None
     room = engine.text.sight.prompts._room
-    assert room.held_bytes == 0
+    wait_until_free(room)
     engine.reply(user(("red", 1), ONE))
     dropped, _ = engine.prepare(user(("red", 1), ONE))
     assert room.held_bytes > 0
@@ -336,9 +342,7 @@ def test_images_give_their_memory_back_whatever_becomes_of_them(
     engine.cancel(given_up)
     engine.answer(given_up)
     refusal_of(engine, user(broken(), ONE))
-    # The thread that prepared the last one may hold it for a moment yet.
-    with room._changed:
-        assert room._changed.wait_for(lambda: room.held_bytes == 0, 10)
+    wait_until_free(room)
 
 
 # --- what is not run
