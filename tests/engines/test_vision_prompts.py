@@ -211,7 +211,8 @@ def test_it_reads_images_of_odd_sizes(
     engine: VisionEngine, size: tuple[int, int]
 ) -> None:
     odd = encoded(Image.new("RGB", size, (255, 0, 0)))
-    _, report = engine.prepare(user(odd, ONE))
+    number, report = engine.prepare(user(odd, ONE))
+    engine.desk.drop(number)
     assert isinstance(report, PromptPrepared)
     assert report.image_tokens > 0
     # Very long ones are none that the tiny model was taught to name.
