@@ -81,7 +81,7 @@ def test_a_model_is_added_loaded_and_unloaded_without_a_reload(
     key.clear()
     key.send_keys("mine")
     browser.find_element(By.NAME, "_save").click()
-    assert state_of(browser, "mine") == "unloaded"
+    wait_until(lambda: state_of(browser, "mine") == "unloaded", "it", PATIENCE_S)
 
     box = '//tr[.//a[text()="mine"]]//input[@type="checkbox"]'
     browser.find_element(By.XPATH, box).click()
@@ -113,10 +113,11 @@ def test_the_page_of_a_model_asks_again_before_it_ends_requests(
 ) -> None:
     browser.get(server.base_url + LIST)
     browser.find_element(By.LINK_TEXT, "tiny-qwen2-vl").click()
-    assert state_of(browser, "tiny-qwen2-vl") == "ready"
+    key = "tiny-qwen2-vl"
+    wait_until(lambda: state_of(browser, key) == "ready", "its page", PATIENCE_S)
     selector = 'button[value="unload_now"]'
     browser.find_element(By.CSS_SELECTOR, selector).click()
-    assert text_of(browser, selector) == "Really?"
+    wait_until(lambda: text_of(browser, selector) == "Really?", "asking", PATIENCE_S)
     wait_until(lambda: text_of(browser, selector) == "Unload now", "patience", 10)
     assert state_of(browser, "tiny-qwen2-vl") == "ready"
     for _ in range(2):
