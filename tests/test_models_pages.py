@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,6 +10,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
+from tests.browsers import log_in, open_browser
 from tests.e2e.servers import Server, wait_until
 from tests.library.cast import put_model
 
@@ -43,22 +42,9 @@ def server(
 @pytest.fixture(scope="module")
 def browser(server: Server) -> Iterator[WebDriver]:
     """A browser that is logged in as the first staff user."""
-    options = webdriver.ChromeOptions()
-    for option in ("--headless=new", "--no-sandbox", "--window-size=1440,1000"):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    driver = webdriver.Chrome(options=options, service=service)
-    try:
-        password = re.search(r"password: (\S+)", "\n".join(server.lines))
-        assert password is not None
-        driver.get(f"{server.base_url}/admin/login/")
-        driver.find_element(By.NAME, "username").send_keys("admin")
-        driver.find_element(By.NAME, "password").send_keys(password[1])
-        driver.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
+    with open_browser() as driver:
+        log_in(driver, server)
         yield driver
-    finally:
-        driver.quit()
 
 
 def text_of(browser: WebDriver, selector: str) -> str:

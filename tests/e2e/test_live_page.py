@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.browsers import log_in, open_browser
 from tests.e2e.servers import Server, wait_until
 
 if TYPE_CHECKING:
@@ -62,26 +62,12 @@ def server(
 @pytest.fixture
 def browser(server: Server, tmp_path: Path) -> Iterator[WebDriver]:
     """A browser of the first staff user, on the live page."""
-    options = webdriver.ChromeOptions()
-    for option in (
-        *("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1440,1000"),
-        f"--user-data-dir={tmp_path}",
-    ):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    driver = webdriver.Chrome(options=options, service=service)
-    try:
+    with open_browser("--disable-gpu", f"--user-data-dir={tmp_path}") as driver:
         script = {"source": REACH_SOCKETS}
         driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
-        driver.get(f"{server.base_url}/admin/login/?next={PAGE}")
-        driver.find_element(By.NAME, "username").send_keys("admin")
-        driver.find_element(By.NAME, "password").send_keys(server.password())
-        driver.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
+        log_in(driver, server, page=PAGE)
         wait_until(lambda: link_of(driver) == "connected", "the socket", PATIENCE_S)
         yield driver
-    finally:
-        driver.quit()
 
 
 class Asking:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
-import shutil
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,6 +12,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
+from tests.browsers import log_in, open_browser
 from tests.e2e.servers import Server, wait_until
 
 if TYPE_CHECKING:
@@ -47,29 +46,11 @@ def browser(
     server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[WebDriver]:
     """A browser that is logged in as the first staff user."""
-    options = webdriver.ChromeOptions()
     profile = tmp_path_factory.mktemp("browser")
-    for option in (
-        "--headless=new",
-        "--no-sandbox",
-        "--window-size=1440,1000",
-        f"--user-data-dir={profile}",
-    ):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    driver = webdriver.Chrome(options=options, service=service)
-    try:
-        password = re.search(r"password: (\S+)", "\n".join(server.lines))
-        assert password is not None
-        driver.get(f"{server.base_url}/admin/login/")
-        driver.find_element(By.NAME, "username").send_keys("admin")
-        driver.find_element(By.NAME, "password").send_keys(password[1])
-        driver.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
+    with open_browser(f"--user-data-dir={profile}") as driver:
+        log_in(driver, server)
         wait_until(lambda: _shown(driver, server) == 3, "the rows", PATIENCE_S)
         yield driver
-    finally:
-        driver.quit()
 
 
 def test_staff_filter_and_take_filters_away(server: Server, browser: WebDriver) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.browsers import log_in, open_browser
 from tests.conftest import REPOSITORY
 from tests.e2e.servers import Server, wait_until
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from selenium import webdriver
     from selenium.webdriver.remote.webelement import WebElement
 
 PAGE = "/admin/history/"
@@ -48,22 +48,9 @@ def server(
 @pytest.fixture(scope="module")
 def browser(server: Server) -> Iterator[webdriver.Chrome]:
     """A browser that is logged in as the first staff user."""
-    options = webdriver.ChromeOptions()
-    for option in ("--headless=new", "--no-sandbox", "--window-size=1440,1000"):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    driver = webdriver.Chrome(options=options, service=service)
-    try:
-        password = re.search(r"password: (\S+)", "\n".join(server.lines))
-        assert password is not None
-        driver.get(f"{server.base_url}/admin/login/")
-        driver.find_element(By.NAME, "username").send_keys("admin")
-        driver.find_element(By.NAME, "password").send_keys(password[1])
-        driver.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
+    with open_browser() as driver:
+        log_in(driver, server)
         yield driver
-    finally:
-        driver.quit()
 
 
 @pytest.fixture(scope="module")
