@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import environ
@@ -48,7 +48,8 @@ def postgres_settings(
 ) -> Iterator[dict[str, Any]]:
     """A PostgreSQL database of this test run, with all tables."""
     server = environ.Env.db_url_config(postgres_url) | {"OPTIONS": {}}
-    name = f"metrics_{os.getpid()}"
+    # Not the process id: another run with the same one may have left its own behind.
+    name = f"metrics_{uuid.uuid4().hex}"
     with django_db_blocker.unblock():
         with default_database(**server), connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {name}")
