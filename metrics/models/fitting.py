@@ -7,6 +7,7 @@ neither), so that no client can make a row that the record has to refuse.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,10 +23,21 @@ def moment(unix_s: float | None) -> datetime | None:
 
 def fitted_values(table: type[models.Model], value: msgspec.Struct) -> dict[str, Any]:
     """Return the fields of `value` as values for the columns of `table`."""
-    return {
-        name: _cut(without_nul(given), table, name)
-        for name, given in msgspec.structs.asdict(value).items()
-    }
+    limits = _limits(table)
+    values = msgspec.structs.asdict(value)
+    for name, given in values.items():
+        if isinstance(given, str):
+            values[name] = given.replace("\0", "\ufffd")[: limits[name]]
+        elif isinstance(given, (dict, list, tuple)):
+            values[name] = without_nul(given)
+    return values
+
+
+@cache
+def _limits(table: type[models.Model]) -> dict[str, int | None]:
+    """Return how many characters each column holds; `None` for any number."""
+    fields = table._meta.concrete_fields  # noqa: SLF001 -- documented Django API
+    return {field.attname: getattr(field, "max_length", None) for field in fields}
 
 
 def without_nul(value: Any) -> Any:
@@ -41,10 +53,4 @@ def without_nul(value: Any) -> Any:
 
 def fitted_text(table: type[models.Model], column: str, text: str) -> str:
     """Return `text` as `column` of `table` can hold it."""
-    return str(_cut(without_nul(text), table, column))
-
-
-def _cut(value: Any, table: type[models.Model], column: str) -> Any:
-    field = table._meta.get_field(column)  # noqa: SLF001 -- documented Django API
-    limit = getattr(field, "max_length", None)
-    return value[:limit] if isinstance(value, str) else value
+    return text.replace("\0", "\ufffd")[: _limits(table)[column]]

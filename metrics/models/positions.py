@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from metrics.models.upserts import Upsert
+
 
 class SpoolPosition(models.Model):
     """How far a spool file is in the database; moves in the rows' transaction."""
@@ -21,11 +23,12 @@ class SpoolPosition(models.Model):
         return found.first() or 0
 
     @classmethod
-    def move(cls, file: str, offset: int) -> None:
-        """Note that `file` is in the database up to `offset`."""
-        SpoolPosition.objects.bulk_create(
-            [SpoolPosition(file=file, offset=offset)],
-            update_conflicts=True,
-            unique_fields=["file"],
-            update_fields=["offset"],
-        )
+    def advance(cls, file: str, offset: int) -> bool:
+        """Note that `file` is in the database up to `offset`; `False` if it was."""
+        return _POSITIONS.write([SpoolPosition(file=file, offset=offset)]) > 0
+
+
+# Never backwards.
+_POSITIONS = Upsert(
+    SpoolPosition, unique=["file"], over=["offset"], only_if_greater="offset"
+)

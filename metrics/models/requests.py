@@ -25,6 +25,7 @@ from metrics.figures import (
     size_text,
 )
 from metrics.models.fitting import fitted_values, moment
+from metrics.models.upserts import Upsert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,16 +98,11 @@ class RequestQuerySet(models.QuerySet["RequestLog"]):
 
     def record_starts(self, rows: Iterable[RequestLog]) -> None:
         """Add rows that run; a row that is there already stays as it is."""
-        self.bulk_create(rows, ignore_conflicts=True)
+        _STARTS.write(rows)
 
     def record_ends(self, rows: Iterable[RequestLog]) -> None:
         """Write final rows over whatever is known of these requests."""
-        self.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["request_id"],
-            update_fields=RECORDED_COLUMNS,
-        )
+        _ENDS.write(rows)
 
     def interrupt_run(
         self, boot_id: str, *, at: datetime, reason: str
@@ -349,3 +345,7 @@ class RequestLog(models.Model):
         if self.outcome == Outcome.FINISHED:
             return self.get_finish_reason_display()
         return ": ".join(filter(None, (self.reason, self.error)))
+
+
+_STARTS = Upsert(RequestLog, unique=["request_id"])
+_ENDS = Upsert(RequestLog, unique=["request_id"], over=RECORDED_COLUMNS)

@@ -114,12 +114,10 @@ def _write(batch: Batch, lines: tuple[bytes, ...], redact: Redact | None) -> Non
         rows.add(line, redact)
     with transaction.atomic():
         hold_sums()
-        if batch.file and SpoolPosition.of(batch.file) >= batch.end:
+        if batch.file and not SpoolPosition.advance(batch.file, batch.end):
             # Committed, and the word of it was lost.
             return
         rows.write()
-        if batch.file:
-            SpoolPosition.move(batch.file, batch.end)
 
 
 def _write_one_by_one(batch: Batch, redact: Redact | None) -> int:

@@ -37,7 +37,7 @@ logger = logging.getLogger("metrics.recorder")
 # After the first line, for others that come with it; and from one commit to the next,
 # since the statements of a commit cost more than its rows.
 FLUSH_AFTER_S = 0.25
-FLUSH_EVERY_S = 1.0
+FLUSH_EVERY_S = 2.0
 SYNC_INTERVAL_S = 1.0
 # Not at once: a server that starts has other things to do.
 FIRST_PRUNE_S = 60.0

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from inference.core.outcomes import Outcome
 from metrics.models import Level, RequestLog, Rollup
+from metrics.models.upserts import Upsert
 from metrics.rollups.sums import SUMMED, Sums, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 KEY = ("level", "at", "boot_id", "model", "endpoint", "key_name")
+_SUMS = Upsert(Rollup, unique=KEY, over=SUMMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +117,7 @@ def widened(finer: Mapping[Place, Sums], level: Level) -> dict[Place, Sums]:
 
 def save(rows: Iterable[Rollup]) -> None:
     """Write rows of sums, over what is there."""
-    Rollup.objects.bulk_create(
-        rows,
-        batch_size=500,
-        update_conflicts=True,
-        unique_fields=KEY,
-        update_fields=SUMMED,
-    )
+    _SUMS.write(rows)
 
 
 def _rows_at(places: Iterable[Place]) -> Iterable[Rollup]:

@@ -180,7 +180,7 @@ def test_a_crash_between_commit_and_deletion_repeats_nothing(
     before = list(RequestLog.objects.order_by("pk").values())
     path.write_bytes(left)
     if not forgotten:
-        SpoolPosition.move(path.name, len(left))
+        SpoolPosition.advance(path.name, len(left))
     with recording(tmp_path, "second"):
         pass
     assert list(RequestLog.objects.order_by("pk").values()) == before
@@ -193,7 +193,7 @@ def test_a_crash_between_commit_and_deletion_repeats_nothing(
 def test_it_goes_on_at_the_position_that_was_committed(tmp_path: Path) -> None:
     first, second = encode_record(started("dead")), encode_record(started("dead"))
     path = leave_spool(tmp_path, "dead", [first, second])
-    SpoolPosition.move(path.name, path.stat().st_size - len(second))
+    SpoolPosition.advance(path.name, path.stat().st_size - len(second))
     with recording(tmp_path, "next"):
         assert RequestLog.objects.count() == 1
 
