@@ -8,18 +8,17 @@ through their fields here only where a database needs them in another shape.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.db import connection, models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from json import JSONEncoder
 
 RowT = TypeVar("RowT", bound=models.Model)
-
-# Whose values databases want in a shape of their own.
-_SHAPED = (models.DateTimeField, models.JSONField)
 
 
 @dataclass(frozen=True)
@@ -46,19 +45,24 @@ class Upsert(Generic[RowT]):
             return int(cursor.rowcount)
 
     @cached_property
-    def _columns(self) -> tuple[tuple[str, models.Field[Any, Any] | None], ...]:
-        """Each column's attribute, and its field where that has to shape the value."""
+    def _fields(self) -> list[models.Field[Any, Any]]:
         fields = self.table._meta.concrete_fields  # noqa: SLF001 -- documented Django API
-        return tuple(
-            (field.attname, field if isinstance(field, _SHAPED) else None)
-            for field in fields
-            if not field.primary_key
-        )
+        return [field for field in fields if not field.primary_key]
+
+    @cached_property
+    def _held(self) -> Callable[[RowT], tuple[Any, ...]]:
+        return attrgetter(*(field.attname for field in self._fields))
+
+    @cached_property
+    def _shapes(self) -> list[tuple[int, Callable[[Any], Any]]]:
+        """Where values are that a database wants in a shape of its own, and which."""
+        shapes = ((place, _shape(field)) for place, field in enumerate(self._fields))
+        return [(place, shape) for place, shape in shapes if shape is not None]
 
     @cached_property
     def _statement(self) -> str:
         table = connection.ops.quote_name(self.table._meta.db_table)  # noqa: SLF001 -- documented Django API
-        names = self._quoted(name for name, _ in self._columns)
+        names = self._quoted(field.attname for field in self._fields)
         return (
             f"INSERT INTO {table} ({', '.join(names)}) "  # noqa: S608 -- names of our own tables
             f"VALUES ({', '.join(['%s'] * len(names))}) "
@@ -78,17 +82,28 @@ class Upsert(Generic[RowT]):
 
     def _quoted(self, names: Iterable[str]) -> list[str]:
         """Return the columns of fields, as a statement names them."""
-        columns = {
-            field.attname: str(field.column)
-            for field in self.table._meta.concrete_fields  # noqa: SLF001 -- documented Django API
-        }
+        columns = {field.attname: str(field.column) for field in self._fields}
         return [connection.ops.quote_name(columns[name]) for name in names]
 
-    def _values(self, row: RowT) -> tuple[Any, ...]:
-        held = row.__dict__
-        return tuple(
-            held[name]
-            if field is None
-            else field.get_db_prep_save(held[name], connection)
-            for name, field in self._columns
-        )
+    def _values(self, row: RowT) -> list[Any]:
+        values = list(self._held(row))
+        for place, shape in self._shapes:
+            if values[place] is not None:
+                values[place] = shape(values[place])
+        return values
+
+
+def _shape(field: models.Field[Any, Any]) -> Callable[[Any], Any] | None:
+    if isinstance(field, models.DateTimeField):
+        return _moment
+    if isinstance(field, models.JSONField):
+        return partial(_json, field.encoder)
+    return None
+
+
+def _moment(value: Any) -> Any:
+    return connection.ops.adapt_datetimefield_value(value)
+
+
+def _json(encoder: type[JSONEncoder] | None, value: Any) -> Any:
+    return connection.ops.adapt_json_value(value, encoder)

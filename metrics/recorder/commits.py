@@ -27,7 +27,7 @@ from metrics.recorder.lines import (
 from metrics.rollups import add_requests, add_samples, hold_sums, uncounted
 
 if TYPE_CHECKING:
-    from inference.core.events import RequestBodies, ServerSample
+    from inference.core.events import RequestBodies, RequestRecord, ServerSample
     from metrics.recorder.redaction import Redact
 
 logger = logging.getLogger("metrics.recorder")
@@ -49,7 +49,7 @@ class Batch:
 class _Rows:
     """What a batch writes, one row per request: its newest."""
 
-    starts: dict[str, RequestLog] = field(default_factory=dict)
+    starts: dict[str, RequestRecord] = field(default_factory=dict)
     ends: dict[str, RequestLog] = field(default_factory=dict)
     events: list[ServerEventLog] = field(default_factory=list)
     samples: list[ServerSample] = field(default_factory=list)
@@ -58,7 +58,7 @@ class _Rows:
     def add(self, line: bytes, redact: Redact | None) -> None:
         match decode_line(line):
             case RequestLine(record=record) if record.outcome is Outcome.RUNNING:
-                self.starts[record.request_id] = RequestLog.from_record(record)
+                self.starts[record.request_id] = record
             case RequestLine(record=record):
                 self.starts.pop(record.request_id, None)
                 self.ends[record.request_id] = RequestLog.from_record(record)
@@ -85,7 +85,8 @@ class _Rows:
 
     def write(self) -> None:
         new = uncounted(self.ends)
-        RequestLog.objects.record_starts(self.starts.values())
+        starts = map(RequestLog.from_record, self.starts.values())
+        RequestLog.objects.record_starts(starts)
         RequestLog.objects.record_ends(self.ends.values())
         add_requests(new)
         ServerEventLog.objects.record(self.events)
