@@ -13,7 +13,8 @@ from django.conf import settings
 class ServerConfig:
     """How one server runs. Times in seconds; `request_timeout_s=None` is no limit.
 
-    A `memory_budget_bytes` of 0 is the machine's, a `model_ttl_s` of 0 is for ever.
+    A `memory_budget_bytes` of 0 is the machine's, `prompt_cache_bytes` of None a share
+    of it, a `model_ttl_s` of 0 is for ever.
     """
 
     model_type: str
@@ -42,6 +43,7 @@ class ServerConfig:
     allow_on_demand: bool
     allow_download: bool
     memory_budget_bytes: int
+    prompt_cache_bytes: int | None
     model_ttl_s: float
     quarantine_after: int
     has_spare_worker: bool
@@ -88,6 +90,9 @@ class ServerConfig:
             allow_on_demand=settings.MLX_ALLOW_ON_DEMAND,
             allow_download=settings.MLX_ALLOW_DOWNLOAD in {"", "true", "1"},
             memory_budget_bytes=settings.MLX_MEMORY_BUDGET,
+            prompt_cache_bytes=(
+                settings.MLX_PROMPT_CACHE if settings.MLX_PROMPT_CACHE >= 0 else None
+            ),
             model_ttl_s=settings.MLX_MODEL_TTL_S,
             quarantine_after=settings.MLX_QUARANTINE_AFTER,
             has_spare_worker=settings.MLX_SPARE_WORKER,

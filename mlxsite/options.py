@@ -118,9 +118,13 @@ SECONDS = {
     "IMAGE_TIMEOUT": Seconds(10, 0.1, 600),
 }
 
+UNSET = -1
+
 SIZES = {
     # 0: what this machine can spare.
     "MEMORY_BUDGET": Size(0, 0, 2**50),
+    # Unset: a share of the budget.
+    "PROMPT_CACHE": Size(UNSET, 0, 2**50),
 }
 
 MODEL_TYPES = ("", "lm", "vlm")

@@ -64,6 +64,7 @@ MLX_MODELS_FILE = Path(
 MLX_ALLOW_ON_DEMAND = env.flag("ALLOW_ON_DEMAND", default=True)
 # Unset: only where no other machine can ask for it.
 MLX_ALLOW_DOWNLOAD = env.choice("ALLOW_DOWNLOAD", ("", "true", "false", "1", "0"))
+MLX_PROMPT_CACHE = env.size("PROMPT_CACHE")  # bytes a model; negative: by the budget
 MLX_MEMORY_BUDGET = env.size("MEMORY_BUDGET")  # bytes; 0: what this machine can spare
 MLX_MODEL_TTL_S = env.seconds("MODEL_TTL")  # 0: for ever
 MLX_QUARANTINE_AFTER = env.whole("QUARANTINE_AFTER")

@@ -20,6 +20,8 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `structured` names what the answer had to look like (`json_schema`, `regex`,
     `lark`, `tool_call`), empty where it was free; `tool_calls` counts calls made.
+    `cached_tokens` of the prompt were not computed again; `prefix_diverged_at` is how
+    many it had in common with the most alike of the texts that were kept.
     `images_cached` counts images whose features were known from earlier requests;
     `image_encode_s` is what computing the others took. `defaults` holds what stood in
     for parameters that were not sent. `batch_mean` and `batch_max` count the rows of
@@ -49,6 +51,7 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
+    prefix_diverged_at: int | None = None
     completion_tokens: int | None = None
     reasoning_tokens: int | None = None
     choices: int = 1

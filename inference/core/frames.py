@@ -32,11 +32,15 @@ _LENGTH = struct.Struct(">I")
 
 
 class LoadModel(msgspec.Struct, frozen=True, tag="load"):
-    """Load the model in `path`; answered by `ModelLoaded` or `LoadFailed`."""
+    """Load the model in `path`; answered by `ModelLoaded` or `LoadFailed`.
+
+    Up to `prefix_bytes` may be kept of what was computed for prompts and answers.
+    """
 
     path: str
     kind: str = "lm"
     max_rows: int = 32
+    prefix_bytes: int = 0
     options: ModelOptions = ModelOptions()
 
 
@@ -82,7 +86,10 @@ class DropPrompt(msgspec.Struct, frozen=True, tag="drop"):
 
 
 class Purge(msgspec.Struct, frozen=True, tag="purge"):
-    """Give pooled buffers back to the system; answered by a `Heartbeat`."""
+    """Give pooled buffers, and what is kept to save work, back to the system.
+
+    Answered by a `Heartbeat`.
+    """
 
 
 Command = LoadModel | PreparePrompt | Generate | CancelSequence | DropPrompt | Purge
@@ -160,6 +167,18 @@ class ImagesEncoded(msgspec.Struct, frozen=True, tag="images"):
     sequence_id: int
     cached: int
     encode_s: float
+
+
+class PrefixFound(msgspec.Struct, frozen=True, tag="prefix"):
+    """A prompt's prefill begins, for the first of its sequences.
+
+    `cached` of its tokens need not be computed. `diverged_at` is how many it has in
+    common with the most alike of the texts that are kept; None: nothing is kept.
+    """
+
+    sequence_id: int
+    cached: int
+    diverged_at: int | None = None
 
 
 class PrepareRefused(msgspec.Struct, frozen=True, tag="refused"):
@@ -268,6 +287,7 @@ Report = (
     | PromptPrepared
     | PrepareRefused
     | ImagesEncoded
+    | PrefixFound
     | StepReport
     | Heartbeat
 )

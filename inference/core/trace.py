@@ -214,6 +214,10 @@ class RequestTrace:
         """Note how many of the prompt's tokens stand for images."""
         self._note(image_tokens=tokens)
 
+    def looked_up(self, *, cached: int, diverged_at: int | None) -> None:
+        """Note how much of the prompt was kept, and where it left what was."""
+        self._note(cached_tokens=cached, prefix_diverged_at=diverged_at)
+
     def encoded_images(self, *, cached: int, seconds: float) -> None:
         """Note how many images were known already, and what the others took."""
         self._note(images_cached=cached, image_encode_s=seconds)

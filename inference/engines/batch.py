@@ -131,6 +131,16 @@ class DecodeBatch:
         if self.steps % STEPS_BETWEEN_PURGES == 0:
             mx.clear_cache()
 
+    def held_by(self, row: Sequence) -> tuple[list[int], list[Any]]:
+        """Return the tokens of a row that have been run, and what they left.
+
+        To be used before the row leaves or the batch steps.
+        """
+        place = self.rows.index(row)
+        caches, _ = _take_rows(self._cache, [place], len(self.rows))
+        is_fresh = row.sequence_id in self._fresh
+        return row.text[: -1 if is_fresh else None], caches
+
     def leave(self, gone: set[Sequence]) -> None:
         """Take rows out of the batch and their keys and values out of the cache."""
         keep = [i for i, row in enumerate(self.rows) if row not in gone]

@@ -17,12 +17,14 @@ from inference.core.frames import (
     Generate,
     Heartbeat,
     ImagesEncoded,
+    PrefixFound,
     Purge,
 )
 from inference.engines.batch import Chosen, DecodeBatch
 from inference.engines.device import is_cpu
 from inference.engines.endings import take_step
 from inference.engines.prefill import PrefillError, PrefillPace, PrefillQueue
+from inference.engines.prefixes import PrefixCache
 from inference.engines.sequences import Emission, Sequence, spec_of
 from inference.engines.vision_encoding import ImageQueue
 
@@ -58,10 +60,24 @@ class StopHit:
 Message = Generate | CancelSequence | StopHit | Purge
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a loop may use.
+
+    At most `max_rows` rows run together. A row that decodes alone is sped up by
+    `draft` while that pays. Up to `prefix_bytes` are kept of what was computed, for
+    prompts that begin alike.
+    """
+
+    max_rows: int
+    draft: DraftModel | None = None
+    prefix_bytes: int = 0
+
+
 class EngineLoop:
     """Continuous batching over one model; `run` never returns while it serves.
 
-    With `draft`, a row that decodes alone is sped up by it while that pays.
+    It owns everything that is computed, and what is kept of it.
     """
 
     def __init__(
@@ -70,24 +86,24 @@ class EngineLoop:
         sender: Sender,
         desk: PromptDesk,
         answers: AnswerTexts,
-        *,
-        max_rows: int,
-        draft: DraftModel | None = None,
+        means: Means,
     ) -> None:
         self._text = text
         self._sender = sender
         self._desk = desk
         self._answers = answers
-        self._max_rows = max_rows
+        self._max_rows = means.max_rows
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._sequences: dict[int, Sequence] = {}
-        self._batch = DecodeBatch(text.model, draft)
+        self._batch = DecodeBatch(text.model, means.draft)
+        self._prefixes = PrefixCache(means.prefix_bytes)
         self._prefill = PrefillQueue(
             text.model,
             is_batchable=text.is_batchable,
             pace=PrefillPace(tokens_per_s=200.0 if is_cpu() else 4000.0),
             make_cache=text.caches.make,
             can_pad=text.caches.can_pad,
+            prefixes=self._prefixes,
         )
         self._images = None if text.sight is None else ImageQueue(text.sight.encoder)
         self._step_s = 0.0
@@ -136,6 +152,7 @@ class EngineLoop:
             case Purge():
                 if self._text.sight is not None:
                     self._text.sight.encoder.features.clear()
+                self._prefixes.clear()
                 mx.clear_cache()
                 self._tell_life(is_purged=True)
 
@@ -168,6 +185,7 @@ class EngineLoop:
                 spec,
                 eos_ids=self._text.eos_ids,
                 guide=prompt.plan.open(prompt.thinking_budget(spec)),
+                leads=place == 0,
             )
             self._sequences[sequence_id] = sequence
             family.append(sequence)
@@ -184,7 +202,7 @@ class EngineLoop:
         if self._images is not None:
             self._images.forget_those_who_left()
         self._prefill.forget_those_who_left()
-        self._batch.leave({sequence})
+        self._leave_batch({sequence})
         if finish:
             self._sender.send([Emission(sequence_id, None, finish)])
 
@@ -223,9 +241,14 @@ class EngineLoop:
             self._prefill.append(look.family)
 
     def _begin_prefill(self) -> None:
-        self._prefill.form_groups(
-            self._max_rows - len(self._batch) - self._prefill.rows
-        )
+        free_rows = self._max_rows - len(self._batch) - self._prefill.rows
+        for group in self._prefill.form_groups(free_rows):
+            for family, beginning in group.begun:
+                self._sender.send(
+                    PrefixFound(
+                        family[0].sequence_id, beginning.held, beginning.diverged_at
+                    )
+                )
 
     def _advance_prefill(self) -> None:
         try:
@@ -266,8 +289,14 @@ class EngineLoop:
         for sequence in gone:
             self._sequences.pop(sequence.sequence_id, None)
         self._sender.send(emissions)
-        if gone:
-            self._batch.leave(gone)
+        self._leave_batch(gone)
+
+    def _leave_batch(self, gone: set[Sequence]) -> None:
+        """Take rows out of the batch, and keep what was computed for them."""
+        for row in gone.intersection(self._batch.rows):
+            if row.leads and row.images is None:
+                self._prefixes.keep(*self._batch.held_by(row))
+        self._batch.leave(gone)
 
     def _fail(self, sequences: list[Sequence], error: Exception) -> None:
         for sequence in sequences:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 
+from inference.engines.prefixes import Beginning, PrefixCache
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,6 +34,7 @@ CHUNK_TOKENS_MIN = 16
 CHUNK_TOKENS_MAX = 4096
 # A last chunk quicker than this is not waited for.
 LAZY_S = 0.05
+NOTHING_KEPT = Beginning()
 
 
 class PrefillPace:
@@ -59,24 +62,32 @@ class PrefillGroup:
     """Prompts that run through the model together, each without its last token.
 
     A prompt has one row of the cache, however many sequences (a family) answer it.
-    `make_cache` returns the empty caches of one row; by default the model's own.
+    `beginnings` are what is kept of each prompt, to go on from; `make_cache` returns
+    the empty caches of one row, by default the model's own.
     """
 
     def __init__(
         self,
         model: Any,
         families: list[Family],
+        beginnings: list[Beginning] | None = None,
         *,
         make_cache: Callable[[], list[Any]] | None = None,
     ) -> None:
         self.families = families
+        self.beginnings = beginnings or [NOTHING_KEPT] * len(families)
         self._model = model
         self._done = 0
-        self._prompts = [family[0].prompt[:-1] for family in families]
+        self._prompts = [
+            family[0].prompt[beginning.held : -1] for family, beginning in self.begun
+        ]
         self._lengths = [len(prompt) for prompt in self._prompts]
         self._columns = max(self._lengths)
         make_cache = make_cache or partial(make_prompt_cache, model)
-        caches = [_begun(make_cache(), family) for family in families]
+        caches = [
+            list(beginning.caches) if beginning.held else _begun(make_cache(), family)
+            for family, beginning in self.begun
+        ]
         self.cache = caches[0] if len(caches) == 1 else merge_caches(caches)
         self._pad_right()
 
@@ -94,6 +105,22 @@ class PrefillGroup:
             for sequence in family
             if not sequence.has_left
         ]
+
+    @property
+    def begun(self) -> list[tuple[Family, Beginning]]:
+        """Each prompt's sequences, with what was kept of the prompt."""
+        return list(zip(self.families, self.beginnings, strict=True))
+
+    @property
+    def alone(self) -> Sequence | None:
+        """The sequence whose prompt is the only one, if it is one of text."""
+        first = self.families[0][0]
+        return first if len(self.families) == 1 and first.images is None else None
+
+    @property
+    def read(self) -> int:
+        """How many tokens of a prompt that is alone are in the cache."""
+        return self.beginnings[0].held + self._done
 
     @property
     def is_done(self) -> bool:
@@ -149,7 +176,8 @@ class PrefillQueue:
 
     `make_cache` returns the empty caches of one row; by default the model's own.
     Where the model cannot be run over padding (`can_pad`), only prompts of one
-    length are grouped.
+    length are grouped. With `prefixes`, prompts go on from what is kept of them, and
+    what was read of a prompt that nobody waits for any longer is kept.
     """
 
     def __init__(
@@ -160,9 +188,11 @@ class PrefillQueue:
         pace: PrefillPace,
         make_cache: Callable[[], list[Any]] | None = None,
         can_pad: bool = True,
+        prefixes: PrefixCache | None = None,
     ) -> None:
         self._model = model
         self._can_pad = can_pad
+        self._prefixes = PrefixCache(0) if prefixes is None else prefixes
         self._make_cache = make_cache
         self._rows_per_group = ROWS_PER_GROUP if is_batchable else 1
         self._pace = pace
@@ -186,14 +216,21 @@ class PrefillQueue:
         remaining = ([s for s in family if not s.has_left] for family in self._waiting)
         self._waiting = deque(family for family in remaining if family)
 
-    def form_groups(self, free_rows: int) -> None:
-        """Begin prefill for as many waiting sequences as rows are free."""
+    def form_groups(self, free_rows: int) -> list[PrefillGroup]:
+        """Begin prefill for as many waiting sequences as rows are free.
+
+        Returns the groups that were begun.
+        """
+        begun = []
         while self._waiting and len(self._waiting[0]) <= free_rows:
-            families = self._next_families(free_rows)
+            families, beginnings = self._next_families(free_rows)
             free_rows -= sum(len(family) for family in families)
-            self._groups.append(
-                PrefillGroup(self._model, families, make_cache=self._make_cache)
+            group = PrefillGroup(
+                self._model, families, beginnings, make_cache=self._make_cache
             )
+            self._groups.append(group)
+            begun.append(group)
+        return begun
 
     @property
     def waiting_s(self) -> float:
@@ -205,7 +242,7 @@ class PrefillQueue:
 
         A chunk takes about `target_s` seconds.
         """
-        self._groups = deque(g for g in self._groups if not g.is_abandoned)
+        self._drop_abandoned()
         if not self._groups:
             return None
         group = self._groups.popleft()
@@ -218,11 +255,26 @@ class PrefillQueue:
         self._groups.append(group)
         return None
 
-    def _next_families(self, free_rows: int) -> list[Family]:
-        """Return the first in line and those right behind it that pad little."""
+    def _drop_abandoned(self) -> None:
+        """Forget the groups whose sequences have all left; keep what one had read.
+
+        A client that gave up often asks the same again.
+        """
+        for group in self._groups:
+            if group.is_abandoned and group.alone is not None:
+                self._prefixes.keep(group.alone.prompt[: group.read], group.cache)
+        self._groups = deque(g for g in self._groups if not g.is_abandoned)
+
+    def _next_families(self, free_rows: int) -> tuple[list[Family], list[Beginning]]:
+        """Return the first in line and those right behind it that pad little.
+
+        With them comes what is kept of each prompt. One that goes on from such a
+        beginning is alone: it has little left to prefill.
+        """
         families = [self._waiting.popleft()]
-        if _is_alone(families[0]):
-            return families
+        beginnings = [self._beginning_of(families[0])]
+        if _is_alone(families[0]) or beginnings[0].held:
+            return families, beginnings
         free_rows -= len(families[0])
         shortest = longest = len(families[0][0].prompt)
         while self._waiting and len(families) < self._rows_per_group:
@@ -231,11 +283,18 @@ class PrefillQueue:
             shortest, longest = min(shortest, length), max(longest, length)
             if len(family) > free_rows or not self._fit_together(shortest, longest):
                 break
-            if _is_alone(family):
+            beginning = self._beginning_of(family)
+            if _is_alone(family) or beginning.held:
                 break
             free_rows -= len(family)
             families.append(self._waiting.popleft())
-        return families
+            beginnings.append(beginning)
+        return families, beginnings
+
+    def _beginning_of(self, family: Family) -> Beginning:
+        if _images_of(family) is not None:
+            return NOTHING_KEPT
+        return self._prefixes.find(family[0].prompt)
 
     def _fit_together(self, shortest: int, longest: int) -> bool:
         """Whether prompts of these lengths may run in one group."""

@@ -23,7 +23,8 @@ class Sequence:
 
     `history` holds the completion tokens read so far; `end_ids` are the tokens
     that end this sequence; `guide` says what it may say, where anything does.
-    `images` are those of its prompt, encoded, where it has some.
+    `images` are those of its prompt, encoded, where it has some. `leads` says that it
+    is the first of those that answer one prompt.
     """
 
     sequence_id: int
@@ -35,6 +36,7 @@ class Sequence:
     images: PromptImages | None = None
     history: list[int] = field(default_factory=list)
     has_left: bool = False
+    leads: bool = True
 
     @classmethod
     def of(
@@ -45,6 +47,7 @@ class Sequence:
         *,
         eos_ids: frozenset[int] = frozenset(),
         guide: Guide | None = None,
+        leads: bool = True,
     ) -> Sequence:
         """Return a sequence that has generated nothing yet."""
         own_ends = frozenset() if spec.ignore_eos else eos_ids
@@ -56,7 +59,13 @@ class Sequence:
             sampler=RowSampler.of(spec, kept=end_ids),
             end_ids=end_ids,
             guide=guide,
+            leads=leads,
         )
+
+    @property
+    def text(self) -> list[int]:
+        """All of its tokens that have been read: of the prompt and of the answer."""
+        return self.prompt + self.history
 
     @property
     def is_complete(self) -> bool:

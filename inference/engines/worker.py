@@ -41,7 +41,7 @@ from inference.engines.device import (
     gpu_memory_bytes,
     versions,
 )
-from inference.engines.loop import EngineLoop, StopHit
+from inference.engines.loop import EngineLoop, Means, StopHit
 from inference.engines.prompts import PromptDesk
 from inference.engines.sender import Sender
 from inference.engines.speculation import DraftModel, load_draft
@@ -124,8 +124,7 @@ class Worker:
             self._sender,
             self._desk,
             answers,
-            max_rows=self._max_rows,
-            draft=draft,
+            Means(self._max_rows, draft, command.prefix_bytes),
         )
 
     def _tell_loaded(

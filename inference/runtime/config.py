@@ -11,8 +11,10 @@ from inference.core.limits import DEFAULT_LIMITS
 class RuntimeConfig:
     """Queue, time and memory bounds. Times in seconds; `None` means no bound.
 
-    A budget of 0 bytes is what a machine of `machine_bytes` can spare; a time to live of 0 is for ever. A model
-    is quarantined after `quarantine_after` deaths of its worker in a row.
+    A budget of 0 bytes is what a machine of `machine_bytes` can spare; a time to live
+    of 0 is for ever. A model is quarantined after `quarantine_after` deaths of its
+    worker in a row. `prompt_cache_bytes` are what each model may keep of prompts and
+    answers; `None` is a share of the budget.
     """
 
     max_concurrency: int = 32
@@ -32,3 +34,4 @@ class RuntimeConfig:
     default_ttl_s: float = 0.0
     allow_on_demand: bool = True
     has_spare_worker: bool = True
+    prompt_cache_bytes: int | None = None

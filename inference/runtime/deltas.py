@@ -18,7 +18,10 @@ _NORMAL_ENDS = frozenset(FinishReason)
 
 
 class ChoiceCounter:
-    """Counts one request's tokens over its choices; knows when all have ended."""
+    """Counts one request's tokens over its choices; knows when all have ended.
+
+    `cached_tokens` is how many of the prompt were not computed again.
+    """
 
     def __init__(
         self, *, prompt_tokens: int, choices: int, is_continuous: bool
@@ -29,6 +32,7 @@ class ChoiceCounter:
         self._reasoning: dict[int, int] = {}
         self._open = set(range(choices))
         self.warnings: list[str] = []
+        self.cached_tokens = 0
 
     @property
     def all_ended(self) -> bool:
@@ -70,6 +74,7 @@ class ChoiceCounter:
         return Usage(
             prompt_tokens=self._prompt_tokens,
             completion_tokens=sum(self._completion.values()),
+            cached_tokens=self.cached_tokens,
             reasoning_tokens=sum(self._reasoning.values()),
         )
 

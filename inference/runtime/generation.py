@@ -202,6 +202,8 @@ class Generation:
             with self._trace.stopper.by(end_with):
                 while not counter.all_ended:
                     for gained in await stream.take():
+                        if stream.prefix is not None:
+                            counter.cached_tokens = stream.prefix.cached
                         choice = stream.choice_of(gained.sequence_id)
                         for delta, tokens in counter.deltas(gained, choice):
                             self._trace.arrived(delta, tokens)
@@ -221,6 +223,10 @@ class Generation:
             self._trace.decoded_among(company.mean, company.most)
         if images is not None:
             self._trace.encoded_images(cached=images.cached, seconds=images.encode_s)
+        if stream.prefix is not None:
+            self._trace.looked_up(
+                cached=stream.prefix.cached, diverged_at=stream.prefix.diverged_at
+            )
 
     # --- time
 

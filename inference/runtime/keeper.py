@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from inference.core.outcomes import ModelState
+from inference.runtime.memory import MemoryBudget
 from inference.runtime.worker import ModelLoadError
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ class Keeper:
             worker.on_load_progress = self._note_progress
             try:
                 loaded = await worker.load(
-                    self._source, max_rows=self._config.max_concurrency
+                    self._source,
+                    max_rows=self._config.max_concurrency,
+                    prefix_bytes=self._prefix_bytes(worker),
                 )
             except BaseException:
                 await worker.stop()
@@ -105,6 +108,16 @@ class Keeper:
         self.loaded = loaded
         self.loaded_at = self._clock.wall()
         return worker
+
+    def _prefix_bytes(self, worker: WorkerHandle) -> int:
+        """Return what the model may keep of prompts and answers."""
+        hello, config = worker.hello, self._config
+        budget = MemoryBudget.of(
+            asked_bytes=config.memory_budget_bytes,
+            machine_bytes=config.machine_bytes,
+            gpu_bytes=hello.memory_bytes if hello is not None else 0,
+        )
+        return budget.prompt_cache_bytes(config.prompt_cache_bytes)
 
     def _note_progress(self, progress: LoadProgress) -> None:
         self.progress = progress

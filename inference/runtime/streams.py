@@ -11,7 +11,7 @@ from inference.core.errors import ClientTooSlowError, InferenceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.core.frames import ImagesEncoded, SequenceDelta
+    from inference.core.frames import ImagesEncoded, PrefixFound, SequenceDelta
 
 
 @dataclass(slots=True)
@@ -47,6 +47,7 @@ class TokenStream:
         self.sequence_ids = sequence_ids
         self.company = Company()
         self.images: ImagesEncoded | None = None
+        self.prefix: PrefixFound | None = None
         self._limit_bytes = limit_bytes
         self._pending: dict[int, SequenceDelta] = {}
         self._in_batch = set(sequence_ids)

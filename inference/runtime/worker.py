@@ -18,6 +18,7 @@ from inference.core.frames import (
     LoadModel,
     LoadProgress,
     ModelLoaded,
+    PrefixFound,
     PreparePrompt,
     PrepareRefused,
     PromptPrepared,
@@ -85,8 +86,12 @@ class WorkerHandle:
         self.hello = await self._hello
         return self.hello
 
-    async def load(self, source: ModelSource, *, max_rows: int) -> ModelLoaded:
+    async def load(
+        self, source: ModelSource, *, max_rows: int, prefix_bytes: int = 0
+    ) -> ModelLoaded:
         """Load a model and return what is known about it.
+
+        Up to `prefix_bytes` may be kept of what is computed.
 
         Raises:
             ModelLoadError: the worker said why not, or died.
@@ -95,6 +100,7 @@ class WorkerHandle:
             path=source.path,
             kind=source.kind,
             max_rows=max_rows,
+            prefix_bytes=prefix_bytes,
             options=source.options,
         )
         try:
@@ -218,8 +224,8 @@ class WorkerHandle:
                     self._on_delta(delta, report.rows)
             case Heartbeat():
                 self._on_beat(report)
-            case ImagesEncoded():
-                self._on_images(report)
+            case ImagesEncoded() | PrefixFound():
+                self._on_beginning(report)
             case PromptPrepared():
                 self._on_prepared(report)
             case PrepareRefused():
@@ -247,10 +253,14 @@ class WorkerHandle:
                 if not waiter.done():
                     waiter.set_result(None)
 
-    def _on_images(self, report: ImagesEncoded) -> None:
+    def _on_beginning(self, report: ImagesEncoded | PrefixFound) -> None:
         stream = self._streams.get(report.sequence_id)
-        if stream is not None:
+        if stream is None:
+            return
+        if isinstance(report, ImagesEncoded):
             stream.images = report
+        else:
+            stream.prefix = report
 
     def _on_delta(self, delta: SequenceDelta, rows: int) -> None:
         stream = self._streams.get(delta.sequence_id)

@@ -141,6 +141,7 @@ class RequestLog(models.Model):
 
     prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
     cached_tokens = models.PositiveIntegerField(null=True, blank=True)
+    prefix_diverged_at = models.PositiveIntegerField(null=True, blank=True)
     completion_tokens = models.PositiveIntegerField(null=True, blank=True)
     # With defaults in the database, for servers of the version before write, too.
     reasoning_tokens = models.PositiveIntegerField(null=True, blank=True)
@@ -266,6 +267,17 @@ class RequestLog(models.Model):
         """How many of the tokens in came from the prompt cache, as text."""
         share = share_text(self.cached_tokens or 0, self.prompt_tokens or 0)
         return f"{count_text(self.cached_tokens)} from the cache, {share}"
+
+    @property
+    def prefix_text(self) -> str:
+        """Where the prompt left what was kept of earlier ones, as text."""
+        if self.prefix_diverged_at is None:
+            return "nothing was kept to compare with"
+        if self.prefix_diverged_at >= (self.prompt_tokens or 0) - 1:
+            return "all of it had been read before"
+        if self.prefix_diverged_at == 0:
+            return "no kept text begins like it"
+        return f"unlike any kept text from token {self.prefix_diverged_at:,} on"
 
     @property
     def images_text(self) -> str:

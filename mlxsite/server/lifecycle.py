@@ -133,6 +133,7 @@ class ServerRun:
                 hang_timeout_s=config.hang_timeout_s,
                 quarantine_after=config.quarantine_after,
                 memory_budget_bytes=config.memory_budget_bytes,
+                prompt_cache_bytes=config.prompt_cache_bytes,
                 machine_bytes=memory_bytes(),
                 default_ttl_s=config.model_ttl_s,
                 allow_on_demand=config.allow_on_demand,

@@ -22,7 +22,7 @@ from inference.core.frames import (
 )
 from inference.core.requests import ChatMessage, SamplingSpec, TextPart
 from inference.engines.answers import AnswerTexts
-from inference.engines.loop import EngineLoop, StopHit
+from inference.engines.loop import EngineLoop, Means, StopHit
 from inference.engines.prompts import PromptDesk
 from inference.engines.sender import Sender
 from inference.engines.speculation import DraftModel, load_draft
@@ -65,8 +65,7 @@ class Engine:
             self._sender,
             self._desk,
             AnswerTexts(text.tokenizer, text.formats, text.words),
-            max_rows=4,
-            draft=draft and self.machine.paced_draft(draft),
+            Means(max_rows=4, draft=draft and self.machine.paced_draft(draft)),
         )
         self._reader = FrameReader.for_reports()
         self._reports: list[Any] = []

@@ -20,7 +20,7 @@ from inference.core.frames import (
 from inference.core.images import ImageData
 from inference.core.requests import ChatMessage, ImagePart, SamplingSpec, TextPart
 from inference.engines.answers import AnswerTexts
-from inference.engines.loop import EngineLoop, StopHit
+from inference.engines.loop import EngineLoop, Means, StopHit
 from inference.engines.prompts import PromptDesk
 from inference.engines.sender import Sender
 from inference.images.headers import to_image
@@ -69,7 +69,7 @@ class VisionEngine:
             self._sender,
             self.desk,
             AnswerTexts(text.tokenizer, text.formats, text.words),
-            max_rows=max_rows,
+            Means(max_rows=max_rows),
         )
         self._reader = FrameReader.for_reports()
         self._unread: list[Any] = []
