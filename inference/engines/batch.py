@@ -22,6 +22,7 @@ from inference.engines.telling import BatchTeller, Told
 if TYPE_CHECKING:
     import numpy as np
 
+    from inference.engines.prefixes import PrefixCache
     from inference.engines.sequences import Sequence
     from inference.engines.speculation import DraftModel
 
@@ -38,10 +39,20 @@ class Chosen(NamedTuple):
 
 
 class DecodeBatch:
-    """Owns the rows' KV caches. One row keeps the plain, unmasked cache."""
+    """Owns the rows' KV caches. One row keeps the plain, unmasked cache.
 
-    def __init__(self, model: Any, draft: DraftModel | None = None) -> None:
+    With `prefixes`, what was computed for rows is kept there when they leave.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        draft: DraftModel | None = None,
+        *,
+        prefixes: PrefixCache | None = None,
+    ) -> None:
         self._model = model
+        self._prefixes = prefixes
         self._speculator: Speculator | None = None
         if draft is not None and draft.model is not None:
             self._speculator = Speculator(model, draft)
@@ -131,18 +142,9 @@ class DecodeBatch:
         if self.steps % STEPS_BETWEEN_PURGES == 0:
             mx.clear_cache()
 
-    def held_by(self, row: Sequence) -> tuple[list[int], list[Any]]:
-        """Return the tokens of a row that have been run, and what they left.
-
-        To be used before the row leaves or the batch steps.
-        """
-        place = self.rows.index(row)
-        caches, _ = _take_rows(self._cache, [place], len(self.rows))
-        is_fresh = row.sequence_id in self._fresh
-        return row.text[: -1 if is_fresh else None], caches
-
     def leave(self, gone: set[Sequence]) -> None:
         """Take rows out of the batch and their keys and values out of the cache."""
+        self._keep_prefixes(gone)
         keep = [i for i, row in enumerate(self.rows) if row not in gone]
         self._fresh.difference_update(row.sequence_id for row in gone)
         if len(keep) == len(self.rows):
@@ -164,6 +166,17 @@ class DecodeBatch:
         self._fresh.clear()
         self._rows_changed()
         return rows
+
+    def _keep_prefixes(self, gone: set[Sequence]) -> None:
+        """Keep what was computed for text; of several answers to a prompt, the first."""
+        if self._prefixes is None:
+            return
+        for place, row in enumerate(self.rows):
+            if row in gone and row.leads and row.images is None:
+                # Of a row that has just joined the last token was not run yet.
+                run = row.text[: -1 if row.sequence_id in self._fresh else None]
+                caches, _ = _take_rows(self._cache, [place], len(self.rows))
+                self._prefixes.keep(run, caches)
 
     def _add(
         self,

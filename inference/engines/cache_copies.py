@@ -15,6 +15,7 @@ from mlx_lm.models.cache import ArraysCache, CacheList, KVCache, RotatingKVCache
 
 from inference.engines.cache_probe import flat
 from inference.engines.quantized_cache import QuantizedCache
+from inference.engines.vision_rows import RowPlaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,7 @@ _PLAIN = (KVCache, RotatingKVCache, ArraysCache)
 def can_copy(caches: list[Any]) -> bool:
     """Whether the caches of a row, full or empty, are all of known kinds."""
     return all(
-        isinstance(cache, (*_PLAIN, QuantizedCache)) or _has_no_arrays(cache)
+        isinstance(cache, (*_PLAIN, QuantizedCache, RowPlaces))
         for cache in flat(caches)
     )
 
@@ -81,17 +82,12 @@ def bytes_of(caches: list[Any]) -> int:
     return sum(int(cache.nbytes) for cache in flat(caches))
 
 
-def _has_no_arrays(cache: Any) -> bool:
-    """Whether it only stands among the caches: where a row's positions are."""
-    return hasattr(cache, "extract") and not cache.state
-
-
 def _copy(cache: Any) -> Any:
     if isinstance(cache, CacheList):
         return CacheList(*(_copy(part) for part in cache.caches))
     if isinstance(cache, QuantizedCache):
         return QuantizedCache(cache.quantization, map(_copy, cache.parts))
-    if not isinstance(cache, _PLAIN):
+    if isinstance(cache, RowPlaces):
         return cache.extract(0)
     other = copy.copy(cache)
     if isinstance(cache, ArraysCache):

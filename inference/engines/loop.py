@@ -95,8 +95,8 @@ class EngineLoop:
         self._max_rows = means.max_rows
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._sequences: dict[int, Sequence] = {}
-        self._batch = DecodeBatch(text.model, means.draft)
         self._prefixes = PrefixCache(means.prefix_bytes)
+        self._batch = DecodeBatch(text.model, means.draft, prefixes=self._prefixes)
         self._prefill = PrefillQueue(
             text.model,
             is_batchable=text.is_batchable,
@@ -202,7 +202,7 @@ class EngineLoop:
         if self._images is not None:
             self._images.forget_those_who_left()
         self._prefill.forget_those_who_left()
-        self._leave_batch({sequence})
+        self._batch.leave({sequence})
         if finish:
             self._sender.send([Emission(sequence_id, None, finish)])
 
@@ -289,14 +289,8 @@ class EngineLoop:
         for sequence in gone:
             self._sequences.pop(sequence.sequence_id, None)
         self._sender.send(emissions)
-        self._leave_batch(gone)
-
-    def _leave_batch(self, gone: set[Sequence]) -> None:
-        """Take rows out of the batch, and keep what was computed for them."""
-        for row in gone.intersection(self._batch.rows):
-            if row.leads and row.images is None:
-                self._prefixes.keep(*self._batch.held_by(row))
-        self._batch.leave(gone)
+        if gone:
+            self._batch.leave(gone)
 
     def _fail(self, sequences: list[Sequence], error: Exception) -> None:
         for sequence in sequences:

@@ -14,6 +14,7 @@ from inference.prompting.templates import render
 
 if TYPE_CHECKING:
     from inference.engines.kv_cache import CacheMaker
+    from inference.engines.prefixes import PrefixCache
     from inference.engines.speculation import DraftModel
     from inference.engines.text import TextModel
 
@@ -55,14 +56,16 @@ class Run:
         pace: PrefillPace | None = None,
         *,
         draft: DraftModel | None = None,
+        prefixes: PrefixCache | None = None,
     ) -> None:
-        self.batch = DecodeBatch(caches.model, draft)
+        self.batch = DecodeBatch(caches.model, draft, prefixes=prefixes)
         self.prefill = PrefillQueue(
             caches.model,
             is_batchable=caches.is_batchable,
             pace=pace or PrefillPace(tokens_per_s=2000.0),
             make_cache=caches.make,
             can_pad=caches.can_pad,
+            prefixes=prefixes,
         )
         self.tokens: dict[int, list[int]] = {}
 
