@@ -168,15 +168,17 @@ class DecodeBatch:
         return rows
 
     def _keep_prefixes(self, gone: set[Sequence]) -> None:
-        """Keep what was computed for text; of several answers to a prompt, the first."""
+        """Keep what was computed; of several answers to a prompt, the first."""
         if self._prefixes is None:
             return
         for place, row in enumerate(self.rows):
-            if row in gone and row.leads and row.images is None:
-                # Of a row that has just joined the last token was not run yet.
-                run = row.text[: -1 if row.sequence_id in self._fresh else None]
-                caches, _ = _take_rows(self._cache, [place], len(self.rows))
-                self._prefixes.keep(run, caches)
+            if row not in gone or not row.leads or row.named_prompt is None:
+                continue
+            text = row.named_prompt + row.history
+            # Of a row that has just joined the last token was not run yet.
+            run = text[: -1 if row.sequence_id in self._fresh else None]
+            caches, _ = _take_rows(self._cache, [place], len(self.rows))
+            self._prefixes.keep(run, caches)
 
     def _add(
         self,

@@ -41,7 +41,10 @@ def can_cut(caches: list[Any]) -> bool:
 
 
 def copied(caches: list[Any]) -> list[Any]:
-    """Return a row's caches as another row may go on with them."""
+    """Return a row's caches as another row may go on with them.
+
+    What images it has to read, that row has to be told.
+    """
     return [_copy(cache) for cache in caches]
 
 
@@ -88,7 +91,7 @@ def _copy(cache: Any) -> Any:
     if isinstance(cache, QuantizedCache):
         return QuantizedCache(cache.quantization, map(_copy, cache.parts))
     if isinstance(cache, RowPlaces):
-        return cache.extract(0)
+        return cache.without_images()
     other = copy.copy(cache)
     if isinstance(cache, ArraysCache):
         other.cache = _shared(cache.cache)

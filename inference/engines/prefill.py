@@ -85,7 +85,7 @@ class PrefillGroup:
         self._columns = max(self._lengths)
         make_cache = make_cache or partial(make_prompt_cache, model)
         caches = [
-            list(beginning.caches) if beginning.held else _begun(make_cache(), family)
+            _begun(list(beginning.caches) or make_cache(), family, beginning.held)
             for family, beginning in self.begun
         ]
         self.cache = caches[0] if len(caches) == 1 else merge_caches(caches)
@@ -112,15 +112,12 @@ class PrefillGroup:
         return list(zip(self.families, self.beginnings, strict=True))
 
     @property
-    def alone(self) -> Sequence | None:
-        """The sequence whose prompt is the only one, if it is one of text."""
-        first = self.families[0][0]
-        return first if len(self.families) == 1 and first.images is None else None
-
-    @property
-    def read(self) -> int:
-        """How many tokens of a prompt that is alone are in the cache."""
-        return self.beginnings[0].held + self._done
+    def read(self) -> list[int]:
+        """The tokens in the cache; none where it is not of a single, known prompt."""
+        named = self.families[0][0].named_prompt
+        if len(self.families) > 1 or named is None:
+            return []
+        return named[: self.beginnings[0].held + self._done]
 
     @property
     def is_done(self) -> bool:
@@ -261,8 +258,8 @@ class PrefillQueue:
         A client that gave up often asks the same again.
         """
         for group in self._groups:
-            if group.is_abandoned and group.alone is not None:
-                self._prefixes.keep(group.alone.prompt[: group.read], group.cache)
+            if group.is_abandoned:
+                self._prefixes.keep(group.read, group.cache)
         self._groups = deque(g for g in self._groups if not g.is_abandoned)
 
     def _next_families(self, free_rows: int) -> tuple[list[Family], list[Beginning]]:
@@ -292,9 +289,8 @@ class PrefillQueue:
         return families, beginnings
 
     def _beginning_of(self, family: Family) -> Beginning:
-        if _images_of(family) is not None:
-            return NOTHING_KEPT
-        return self._prefixes.find(family[0].prompt)
+        named = family[0].named_prompt
+        return NOTHING_KEPT if named is None else self._prefixes.find(named)
 
     def _fit_together(self, shortest: int, longest: int) -> bool:
         """Whether prompts of these lengths may run in one group."""
@@ -316,11 +312,11 @@ def _is_alone(family: Family) -> bool:
     return images is not None and images.is_alone
 
 
-def _begun(caches: list[Any], family: Family) -> list[Any]:
-    """Return a row's empty caches, which know the images of its prompt."""
+def _begun(caches: list[Any], family: Family, held: int) -> list[Any]:
+    """Return a row's caches of `held` tokens, which know the images of its prompt."""
     images = _images_of(family)
     if images is not None:
-        images.place_in(caches)
+        images.place_in(caches, held)
     return caches
 
 

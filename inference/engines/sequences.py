@@ -63,9 +63,9 @@ class Sequence:
         )
 
     @property
-    def text(self) -> list[int]:
-        """All of its tokens that have been read: of the prompt and of the answer."""
-        return self.prompt + self.history
+    def named_prompt(self) -> list[int] | None:
+        """The prompt with its images told apart; None where they cannot be."""
+        return self.prompt if self.images is None else self.images.named(self.prompt)
 
     @property
     def is_complete(self) -> bool:

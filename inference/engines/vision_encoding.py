@@ -91,7 +91,11 @@ class Encoder:
         if self._family.position_axes:
             positions, delta = self._positions(prompt)
         return PromptImages(
-            columns=prompt.columns, features=features, positions=positions, delta=delta
+            columns=prompt.columns,
+            features=features,
+            positions=positions,
+            delta=delta,
+            keys=tuple(picture.key for picture in prompt.pictures),
         )
 
     def encode_together(self, prompt: PromptPictures) -> PromptImages:

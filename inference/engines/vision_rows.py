@@ -9,6 +9,7 @@ merges, extends, pads or takes apart caches does so with it, too.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mlx.core as mx
@@ -42,7 +43,8 @@ class PromptImages:
     positions have axes, `positions` is (axes, tokens) and `delta` what the next
     position is ahead of the number of tokens.
 
-    `extras` are further arguments of the language model; a prompt that has some is
+    `keys` name the images by their content, one for each of `features`; an empty one
+    is not known. `extras` are further arguments of the language model; a prompt that has some is
     prefilled alone. `is_whole`: in one piece.
     """
 
@@ -50,6 +52,7 @@ class PromptImages:
     features: tuple[ImageFeatures, ...]
     positions: np.ndarray | None = None
     delta: int = 0
+    keys: tuple[str, ...] = ()
     extras: dict[str, Any] = field(default_factory=dict)
     is_whole: bool = False
 
@@ -70,9 +73,26 @@ class PromptImages:
             return None
         return PromptImages(columns=self.columns[:0], features=(), extras=found)
 
-    def place_in(self, caches: list[Any]) -> None:
-        """Have a row with these empty caches read the images as it is prefilled."""
-        caches[-1].begin_with(self)
+    def named(self, prompt: list[int]) -> list[int] | None:
+        """Return the prompt with numbers for its images that tell them apart.
+
+        An image's tokens are the same as any other's, and no token is below zero.
+        None where the images are not known by their content, or are not all there is.
+        """
+        if self.is_alone or not self.keys or not all(self.keys):
+            return None
+        named, start = list(prompt), 0
+        for key, features in zip(self.keys, self.features, strict=True):
+            end = start + int(features.rows.shape[0])
+            number = int.from_bytes(sha256(key.encode()).digest()[:7])
+            for column in self.columns[start:end].tolist():
+                named[column] = -1 - number
+            start = end
+        return named
+
+    def place_in(self, caches: list[Any], held: int = 0) -> None:
+        """Have a row read the images as it is prefilled; it holds `held` tokens yet."""
+        caches[-1].begin_with(self, held)
 
     def between(self, start: int, end: int) -> tuple[np.ndarray, slice]:
         """Return the columns within these tokens, and which of all they are."""
@@ -118,9 +138,14 @@ class RowPlaces:
 
     # --- what the language model's adapter asks
 
-    def begin_with(self, images: PromptImages) -> None:
-        """Let an empty row begin with a prompt that has images."""
+    def begin_with(self, images: PromptImages, held: int = 0) -> None:
+        """Let a row that holds `held` tokens of a prompt go on with its images."""
         self._rows = [_Row(delta=images.delta, images=images)]
+        self.advance(held)
+
+    def without_images(self) -> RowPlaces:
+        """Return a single row's places as if it had begun with text only."""
+        return RowPlaces([_Row(tokens=self._rows[0].tokens)])
 
     @property
     def has_images(self) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mlx.core as mx
 import numpy as np
 import pytest
+from mlx_lm.models.cache import RotatingKVCache
 from mlx_vlm.generate import generate_step
 
 from inference.core.requests import SamplingSpec
 from inference.engines.kv_cache import CacheMaker, cache_maker_for
+from inference.engines.prefixes import PrefixCache
 from inference.engines.sequences import Sequence
 from inference.engines.vision_encoding import Encoder, Picture, PromptPictures
 from inference.engines.vision_families import FamilyError, family_of
@@ -61,6 +64,11 @@ class Loaded:
         maker = cache_maker_for(language, kv_bits=None)
         self.caches: CacheMaker = self.family.caches(maker)
 
+    @property
+    def slides(self) -> bool:
+        """Whether some layers forget what is far back: they cannot go back to it."""
+        return any(isinstance(cache, RotatingKVCache) for cache in self.caches.make())
+
     def prompt(self, number: int) -> Prompt:
         """Return one of `PROMPTS`; where images are not apart it has one at most."""
         shown = PROMPTS[number]
@@ -77,8 +85,11 @@ class Loaded:
         return Prompt(tokens, images)
 
     def sequence(self, number: int) -> Sequence:
+        """Return a sequence that is to answer one of `PROMPTS`."""
+        return self.asking(self.prompt(number), number)
+
+    def asking(self, prompt: Prompt, number: int) -> Sequence:
         """Return a sequence that is to answer a prompt."""
-        prompt = self.prompt(number)
         spec = SamplingSpec(temperature=0.0, max_tokens=TOKENS)
         sequence = Sequence.of(number, prompt.tokens, spec)
         if prompt.images:
@@ -88,7 +99,8 @@ class Loaded:
     def images(self, prompt: Prompt) -> PromptImages:
         """Encode a prompt's images as the loop does."""
         pictures = tuple(
-            Picture("", image.tokens, dict(image.inputs)) for image in prompt.images
+            Picture(_key(image), image.tokens, dict(image.inputs))
+            for image in prompt.images
         )
         columns = np.flatnonzero(np.array(prompt.tokens) == IMAGE)
         whole = PromptPictures(prompt.tokens, columns, pictures, len(pictures))
@@ -126,10 +138,14 @@ class Loaded:
         return [int(token) for token, _ in steps][:TOKENS]
 
     def answers(
-        self, numbers: list[int], pace: PrefillPace | None = None
+        self,
+        numbers: list[int],
+        pace: PrefillPace | None = None,
+        *,
+        prefixes: PrefixCache | None = None,
     ) -> dict[int, list[int]]:
         """Return what is said to some prompts, half of them joining later."""
-        run = Run(self.caches, pace)
+        run = Run(self.caches, pace, prefixes=prefixes)
         half = len(numbers) // 2
         run.add(*(self.sequence(number) for number in numbers[:half]))
         for _ in range(4 if half else 0):
@@ -138,6 +154,12 @@ class Loaded:
             run.add(self.sequence(number))
             run.turn()
         return run.finish()
+
+
+def _key(image: MadeImage) -> str:
+    """Name an image by its content."""
+    content = b"".join(image.inputs[name].tobytes() for name in sorted(image.inputs))
+    return sha256(content).hexdigest()
 
 
 @cache
@@ -207,6 +229,61 @@ def test_a_prompt_cut_in_the_middle_of_an_image_gets_the_same_answer(
     numbers = list(range(len(PROMPTS)))
     whole = model.answers(numbers)
     assert model.answers(numbers, SmallChunks()) == whole
+
+
+@pytest.mark.parametrize("architecture", APART)
+def test_the_next_turn_about_images_goes_on_from_what_was_read(
+    architecture: str,
+) -> None:
+    model, prefixes = loaded(architecture), PrefixCache(2**30)
+    first = model.sequence(4)
+    run = Run(model.caches, prefixes=prefixes)
+    run.add(first)
+    said = run.finish()[4]
+    # What the model says is random, and may be the number of an image token.
+    text = first.prompt + said[: [*said, IMAGE].index(IMAGE)]
+    # With an image more than the turn before, of the size of one of its images.
+    prompt = model.prompt(4)
+    more = random_image(architecture, 77, sides=(2, 2))
+    tokens = [*text, VISION_START, *[IMAGE] * more.tokens, 9, 8, 7]
+    following = [
+        model.asking(Prompt(tokens, [*prompt.images, more]), number)
+        for number in (10, 11)
+    ]
+    wanted = following[0].named_prompt
+    assert wanted is not None
+    beginning = prefixes.find(wanted)
+    assert beginning.diverged_at == len(text)
+    assert beginning.held in {0 if model.slides else len(text), len(text)}
+    run, fresh = Run(model.caches, prefixes=prefixes), Run(model.caches)
+    run.add(following[0], model.sequence(1))
+    fresh.add(following[1])
+    assert run.finish()[10] == fresh.finish()[11]
+
+
+@pytest.mark.parametrize("architecture", APART)
+def test_the_same_question_about_another_image_is_another_prompt(
+    architecture: str,
+) -> None:
+    model, prefixes = loaded(architecture), PrefixCache(2**30)
+    images = [random_image(architecture, seed, sides=(6, 6)) for seed in (50, 51)]
+    questions = [
+        Prompt([1, VISION_START, *[IMAGE] * one.tokens, *range(20, 60)], [one])
+        for one in images
+    ]
+    said = []
+    for number, question in enumerate(questions):
+        run = Run(model.caches, prefixes=prefixes)
+        run.add(model.asking(question, number))
+        fresh = Run(model.caches)
+        fresh.add(model.asking(question, number))
+        said.append(run.finish()[number])
+        assert said[-1] == fresh.finish()[number]
+    named = model.asking(questions[1], 9).named_prompt
+    assert named is not None
+    assert prefixes.find(named).held == (0 if model.slides else len(named) - 1)
+    other = [-5 if token < 0 else token for token in named]
+    assert prefixes.find(other).diverged_at == named.index(min(named))
 
 
 def test_models_that_remember_one_prompt_answer_one_request_at_a_time() -> None:

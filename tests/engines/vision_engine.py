@@ -69,7 +69,7 @@ class VisionEngine:
             self._sender,
             self.desk,
             AnswerTexts(text.tokenizer, text.formats, text.words),
-            Means(max_rows=max_rows),
+            Means(max_rows=max_rows, prefix_bytes=2**28),
         )
         self._reader = FrameReader.for_reports()
         self._unread: list[Any] = []
