@@ -29,7 +29,7 @@ ADDED = (
     *("reasoning_tokens", "choices", "tool_calls", "structured", "warnings"),
     *("images", "images_cached", "image_tokens", "image_fetch_s", "image_encode_s"),
     *("itl_p99_s", "batch_mean", "batch_max", "memory_bytes", "is_estimated"),
-    *("refusal", "defaults", "user", "session_id", "tags"),
+    *("refusal", "defaults", "user", "session_id", "tags", "prefix_diverged_at"),
 )
 
 
@@ -47,7 +47,7 @@ def added_values(row: RequestLog) -> list[Any]:
 
 NOTHING_ADDED: list[Any] = [
     *(None, 1, 0, "", [], 0, 0, None, None, None),
-    *(None, None, None, None, False, {}, {}, "", "", {}),
+    *(None, None, None, None, False, {}, {}, "", "", {}, None),
 ]
 
 
