@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from django.core.management.base import BaseCommand, DjangoHelpFormatter
 
 from inference.client.address import AddressError, ServerAddress
-from inference.client.server import ServerError
+from inference.client.faults import ServerError
 from inference.library.words import printable
 from inference.management.server_options import add_server_options, server_address
 
