@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
@@ -99,6 +100,17 @@ class ServerClient:
         # A server of this kind names a code of its own in every refusal.
         if code in {None, 404, 405, 501, "unknown_url"}:
             raise not_offered(self._base_url, deed)
+
+
+def as_the_server_finds_it(model: str, address: ServerAddress) -> str:
+    """Return a folder's whole path, where the server sees the same folders.
+
+    It was not started in the folder in which the user is.
+    """
+    path = Path(model).expanduser()
+    if address.is_near and (path / "config.json").is_file():
+        return str(path.resolve())
+    return model
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Exit codes: 0 well, 1 the server or a model refused or failed, 2 wrong usage,
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -69,6 +70,10 @@ class ClientCommand(BaseCommand):
             self.leave(str(error), WRONG_USAGE)
         except ServerError as error:
             self.leave(str(error), FAILED)
+        except BrokenPipeError:
+            # Who reads has seen enough. Python would write the rest once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(FAILED)
 
     def leave(self, message: str, code: int) -> NoReturn:
         """End the command with one line on stderr."""

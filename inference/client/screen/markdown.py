@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
     from rich.markdown import MarkdownElement
 
-_PARSER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+_PARSER = (
+    MarkdownIt("commonmark", {"html": False})
+    .enable(["table", "strikethrough"])
+    # A definition would hide an address that earlier blocks name.
+    .disable("reference")
+)
 
 
 class _Code(CodeBlock):

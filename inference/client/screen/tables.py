@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +25,10 @@ STATE_STYLES = {
     "quarantined": "red",
     "unloaded": "dim",
 }
+GAP = 3
+# A name gets so many columns before a table is too wide for a terminal.
+NAME_WIDTH = 16
+SELF_EVIDENT = {"STATE", "PHASE", "CAN DO"}
 RIGHT = {"MEMORY", "CONTEXT", "RUNNING", "WAITING", "AGE", "PROMPT", "TOKENS", "TOK/S"}
 
 
@@ -85,16 +91,46 @@ def _table(
 ) -> RenderableType:
     if not console.is_terminal:
         return _plain(head, rows)
+    if _narrowest(head, rows) > console.width:
+        return _cards(head, rows)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in head:
-        is_right = name in RIGHT
         # Names are what one copies: they are wrapped, never cut.
-        table.add_column(name, justify="right" if is_right else "left", overflow="fold")
+        table.add_column(
+            name,
+            justify="right" if name in RIGHT else "left",
+            overflow="fold",
+            no_wrap=name != "MODEL",
+        )
     for row in rows:
         table.add_row(
             *(_cell(name, cell) for name, cell in zip(head, row, strict=True))
         )
     return table
+
+
+def _narrowest(head: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return the columns that a table takes at least; only names are wrapped."""
+    total = 0
+    for name, column in zip(head, zip(*rows, strict=True), strict=True):
+        width = max(map(cell_len, [name, *column]))
+        total += min(width, NAME_WIDTH) if name == "MODEL" else width
+    return total + GAP * (len(head) - 1)
+
+
+def _cards(head: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableType:
+    """Return each row as its model, and what is to be said of it in the next line."""
+    lines: list[RenderableType] = []
+    at = head.index("MODEL")
+    for row in rows:
+        said = [
+            cell if name in SELF_EVIDENT else f"{name.lower()} {cell}"
+            for name, cell in zip(head, row, strict=True)
+            if name != "MODEL" and cell != MISSING
+        ]
+        lines.append(Text(row[at], style="name", overflow="fold"))
+        lines.append(Padding(Text(", ".join(said)), (0, 0, 0, 2)))
+    return Group(*lines)
 
 
 def _cell(name: str, cell: str) -> Text:
@@ -105,9 +141,12 @@ def _cell(name: str, cell: str) -> Text:
 
 def _plain(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Text:
     """Return columns two blanks apart, as wide as they are, for other programs."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    widths = [max(map(cell_len, column)) for column in zip(head, *rows, strict=True)]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        "  ".join(
+            cell + " " * (width - cell_len(cell))
+            for cell, width in zip(row, widths, strict=True)
+        )
         for row in [head, *rows]
     ]
     return Text("\n".join(map(str.rstrip, lines)), no_wrap=True, overflow="ignore")

@@ -21,6 +21,7 @@ from inference.client.screen.loads import loaded_in_words, show_load
 from inference.client.screen.markdown import AnswerMarkdown
 from inference.client.screen.tables import model_table
 from inference.client.screen.words import one_line
+from inference.client.server import as_the_server_finds_it
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +108,10 @@ def _load(session: Session, argument: str) -> None:
             options = {"key": key}
         case _:
             raise CommandError("say which model: /load NAME [KEY]")
-    model = show_load(session.server.load(name, **options), session.console)
+    events = session.server.load(
+        as_the_server_finds_it(name, session.address), **options
+    )
+    model = show_load(events, session.console)
     for line in loaded_in_words(model) if model else ():
         session.say(line)
     session.look()

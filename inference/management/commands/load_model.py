@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.client.screen.consoles import allow_any_text, make_console
 from inference.client.screen.loads import loaded_in_words, show_load
-from inference.client.server import ServerClient
+from inference.client.server import ServerClient, as_the_server_finds_it
 from inference.management.client_command import ClientCommand
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Command(ClientCommand):
             "ttl_s": options["ttl"],
         }
         events = ServerClient(address).load(
-            options["model"], **{k: v for k, v in said.items() if v is not None}
+            as_the_server_finds_it(options["model"], address),
+            **{k: v for k, v in said.items() if v is not None},
         )
         if model := show_load(events, console):
             for line in loaded_in_words(model):
