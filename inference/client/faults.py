@@ -18,9 +18,13 @@ class ServerError(RuntimeError):
     """The server refused or failed, or nobody answers there; one line."""
 
 
+class NoEntryError(ServerError):
+    """Nobody answers there, or not to this key: nothing else would work either."""
+
+
 def nobody_answers(base_url: str) -> ServerError:
     """Nothing listens there."""
-    return ServerError(
+    return NoEntryError(
         f"no server answers at {base_url}: start one with "
         "`mlx-server launch`, or name it with --base-url"
     )
@@ -40,7 +44,7 @@ def refused(status: int, body: Any, *, url: str) -> ServerError:
     """Read what a server said with an error status; `body` is parsed JSON or not."""
     message = _message(body) or f"{url} answered with status {status}"
     if status == 401:
-        return ServerError(f"{message} {KEY_ADVICE}")
+        return NoEntryError(f"{message} {KEY_ADVICE}")
     return ServerError(message)
 
 

@@ -55,7 +55,10 @@ class ClientCommand(BaseCommand):
         lines = ["examples:", *(f"  {line}" for line in self.examples), "", EXIT_CODES]
         kwargs.setdefault("formatter_class", _HelpFormatter)
         kwargs.setdefault("epilog", "\n".join(lines))
-        return super().create_parser(prog_name, subcommand, **kwargs)
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        # `compare a,b -n 200 Why?`: options may stand between words, too.
+        parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign]
+        return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command's own options, then where the server is."""

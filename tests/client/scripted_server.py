@@ -30,7 +30,9 @@ class ScriptedServer:
         self.finish_reason: str | None = "stop"
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str] = []
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http = ThreadingHTTPServer(
+            ("127.0.0.1", 0), type("Handler", (_Handler,), {"script": self})
+        )
         self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
         self._thread.start()
 
@@ -47,63 +49,62 @@ class ScriptedServer:
             yield {"content": step} if isinstance(step, str) else step
 
 
-def _handler(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path != "/v1/models":
-                self.send_error(404)
-                return
-            listed = [{"id": model, "object": "model"} for model in script.models]
-            self._answer({"object": "list", "data": listed})
+class _Handler(BaseHTTPRequestHandler):
+    script: ScriptedServer
 
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            if self.path != "/v1/chat/completions":
-                self.send_error(404)
+    def do_GET(self) -> None:
+        if self.path != "/v1/models":
+            self.send_error(404)
+            return
+        listed = [{"id": model, "object": "model"} for model in self.script.models]
+        self._answer({"object": "list", "data": listed})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.path != "/v1/chat/completions":
+            self.send_error(404)
+            return
+        self.script.asked.append(body)
+        self.script.keys.append(self.headers.get("authorization", ""))
+        if body.get("stream"):
+            self._stream()
+        else:
+            text = "".join(step for step in self.script.steps if isinstance(step, str))
+            message = {"role": "assistant", "content": text}
+            self._answer(self._chunk(message=message, reason=self.script.finish_reason))
+
+    def _stream(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        for delta in self.script.deltas():
+            if delta is CUT:
                 return
-            script.asked.append(body)
-            script.keys.append(self.headers.get("authorization", ""))
-            if body.get("stream"):
-                self._stream()
+            if isinstance(delta, threading.Event):
+                delta.wait(60)
             else:
-                text = "".join(step for step in script.steps if isinstance(step, str))
-                message = {"role": "assistant", "content": text}
-                self._answer(self._chunk(message=message, reason=script.finish_reason))
+                self._event(self._chunk(delta=delta, reason=None))
+        self._event(self._chunk(delta={}, reason=self.script.finish_reason))
+        if self.script.usage:
+            self._event(self._chunk() | {"choices": [], "usage": self.script.usage})
+        self.wfile.write(b"data: [DONE]\n\n")
 
-        def _stream(self) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "text/event-stream")
-            self.end_headers()
-            for delta in script.deltas():
-                if delta is CUT:
-                    return
-                if isinstance(delta, threading.Event):
-                    delta.wait(60)
-                else:
-                    self._event(self._chunk(delta=delta, reason=None))
-            self._event(self._chunk(delta={}, reason=script.finish_reason))
-            if script.usage:
-                self._event(self._chunk() | {"choices": [], "usage": script.usage})
-            self.wfile.write(b"data: [DONE]\n\n")
+    def _chunk(self, *, reason: str | None = None, **said: Any) -> dict[str, Any]:
+        choice = {"index": 0, **said, "finish_reason": reason}
+        head = {"id": "x", "object": "chat.completion.chunk", "created": 1}
+        return {**head, "model": "scripted", "choices": [choice]}
 
-        def _chunk(self, *, reason: str | None = None, **said: Any) -> dict[str, Any]:
-            choice = {"index": 0, **said, "finish_reason": reason}
-            head = {"id": "x", "object": "chat.completion.chunk", "created": 1}
-            return {**head, "model": "scripted", "choices": [choice]}
+    def _event(self, body: dict[str, Any]) -> None:
+        self.wfile.write(f"data: {json.dumps(body)}\n\n".encode())
+        self.wfile.flush()
 
-        def _event(self, body: dict[str, Any]) -> None:
-            self.wfile.write(f"data: {json.dumps(body)}\n\n".encode())
-            self.wfile.flush()
+    def _answer(self, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
-        def _answer(self, body: dict[str, Any]) -> None:
-            data = json.dumps(body).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    return Handler
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""

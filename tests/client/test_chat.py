@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import threading
@@ -22,8 +24,6 @@ def piped(
     *words: str, base_url: str, stdin: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command whose ends are all pipes."""
-    import os
-
     kept = {k: v for k, v in os.environ.items() if not k.startswith("OPENAI_")}
     return subprocess.run(
         [sys.executable, "-m", "mlxsite", *words],
@@ -119,8 +119,6 @@ def test_an_answer_cannot_control_the_terminal(
     for code in OWN_CODES:
         seen = seen.replace(code, "")
     # Bold, underlined and dim are the client's own; no colours, as was asked.
-    import re
-
     seen = re.sub(r"\x1b\[[0-9;]*m", "", seen).replace("\r\n", "\n").replace("\r", "")
     assert all(char >= " " or char == "\n" for char in seen), seen
     assert "\x9b" not in seen
@@ -148,8 +146,6 @@ def test_thinking_is_shown_apart_and_never_piped(scripted, tmp_path: Path) -> No
         ) as terminal:
             assert terminal.wait() == 0
             dimmed = r"\x1b\[2m│ \x1b\[0m\x1b\[2mLet me think\.\x1b\[0m"
-            import re
-
             assert re.search(dimmed, terminal.seen), terminal.seen
             terminal.wait_for(r"│ Let me think\.\n\nYes\.")
 
@@ -273,8 +269,6 @@ def test_what_is_no_server_for_models_is_one_line(scripted) -> None:
 def test_who_reads_only_the_beginning_stops_the_answer(scripted) -> None:
     server = scripted("one\n", *["more\n"] * 20_000)
     command = f"{sys.executable} -m mlxsite chat Hi | head -1"
-    import os
-
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=REPOSITORY,

@@ -52,8 +52,8 @@ def test_it_lists_loads_and_unloads(server: Server) -> None:
 
     loaded = run("load", "other", "--key", "mine", "--pin", *url)
     assert loaded.returncode == 0, loaded.stderr
-    assert loaded.stdout.splitlines()[-1].startswith("mine is ready: 2 MB, context ")
-    assert "Loading 2 MB of 2 MB (100 %)" in loaded.stdout
+    assert loaded.stdout.splitlines()[-1].startswith("mine is ready: 2.2 MB, context ")
+    assert "Loading 2.2 MB of 2.2 MB (100 %)" in loaded.stdout
     assert "ready, pinned" in run("list", *url).stdout
 
     assert run("unload", "mine", *url).stdout == "mine is unloaded\n"

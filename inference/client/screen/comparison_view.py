@@ -58,22 +58,27 @@ class ComparisonView:
         width = (self._console.width - len(GAP) * (count - 1)) // count
         if width < NARROWEST and count > 1:
             return self._stacked(height)
-        columns = [self._column(at, width, height) for at in range(len(self._answers))]
-        return _side_by_side(columns, width, self._console)
+        columns = [self._column(at, width, height) for at in range(count)]
+        tallest = max(len(text) for _, text, _ in columns)
+        # The figures stand in one row.
+        whole = [
+            [*head, *text, *[[]] * (tallest - len(text)), *foot]
+            for head, text, foot in columns
+        ]
+        return _side_by_side(whole, width, self._console)
 
     def _stacked(self, height: int | None) -> list[Line]:
         count, width = len(self._answers), self._console.width
         room = None if height is None else max(FEWEST_LINES + 2, height // count - 1)
         lines: list[Line] = []
         for at in range(count):
-            lines += (
-                [[], *self._column(at, width, room)]
-                if at
-                else self._column(at, width, room)
-            )
+            head, text, foot = self._column(at, width, room)
+            lines += [[], *head, *text, *foot] if at else [*head, *text, *foot]
         return lines
 
-    def _column(self, at: int, width: int, height: int | None) -> list[Line]:
+    def _column(
+        self, at: int, width: int, height: int | None
+    ) -> tuple[list[Line], list[Line], list[Line]]:
         """Return name, text and figures; of the text the end, where it is too long."""
         name, answer = self._answers[at]
         head = to_lines(self._console, Text(one_line(name), style="name"), width=width)
@@ -81,7 +86,7 @@ class ComparisonView:
         text = self._text(at, answer, width)
         if height is not None:
             text = text[-max(1, height - len(head) - len(foot)) :]
-        return [*head, *text, *foot]
+        return head, text, foot
 
     def _text(self, at: int, answer: Answer, width: int) -> list[Line]:
         shown = answer.text or answer.thinking
@@ -124,6 +129,7 @@ class PlainComparison:
 
     def finish(self) -> None:
         """Write the others as far as they came."""
+        self.draw()
         for name, answer in self._waiting:
             if answer.has_begun:
                 self._write(name, answer)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from rich.markdown import CodeBlock, Heading, Markdown
+from rich.markdown import CodeBlock, Heading, HorizontalRule, Markdown, TableElement
+from rich.rule import Rule
 from rich.syntax import Syntax
+from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +51,29 @@ class _Heading(Heading):
     LEVEL_ALIGN: ClassVar[dict[str, JustifyMethod]] = {"h1": "left"}
 
 
+class _Table(TableElement):
+    """A table without the empty lines around it."""
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        for table in super().__rich_console__(console, options):
+            if isinstance(table, Table):
+                table.show_edge = False
+            yield table
+
+
+class _Rule(HorizontalRule):
+    """A rule that stands apart like any other block."""
+
+    new_line = True
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        yield Rule(style="markdown.hr", characters="-")
+
+
 class AnswerMarkdown(Markdown):
     """Renders a model's Markdown."""
 
@@ -57,6 +82,8 @@ class AnswerMarkdown(Markdown):
         "fence": _Code,
         "code_block": _Code,
         "heading_open": _Heading,
+        "table_open": _Table,
+        "hr": _Rule,
     }
 
     def __init__(self, text: str) -> None:

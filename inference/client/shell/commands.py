@@ -58,7 +58,7 @@ def run_command(session: Session, line: str) -> None:
     Raises:
         LeaveShell: it was /quit.
     """
-    name, _, argument = line.strip().partition(" ")
+    name, argument = [*line.split(None, 1), ""][:2]
     try:
         _found(name).run(session, argument.strip())
     except (CommandError, ServerError) as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.filters import completion_is_selected
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import completion_is_selected, has_focus
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings
@@ -56,16 +57,18 @@ def _history(file: Path) -> History:
 
 def _keys() -> KeyBindings:
     keys = KeyBindings()
+    # Ctrl-R has a line of its own, with keys of its own.
+    on_line = has_focus(DEFAULT_BUFFER)
 
-    @keys.add("escape", "enter")
+    @keys.add("escape", "enter", filter=on_line)
     def _begin_line(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
-    @keys.add("enter", filter=completion_is_selected)
+    @keys.add("enter", filter=on_line & completion_is_selected)
     def _take_completion(event: KeyPressEvent) -> None:
         event.current_buffer.complete_state = None
 
-    @keys.add("enter", filter=~completion_is_selected)
+    @keys.add("enter", filter=on_line & ~completion_is_selected)
     def _send(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         if buffer.document.text_before_cursor.endswith("\\"):

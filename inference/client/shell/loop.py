@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inference.client.faults import NoEntryError, ServerError
 from inference.client.screen.words import one_line
 from inference.client.shell.commands import LeaveShell, run_command
 from inference.client.shell.line import make_line
@@ -22,8 +23,7 @@ def run_shell(session: Session, history_file: Path) -> None:
     Raises:
         ServerError: nobody answers at the address, or not to this key.
     """
-    session.look()
-    session.choose_model()
+    _begin(session)
     line = make_line(session, history_file)
     model = session.conversation.model or "the server's choice"
     session.say(f"{one_line(model)} at {session.address.base_url}", "name")
@@ -37,6 +37,21 @@ def run_shell(session: Session, history_file: Path) -> None:
             continue
         except (EOFError, LeaveShell):
             return
+
+
+def _begin(session: Session) -> None:
+    """See which models there are; a server that does not say may still answer.
+
+    Raises:
+        ServerError: nobody answers at the address, or not to this key.
+    """
+    try:
+        session.look()
+    except NoEntryError:
+        raise
+    except ServerError as error:
+        session.say(f"Its models are not known: {one_line(error)}", "quiet")
+    session.choose_model()
 
 
 def _take(session: Session, text: str) -> None:

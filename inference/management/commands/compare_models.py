@@ -57,6 +57,7 @@ class Command(ClientCommand):
         parser.add_argument(
             "prompt",
             nargs="*",
+            default=[],
             metavar="PROMPT",
             help="the question; what comes through a pipe is put behind it",
         )
