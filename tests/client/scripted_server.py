@@ -19,11 +19,13 @@ Step = str | dict[str, Any] | threading.Event | object
 class ScriptedServer:
     """Plays steps for each question: a text, a whole delta, an event to wait for.
 
-    `asked` holds the bodies that came. It knows `/v1/models` and chat, as little
+    `asked` holds the bodies that came. It knows (unless `models` is none) `/v1/models` and chat, as little
     of it as there may be, and no other address.
     """
 
-    def __init__(self, *steps: Step, models: Sequence[str] = ("scripted",)) -> None:
+    def __init__(
+        self, *steps: Step, models: Sequence[str] | None = ("scripted",)
+    ) -> None:
         self.steps: tuple[Step, ...] = steps
         self.models = models
         self.usage: dict[str, int] | None = None
@@ -53,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
     script: ScriptedServer
 
     def do_GET(self) -> None:
-        if self.path != "/v1/models":
+        if self.path != "/v1/models" or self.script.models is None:
             self.send_error(404)
             return
         listed = [{"id": model, "object": "model"} for model in self.script.models]

@@ -63,8 +63,7 @@ a  b
 
 The end.
 
-m, about 1 token, 1.0 tok/s, first after
-1.00 s"""
+m, about 1 token, 1.0 tok/s, TTFT 1.00 s"""
 
 
 class Clock:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.client.scripted_server import CUT, ScriptedServer
+from tests.e2e.servers import free_port
 from tests.e2e.terminals import (
     ALT_ENTER,
     CTRL_C,
@@ -86,10 +87,10 @@ def test_it_remembers_the_conversation_until_it_begins_anew(scripted, shell) -> 
     server = scripted("An answer.")
     with shell(server, "--system", "Be brief.") as typist:
         typist.says("One", r"An answer\.\n\nscripted, about 1 token, .* s\n")
-        typist.says("Two", r"first after")
+        typist.says("Two", r"TTFT")
         assert "> One\n" in typist.says("/history", r"> Two\nAn answer\.")
         typist.says("/clear", "A new conversation begins")
-        typist.says("Three", "first after")
+        typist.says("Three", "TTFT")
         typist.leaves()
     sent = [texts(asked) for asked in server.asked]
     assert sent == [
@@ -105,10 +106,10 @@ def test_a_question_may_have_several_lines(scripted, shell) -> None:
     server = scripted("ok")
     with shell(server) as typist:
         typist.terminal.type(f"one{ALT_ENTER}two\\{ENTER}")
-        typist.says("three", "first after")
+        typist.says("three", "TTFT")
         # Pasted lines are not sent one by one.
         typist.says("\x1b[200~/what\nis it\x1b[201~", "no command /what: /help")
-        typist.says("\x1b[200~help me\nplease\x1b[201~", "first after")
+        typist.says("\x1b[200~help me\nplease\x1b[201~", "TTFT")
         typist.leaves()
     assert [asked["messages"][-1]["content"] for asked in server.asked] == [
         "one\ntwo\nthree",
@@ -185,8 +186,8 @@ def test_a_picture_goes_with_the_next_question(scripted, shell, tmp_path: Path) 
         typist.says(f"/image '{file}'", "1 picture with the next question")
         typist.says("/image clear", "No picture")
         typist.says(f"/image {str(file).replace(' ', chr(92) + ' ')}", "1 picture with")
-        typist.says("What is it?", "first after")
-        typist.says("And now?", "first after")
+        typist.says("What is it?", "TTFT")
+        typist.says("And now?", "TTFT")
         assert "(1 picture)" in typist.says("/history", "> And now")
         typist.leaves()
     picture, words = server.asked[0]["messages"][0]["content"]
@@ -200,7 +201,7 @@ def test_it_saves_to_send_and_to_read_and_overwrites_nothing(
 ) -> None:
     server = scripted("An answer.")
     with shell(server, "--system", "Be brief.") as typist:
-        typist.says("One", "first after")
+        typist.says("One", "TTFT")
         typist.says(f"/save {tmp_path}/talk.json", "Written to")
         typist.says(f"/save {tmp_path}/talk.md", "Written to")
         typist.says(f"/save {tmp_path}/talk.md", "there already: choose")
@@ -232,7 +233,7 @@ def test_tab_completes_commands_and_models_and_no_questions(scripted, shell) -> 
         terminal.wait_for("off", after=at)
         terminal.type(CTRL_C)
         # A question is left alone: Tab offers nothing in it.
-        typist.says(f"qui{TAB}ck", "first after")
+        typist.says(f"qui{TAB}ck", "TTFT")
         typist.leaves()
     assert texts(server.asked[0])[-1].replace(" ", "").replace("\t", "") == "quick"
 
@@ -240,14 +241,14 @@ def test_tab_completes_commands_and_models_and_no_questions(scripted, shell) -> 
 def test_history_is_kept_for_the_user_alone(scripted, shell, tmp_path: Path) -> None:
     server = scripted("ok")
     with shell(server) as typist:
-        typist.says("A question to keep", "first after")
+        typist.says("A question to keep", "TTFT")
         typist.leaves()
     file = tmp_path / "data" / "shell_history"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with shell(server) as typist:
-        typist.says(UP, "first after")
+        typist.says(UP, "TTFT")
         typist.terminal.type(f"\x12keep{ENTER}")
-        typist.says("", "first after")
+        typist.says("", "TTFT")
         typist.leaves()
     assert [texts(asked)[-1] for asked in server.asked] == ["A question to keep"] * 3
 
@@ -256,7 +257,7 @@ def test_what_is_no_command_is_said_and_may_be_sent(scripted, shell) -> None:
     server = scripted("ok")
     with shell(server) as typist:
         typist.says("/etc/passwd?", "error: there is no command /etc/passwd")
-        typist.says(" /etc/passwd?", "first after")
+        typist.says(" /etc/passwd?", "TTFT")
         typist.says("/load x", "error: the server at .* does not load models")
         typist.says("/unload x", "error: the server at .* does not unload models")
         typist.says("/compare x", "error: 'x' names fewer than two models")
@@ -272,10 +273,10 @@ def test_it_compares_the_last_question_apart_from_the_conversation(
     server = scripted("An answer.", models=("a", "b"))
     with shell(server) as typist:
         typist.says("/compare a,b", "error: there is no question yet")
-        typist.says("One", "first after")
+        typist.says("One", "TTFT")
         typist.says("/compare a,b", r"a +│ b\nAn answer\. +│ An answer\.\n")
-        typist.says("/compare a,b Two", r"first after[^│]*│[^│]*first after")
-        typist.says("Three", "first after")
+        typist.says("/compare a,b Two", r"TTFT[^│]*│[^│]*TTFT")
+        typist.says("Three", "TTFT")
         typist.leaves()
     compared = [asked for asked in server.asked if asked.get("model")]
     assert sorted(asked["model"] for asked in compared) == ["a", "a", "b", "b"]
@@ -292,16 +293,26 @@ def test_a_terminal_may_change_its_size_at_any_time(scripted, shell) -> None:
         typist.terminal.resize(30, 12)
         at = typist.terminal.mark()
         goes_on.set()
-        seen = typist.terminal.wait_for(r"first after(?s:.*?)\n\s*>", after=at)
+        seen = typist.terminal.wait_for(r"TTFT(?s:.*?)\n\s*>", after=at)
         assert "word39" in seen
-        lines = seen.partition("first after")[0].splitlines()
+        lines = seen.partition("TTFT")[0].splitlines()
         assert max(map(len, lines)) <= 30
         typist.terminal.resize(100, 40)
-        typist.says("Two", "first after")
+        typist.says("Two", "TTFT")
         typist.leaves()
 
 
-def test_a_key_that_is_wanted_is_asked_for_at_the_start(tmp_path: Path) -> None:
-    with on_terminal("shell", "--api-key", "x", data_dir=tmp_path) as terminal:
+def test_it_does_not_begin_where_nobody_answers(tmp_path: Path) -> None:
+    address = f"http://127.0.0.1:{free_port()}/v1"
+    with on_terminal("shell", "--base-url", address, data_dir=tmp_path) as terminal:
         assert terminal.wait() == 1
-        terminal.wait_for("error: no server answers at http://127.0.0.1:8000/v1")
+        terminal.wait_for(f"error: no server answers at {address}")
+
+
+def test_it_begins_where_the_models_are_not_told(scripted, shell) -> None:
+    server = scripted("ok", models=None)
+    with shell(server) as typist:
+        assert "Its models are not known: " in typist.terminal.text
+        typist.says("/models", "answered with status 404")
+        typist.says("One", "TTFT")
+        typist.leaves()

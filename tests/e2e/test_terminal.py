@@ -80,7 +80,7 @@ def test_it_answers_on_a_terminal_and_in_a_pipe(server: Server, tmp_path: Path) 
         "chat", "Count to twenty.", data_dir=tmp_path, **at(server)
     ) as terminal:
         assert terminal.wait() == 0
-        figures = rf"{TINY}, \d+ tokens?, [\d,.]+ tok/s, first\s+after \d"
+        figures = rf"{TINY}, \d+ tokens?, [\d,.]+ tok/s, TTFT\s+\d"
         shown = terminal.wait_for(figures)
         assert " ".join(done.stdout.split()) in " ".join(shown.split())
 
@@ -93,7 +93,9 @@ def test_a_picture_is_seen(server: Server, tmp_path: Path) -> None:
         assert done.stdout == f"{colour}\n"
 
 
-def test_a_wrong_key_is_one_line_that_says_what_to_do(server: Server) -> None:
+def test_a_wrong_key_is_one_line_that_says_what_to_do(
+    server: Server, tmp_path: Path
+) -> None:
     for words in (("chat", "Hi"), ("list",), ("ps",)):
         done = piped(*words, **at(server, key="wrong"))
         assert done.returncode == 1
@@ -101,6 +103,9 @@ def test_a_wrong_key_is_one_line_that_says_what_to_do(server: Server) -> None:
             "error: Incorrect API key provided. "
             "Name its key with --api-key, OPENAI_API_KEY or MLX_API_KEY.\n"
         )
+    with on_terminal("shell", data_dir=tmp_path, **at(server, key="x")) as terminal:
+        assert terminal.wait() == 1
+        assert terminal.text.startswith("error: Incorrect API key provided.")
 
 
 def test_a_model_that_is_not_there_is_one_line_that_says_where_they_are(
@@ -197,7 +202,7 @@ def test_answers_are_compared_side_by_side_or_below_each_other(
     ) as terminal:
         assert terminal.wait() == 0
         last = terminal.text[terminal.text.rindex(TINY) :]
-    figures = r"\d+\s+tokens?, [\d,.]+\s+tok/s,\s+first"
+    figures = r"\d+\s+tokens?, [\d,.]+\s+tok/s,\s+TTFT"
     if columns == 40:
         assert re.search(rf"(?s){figures}.*\n\nrambler\n.*12 tokens", last), last
         assert max(map(len, last.splitlines())) <= 40
@@ -210,7 +215,7 @@ def test_one_that_fails_leaves_the_others_and_the_exit_code(server: Server) -> N
     done = piped("compare", f"{TINY},nobody", "Count to twenty.", **at(server))
     assert done.returncode == 1
     assert "== nobody ==\n(error: The model `nobody` is not served" in done.stdout
-    other = rf"== {TINY} ==\n[^(]+\n\(\d+ tokens?, .* tok/s, first after .* s\)\n"
+    other = rf"== {TINY} ==\n[^(]+\n\(\d+ tokens?, .* tok/s, TTFT .* s\)\n"
     assert re.search(other, done.stdout), done.stdout
     assert done.stderr.startswith("error: nobody: The model `nobody` is not served")
     assert done.stderr.count("\n") == 1

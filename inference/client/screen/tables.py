@@ -25,11 +25,11 @@ STATE_STYLES = {
     "quarantined": "red",
     "unloaded": "dim",
 }
-GAP = 3
+GAP = 2
 # A name gets so many columns before a table is too wide for a terminal.
 NAME_WIDTH = 16
 SELF_EVIDENT = {"STATE", "PHASE", "CAN DO"}
-RIGHT = {"MEMORY", "CONTEXT", "RUNNING", "WAITING", "AGE", "PROMPT", "TOKENS", "TOK/S"}
+RIGHT = {"MEMORY", "CONTEXT", "RUNS", "WAITS", "AGE", "PROMPT", "TOKENS", "TOK/S"}
 
 
 def model_table(models: Sequence[dict[str, Any]], console: Console) -> RenderableType:
@@ -42,8 +42,8 @@ def model_table(models: Sequence[dict[str, Any]], console: Console) -> Renderabl
         ),
         "CONTEXT": lambda model: _told(model, "context_length"),
         "CAN DO": lambda model: one_line(", ".join(model.get("capabilities") or ())),
-        "RUNNING": lambda model: _told(model, "active_requests"),
-        "WAITING": lambda model: _told(model, "queue_size"),
+        "RUNS": lambda model: _told(model, "active_requests"),
+        "WAITS": lambda model: _told(model, "queue_size"),
     }
     # Other servers tell less.
     shown = [
@@ -93,7 +93,9 @@ def _table(
         return _plain(head, rows)
     if _narrowest(head, rows) > console.width:
         return _cards(head, rows)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
+    )
     for name in head:
         # Names are what one copies: they are wrapped, never cut.
         table.add_column(
@@ -157,8 +159,8 @@ _TOLD_BY = {
     "MEMORY": ("memory_bytes", "size_bytes"),
     "CONTEXT": ("context_length",),
     "CAN DO": ("capabilities",),
-    "RUNNING": ("active_requests",),
-    "WAITING": ("queue_size",),
+    "RUNS": ("active_requests",),
+    "WAITS": ("queue_size",),
 }
 
 

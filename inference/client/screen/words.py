@@ -37,14 +37,14 @@ def duration(seconds: float) -> str:
 
 
 def figures_in_words(figures: Figures) -> list[str]:
-    """Return length, speed and time to the first token, as far as they are known."""
+    """Return length, speed and time to the first token (TTFT), as far as they are known."""
     unit = "token" if figures.tokens == 1 else "tokens"
     about = "" if figures.is_counted else "about "
     words = [f"{about}{figures.tokens:,} {unit}"]
     if figures.tokens_per_s is not None:
         words.append(f"{figures.tokens_per_s:,.1f} tok/s")
     if figures.ttft_s is not None:
-        words.append(f"first after {duration(figures.ttft_s)}")
+        words.append(f"TTFT {duration(figures.ttft_s)}")
     return words
 
 
