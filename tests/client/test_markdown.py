@@ -40,6 +40,8 @@ def test_whatever_is_written_is_rendered_and_its_blocks_are_the_whole() -> None:
     ("text", "seen"),
     [
         ("one\ntwo", "one\ntwo"),
+        ("def f():\n    return 1", "def f():\n    return 1"),
+        ("one\\\ntwo  \nthree", "one\ntwo\nthree"),
         ("a <div> and <script>x</script>", "a <div> and <script>x</script>"),
         ("<div>\nalone\n</div>", "<div>\nalone\n</div>"),
         ("[words](http://a.b)", "words (http://a.b)"),
@@ -47,6 +49,7 @@ def test_whatever_is_written_is_rendered_and_its_blocks_are_the_whole() -> None:
         ("![a cat](http://a.b/c.png)", "a cat (http://a.b/c.png)"),
         ("see [1]\n\n[1]: http://a.b", "see [1]\n\n[1]: http://a.b"),
         ("```py\n  x = 1\n```", "  x = 1"),
+        ("9. nine\n10. ten", " 9. nine\n10. ten"),
         ("[bold red]x[/]", "[bold red]x[/]"),
     ],
 )

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from rich.markdown import CodeBlock, Heading, HorizontalRule, Markdown, TableElement
+from rich.markdown import (
+    CodeBlock,
+    Heading,
+    HorizontalRule,
+    ListItem,
+    Markdown,
+    TableElement,
+)
 from rich.rule import Rule
+from rich.segment import Segment
 from rich.syntax import Syntax
 from rich.table import Table
 
@@ -25,8 +33,9 @@ if TYPE_CHECKING:
 _PARSER = (
     MarkdownIt("commonmark", {"html": False})
     .enable(["table", "strikethrough"])
-    # A definition would hide an address that earlier blocks name.
-    .disable("reference")
+    # A definition would hide an address that earlier blocks name; and code that
+    # stands in no fence keeps its lines and what they are indented by.
+    .disable(["reference", "newline"])
 )
 
 
@@ -49,6 +58,24 @@ class _Heading(Heading):
     """A heading at the left, like all else."""
 
     LEVEL_ALIGN: ClassVar[dict[str, JustifyMethod]] = {"h1": "left"}
+
+
+class _Item(ListItem):
+    """An item whose number has its point: `1.`."""
+
+    def render_number(
+        self, console: Console, options: ConsoleOptions, number: int, last_number: int
+    ) -> RenderResult:
+        width = len(str(last_number)) + 2
+        bare, pointed = (
+            f"{numeral:>{width - 1}} " for numeral in (str(number), f"{number}.")
+        )
+        parts = super().render_number(console, options, number, last_number)
+        for at, part in enumerate(parts):
+            if not at and isinstance(part, Segment) and part.text == bare:
+                yield Segment(pointed, part.style)
+            else:
+                yield part
 
 
 class _Table(TableElement):
@@ -82,6 +109,7 @@ class AnswerMarkdown(Markdown):
         "fence": _Code,
         "code_block": _Code,
         "heading_open": _Heading,
+        "list_item_open": _Item,
         "table_open": _Table,
         "hr": _Rule,
     }
@@ -136,12 +164,10 @@ def _readable(tokens: Iterable[Token]) -> list[Token]:
 
 
 def _readable_inline(tokens: Iterable[Token]) -> Iterable[Token]:
-    """Keep line breaks; put addresses behind what they belong to."""
+    """Put addresses behind what they belong to."""
     target, said = "", ""
     for token in tokens:
         match token.type:
-            case "softbreak":
-                yield Token("hardbreak", "br", 0)
             case "link_open":
                 target, said = str(token.attrs.get("href", "")), ""
             case "link_close":
