@@ -65,6 +65,10 @@ class Answer:
         """How long ago it was asked for, or how long it took."""
         return (self._ended_at or self.clock()) - self._began_at
 
+    def asked(self) -> None:
+        """Note that the question goes out now: times count from here."""
+        self._began_at = self.clock()
+
     def named(self, model: str | None) -> None:
         """Note which model answers."""
         self.model = model or self.model

@@ -90,6 +90,7 @@ async def _fill(
     if question.stream:
         options |= {"stream": True, "stream_options": {"include_usage": True}}
     with told_by_sdk(base_url):
+        answer.asked()
         made = await client.chat.completions.create(**options)
         if not question.stream:
             _fill_whole(made, answer)

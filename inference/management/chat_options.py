@@ -90,7 +90,8 @@ def conversation_of(options: Mapping[str, Any]) -> Conversation:
 def read_prompt(words: list[str]) -> str:
     """Return the prompt: the words given, then what comes through a pipe."""
     given = " ".join(words).strip()
-    piped = "" if sys.stdin.isatty() else sys.stdin.read().strip()
+    has_pipe = sys.stdin is not None and not sys.stdin.isatty()
+    piped = sys.stdin.read().strip() if has_pipe else ""
     return "\n\n".join(filter(None, [given, piped]))
 
 

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, DjangoHelpFormatter
 
 from inference.client.address import AddressError, ServerAddress
 from inference.client.faults import ServerError
+from inference.client.screen.consoles import allow_any_text
 from inference.library.words import printable
 from inference.management.server_options import add_server_options, server_address
 
@@ -67,6 +68,7 @@ class ClientCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command; what goes wrong is one line and an exit code."""
+        allow_any_text()
         try:
             self.run(server_address(options), options)
         except AddressError as error:

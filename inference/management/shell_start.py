@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from inference.conf import ServerConfig
@@ -14,11 +13,6 @@ if TYPE_CHECKING:
 HISTORY = "shell_history"
 
 
-def has_terminal() -> bool:
-    """Whether somebody can type, and see it."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
 def start_shell(address: ServerAddress, conversation: Conversation) -> None:
     """Run the shell until it is left.
 
@@ -26,10 +20,9 @@ def start_shell(address: ServerAddress, conversation: Conversation) -> None:
         ServerError: nobody answers at the address, or not to this key.
     """
     # Half a second of imports that no other command needs.
-    from inference.client.screen.consoles import allow_any_text, make_console
+    from inference.client.screen.consoles import make_console
     from inference.client.shell.loop import run_shell
     from inference.client.shell.session import Session
 
-    allow_any_text()
     session = Session(address, conversation, make_console())
     run_shell(session, ServerConfig.from_settings().data_dir / HISTORY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.script.asked.append(body)
         self.script.keys.append(self.headers.get("authorization", ""))
         if body.get("stream"):
-            self._stream()
+            # Clients may leave at any time.
+            with suppress(ConnectionError):
+                self._stream()
         else:
             text = "".join(step for step in self.script.steps if isinstance(step, str))
             message = {"role": "assistant", "content": text}

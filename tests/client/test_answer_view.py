@@ -108,7 +108,7 @@ def test_however_it_comes_it_is_shown_once_and_whole(pieces: int, height: int) -
 def test_thinking_stands_before_it_with_a_bar() -> None:
     screen = Screen(width=40)
     played(screen, "Yes.", pieces=2, thinking="First.\n\nThen second.\n")
-    assert screen.text().startswith("│ First.\n\n│ Then second.\n\nYes.\n\nm, ")
+    assert screen.text().startswith("│ First.\n│\n│ Then second.\n\nYes.\n\nm, ")
 
 
 def test_a_terminal_that_becomes_narrower_shows_nothing_twice() -> None:

@@ -54,6 +54,23 @@ def test_what_comes_through_a_pipe_is_put_behind_the_question(scripted) -> None:
     assert said == ["Sum up:\n\na\nb", "alone"]
 
 
+def test_a_pipe_of_anything_and_no_input_at_all_are_taken(scripted) -> None:
+    server = scripted("ok")
+    environment = os.environ | {"OPENAI_BASE_URL": server.base_url}
+    for end in ("< <(printf 'a\\xffb')", "<&-"):
+        done = subprocess.run(
+            ["bash", "-c", f"{sys.executable} -m mlxsite chat Hi {end}"],
+            cwd=REPOSITORY,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.stdout, done.stderr) == ("ok\n", "")
+    said = [asked["messages"][-1]["content"] for asked in server.asked]
+    assert said == ["Hi\n\na\N{REPLACEMENT CHARACTER}b", "Hi"]
+
+
 def test_options_become_the_request(scripted) -> None:
     server = scripted("ok")
     words = ("--model", "m", "--system", "Be brief.", "--no-stream", "-t", "0.5")
@@ -145,7 +162,7 @@ def test_thinking_is_shown_apart_and_never_piped(scripted, tmp_path: Path) -> No
             "chat", "Well?", data_dir=tmp_path, OPENAI_BASE_URL=server.base_url
         ) as terminal:
             assert terminal.wait() == 0
-            dimmed = r"\x1b\[2m│ \x1b\[0m\x1b\[2mLet me think\.\x1b\[0m"
+            dimmed = r"\x1b\[2m│\x1b\[0m \x1b\[2mLet me think\.\x1b\[0m"
             assert re.search(dimmed, terminal.seen), terminal.seen
             terminal.wait_for(r"│ Let me think\.\n\nYes\.")
 

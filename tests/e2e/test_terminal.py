@@ -133,7 +133,7 @@ def test_thinking_is_dimmed_and_apart(server: Server, tmp_path: Path) -> None:
     with on_terminal(*words, "Hi", data_dir=tmp_path, **at(server)) as terminal:
         assert terminal.wait() == 0
         terminal.wait_for(r"│ \S[^\n]*\n\n(?s:.*)thinker, 40 tokens(?s:.*)cut off")
-        assert "\x1b[2m│ " in terminal.seen
+        assert "\x1b[2m│" in terminal.seen
 
 
 def test_ctrl_c_in_an_answer_frees_its_seat_and_keeps_the_shell(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Shorter waits are not worth a line.
 WAIT_SHOWN_S = 0.5
-BAR = "│ "
+BAR = "│"
 
 
 class AnswerView:
@@ -38,6 +38,7 @@ class AnswerView:
         self._area = LiveArea(console)
         self._thinking = _Part(MarkdownBlocks())
         self._text = _Part(MarkdownBlocks())
+        self._bar: Line = [Segment(BAR, console.get_style("thinking"))]
         self._has_lines = False
         self._drawn: object = None
 
@@ -53,9 +54,9 @@ class AnswerView:
     def finish(self) -> None:
         """Show all of it, and what it came to."""
         lines = self._finished()
-        lines += self._spaced(self._thinking_lines(self._thinking.flush()))
-        lines += self._spaced(self._text_lines(self._text.flush()))
-        lines += self._spaced(to_lines(self._console, self._footer()))
+        lines += self._kept(self._thinking_lines(self._thinking.flush()), self._bar)
+        lines += self._kept(self._text_lines(self._text.flush()))
+        lines += self._kept(to_lines(self._console, self._footer()))
         self._area.end(lines)
 
     def _state(self) -> object:
@@ -74,28 +75,31 @@ class AnswerView:
         """Return the lines that nothing to come can change, and which are not drawn."""
         lines: list[Line] = []
         for block in self._thinking.feed(self._answer.thinking):
-            lines += self._spaced(self._thinking_lines(block))
+            lines += self._kept(self._thinking_lines(block), self._bar)
         if self._answer.text:
-            lines += self._spaced(self._thinking_lines(self._thinking.flush()))
+            rest = self._thinking.flush()
+            lines += self._kept(self._thinking_lines(rest), self._bar)
         for block in self._text.feed(self._answer.text):
-            lines += self._spaced(self._text_lines(block))
+            lines += self._kept(self._text_lines(block))
         return lines
 
     def _unfinished(self) -> list[Line]:
-        waited = self._waited()
-        if waited:
+        if waited := self._waited():
             return to_lines(self._console, Text(waited, style="quiet"))
-        lines = self._thinking_lines(self._thinking.rest)
-        lines += self._text_lines(self._text.rest)
-        return [[], *lines] if lines and self._has_lines else lines
+        thinking = self._thinking_lines(self._thinking.rest)
+        if thinking:
+            return self._spaced(thinking, self._bar)
+        return self._spaced(self._text_lines(self._text.rest))
 
     def _thinking_lines(self, block: str) -> list[Line]:
-        bar = Segment(BAR, self._console.get_style("thinking"))
-        text = Text(block.strip("\n"), style="thinking")
-        width = self._console.width - len(BAR)
         if not block.strip():
             return []
-        return [[bar, *line] for line in to_lines(self._console, text, width=width)]
+        text = Text(block.strip("\n"), style="thinking")
+        blank, width = Segment(" "), self._console.width - 2
+        return [
+            [*self._bar, blank, *line] if line else self._bar
+            for line in to_lines(self._console, text, width=width)
+        ]
 
     def _text_lines(self, block: str) -> list[Line]:
         return to_lines(self._console, AnswerMarkdown(block)) if block.strip() else []
@@ -109,13 +113,15 @@ class AnswerView:
             words = [STOPPED] if answer.finish_reason else []
         return Text(", ".join(words), style="quiet")
 
-    def _spaced(self, lines: list[Line]) -> list[Line]:
-        """Put a blank line before what is not the first."""
-        if not lines:
-            return []
-        spaced = [[], *lines] if self._has_lines else lines
-        self._has_lines = True
+    def _kept(self, lines: list[Line], gap: Line | None = None) -> list[Line]:
+        """Return what is shown for good, apart from what was shown before."""
+        spaced = self._spaced(lines, gap)
+        self._has_lines = self._has_lines or bool(lines)
         return spaced
+
+    def _spaced(self, lines: list[Line], gap: Line | None = None) -> list[Line]:
+        """Put a gap before what is not the first."""
+        return [gap or [], *lines] if lines and self._has_lines else lines
 
 
 class PlainView:

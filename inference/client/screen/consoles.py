@@ -51,8 +51,18 @@ def is_drawable(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
-def allow_any_text(*streams: TextIO) -> None:
-    """Let streams replace what their encoding lacks, instead of failing."""
-    for stream in streams or (sys.stdout, sys.stderr):
+def has_keyboard() -> bool:
+    """Whether somebody can type; without any standard input nobody can."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def has_terminal() -> bool:
+    """Whether somebody can type, and see it."""
+    return has_keyboard() and sys.stdout.isatty()
+
+
+def allow_any_text() -> None:
+    """Let all streams replace what their encoding lacks, instead of failing."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

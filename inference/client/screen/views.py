@@ -9,6 +9,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from inference.client.screen.consoles import has_terminal
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
@@ -68,7 +70,7 @@ def quiet_keys() -> Iterator[None]:
 
     It would be echoed into the lines that are being drawn.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not has_terminal():
         yield
         return
     keyboard = sys.stdin.fileno()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from inference.client.answers import Answer
 from inference.client.asking import ask
 from inference.client.screen.answer_view import AnswerView, PlainView
 from inference.client.screen.consoles import (
-    allow_any_text,
+    has_terminal,
     is_drawable,
     make_console,
 )
@@ -65,7 +64,7 @@ class Command(ClientCommand):
         """Ask, and show the answer."""
         prompt = read_prompt(options["prompt"])
         conversation = conversation_of(options)
-        if not prompt and sys.stdin.isatty() and sys.stdout.isatty():
+        if not prompt and has_terminal():
             start_shell(address, conversation)
             return
         if not prompt and not conversation.pictures:
@@ -79,7 +78,6 @@ class Command(ClientCommand):
 
 
 def _view(answer: Answer, *, plain: bool) -> View:
-    allow_any_text()
     console = make_console()
     if plain or not is_drawable(console):
         return PlainView(answer)

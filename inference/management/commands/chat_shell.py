@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inference.client.screen.consoles import has_terminal
 from inference.management.chat_options import (
     add_asking_options,
     add_model_option,
@@ -11,7 +12,7 @@ from inference.management.chat_options import (
     conversation_of,
 )
 from inference.management.client_command import WRONG_USAGE, ClientCommand
-from inference.management.shell_start import has_terminal, start_shell
+from inference.management.shell_start import start_shell
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from inference.client.comparing import ask_all, begin_answers, read_models
@@ -13,7 +12,7 @@ from inference.client.screen.comparison_view import (
     failures,
 )
 from inference.client.screen.consoles import (
-    allow_any_text,
+    has_terminal,
     is_drawable,
     make_console,
 )
@@ -82,7 +81,7 @@ class Command(ClientCommand):
 
     def _read_line(self) -> str:
         """Ask for the question where somebody can answer."""
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if not has_terminal():
             return ""
         try:
             return input("Question: ").strip()
@@ -92,7 +91,6 @@ class Command(ClientCommand):
 
 
 def _view(answers: Sequence[tuple[str, Answer]], *, plain: bool) -> View:
-    allow_any_text()
     console = make_console()
     if plain or not is_drawable(console):
         return PlainComparison(answers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from inference.client.screen.consoles import allow_any_text, make_console
+from inference.client.screen.consoles import make_console
 from inference.client.screen.tables import model_table
 from inference.client.server import ServerClient
 from inference.management.client_command import ClientCommand
@@ -36,7 +36,6 @@ class Command(ClientCommand):
         if options["json"]:
             self.stdout.write(json.dumps(models, indent=2))
             return
-        allow_any_text()
         console = make_console()
         if models:
             console.print(model_table(models, console))

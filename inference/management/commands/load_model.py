@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from inference.client.screen.consoles import allow_any_text, make_console
+from inference.client.screen.consoles import make_console
 from inference.client.screen.loads import loaded_in_words, show_load
 from inference.client.server import ServerClient, as_the_server_finds_it
 from inference.management.client_command import ClientCommand
@@ -43,7 +43,6 @@ class Command(ClientCommand):
 
     def run(self, address: ServerAddress, options: dict[str, Any]) -> None:
         """Show each step, and the model at last."""
-        allow_any_text()
         console = make_console()
         said = {
             "key": options["key"] or None,

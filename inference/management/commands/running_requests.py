@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from inference.client.screen.consoles import allow_any_text, make_console
+from inference.client.screen.consoles import make_console
 from inference.client.screen.tables import request_table
 from inference.client.server import ServerClient
 from inference.management.client_command import ClientCommand
@@ -32,7 +32,6 @@ class Command(ClientCommand):
         if options["json"]:
             self.stdout.write(json.dumps(requests, indent=2))
             return
-        allow_any_text()
         console = make_console()
         if requests:
             console.print(request_table(requests, console))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inference.client.screen.consoles import (
-    allow_any_text,
     is_drawable,
     make_console,
 )
@@ -34,7 +33,6 @@ class Command(ClientCommand):
 
     def run(self, address: ServerAddress, options: dict[str, Any]) -> None:
         """Say what became of it."""
-        allow_any_text()
         console, server = make_console(), ServerClient(address)
         key, force = options["key"], options["force"]
         if is_drawable(console):
