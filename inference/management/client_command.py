@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
-EXIT_CODES = (
-    "exit codes: 0 well, 1 the server or a model refused or failed, "
-    "2 wrong usage, 130 Ctrl-C"
-)
+EXIT_CODES = """\
+exit codes:
+  0    well
+  1    the server or a model refused or failed
+  2    wrong usage
+  130  Ctrl-C"""
 
 
 class _HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
