@@ -48,11 +48,12 @@ class ShellCompleter(Completer):
     def _commands(self, begun: str) -> Iterable[Completion]:
         for command in COMMANDS.values():
             if command.name.startswith(begun):
+                usage = f"{command.usage}: " if command.usage else ""
                 yield Completion(
                     command.name + (" " if command.usage else ""),
                     start_position=-len(begun),
-                    display=f"{command.name} {command.usage}".strip(),
-                    display_meta=command.purpose,
+                    display=command.name,
+                    display_meta=usage + command.purpose,
                 )
 
     def _arguments(self, name: str, argument: str) -> Iterable[Completion]:
