@@ -43,11 +43,15 @@ class ComparisonView:
         self._console = console
         self._answers = answers
         self._area = LiveArea(console)
+        self._drawn: list[Line] = []
         self._kept: dict[int, tuple[tuple[int, int, int], list[Line]]] = {}
 
     def draw(self) -> None:
         """Show the end of each answer, as far as there is room."""
-        self._area.draw(self._lines(self._area.height))
+        lines = self._lines(self._area.height)
+        if lines != self._drawn:
+            self._drawn = lines
+            self._area.draw(lines)
 
     def finish(self) -> None:
         """Show all of them whole."""
