@@ -8,7 +8,7 @@ from inference.api.chat import chat_completions
 from inference.api.health import health, ready
 from inference.api.model_changes import model_load, model_unload
 from inference.api.models import model_detail, model_list
-from inference.api.queue import queue_stats
+from inference.api.queue import queue_requests, queue_stats
 from inference.api.unknown import unknown_path
 from inference.consumers import ChatConsumer, UnknownPathConsumer
 
@@ -21,6 +21,7 @@ urlpatterns = [
     path("v1/models/unload", model_unload),
     path("v1/models/<path:model_id>", model_detail),
     path("v1/queue/stats", queue_stats),
+    path("v1/queue/requests", queue_requests),
     re_path(r"^v1(?:/[\s\S]*)?$", unknown_path),
 ]
 

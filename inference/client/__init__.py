@@ -1,3 +1,3 @@
-"""What talks to a server from outside: load, and later the terminal clients."""
+"""What talks to a server from outside: load, questions, the terminal's clients."""
 
 from __future__ import annotations

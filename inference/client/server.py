@@ -1,48 +1,57 @@
-"""A running server as the command line sees it: its models, loads and unloads."""
+"""A running server as the command line sees it: models, loads, what runs."""
 
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
+from inference.client.faults import ServerError, not_offered, refused, told
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from inference.client.address import ServerAddress
 
 CONNECT_S = 5.0
 # A load may download for an hour; its progress comes at least this often.
 SILENCE_S = 120.0
 
 
-class ServerError(RuntimeError):
-    """The server refused, or nobody answers there; the message is one line."""
-
-
 class ServerClient:
-    """Speaks to one server; `base_url` ends in /v1."""
+    """Speaks to one server, for what the openai SDK has no words for."""
 
-    def __init__(self, base_url: str, api_key: str = "") -> None:
-        self._base_url = base_url.rstrip("/")
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        # No proxy from the environment: the server is near.
+    def __init__(self, address: ServerAddress) -> None:
+        self._base_url = address.base_url
+        key = address.api_key
         self._http = httpx.Client(
-            headers=headers,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(SILENCE_S, connect=CONNECT_S),
-            trust_env=False,
+            trust_env=not address.is_near,
         )
 
     def models(self) -> list[dict[str, Any]]:
-        """Return the models as `GET /v1/models` lists them.
+        """Return the models as `GET /v1/models` lists them; any server can.
 
         Raises:
             ServerError: with one line that says why not.
         """
-        with self._told():
+        with told(self._base_url):
             answer = self._http.get(f"{self._base_url}/models")
-        models: list[dict[str, Any]] = _object(answer)["data"]
-        return models
+            return _listed(answer)
+
+    def running(self) -> list[dict[str, Any]]:
+        """Return the requests that are open, oldest first.
+
+        Raises:
+            ServerError: with one line that says why not.
+        """
+        with told(self._base_url):
+            answer = self._http.get(f"{self._base_url}/queue/requests")
+            self._refuse_strangers(answer, "tell what runs")
+            return _listed(answer)
 
     def load(self, model: str, **options: Any) -> Iterator[dict[str, Any]]:
         """Load a model; yield how far it is, and at last the model.
@@ -52,9 +61,10 @@ class ServerClient:
         """
         body = {"model": model, "stream": True, **options}
         url = f"{self._base_url}/models/load"
-        with self._told(), self._http.stream("POST", url, json=body) as answer:
+        with told(self._base_url), self._http.stream("POST", url, json=body) as answer:
             if answer.is_error:
                 answer.read()
+                self._refuse_strangers(answer, "load models")
                 _object(answer)
             for line in answer.iter_lines():
                 word, _, data = line.partition(": ")
@@ -65,52 +75,80 @@ class ServerClient:
                     raise ServerError(event["error"]["message"])
                 yield event
 
-    def unload(self, key: str, *, force: bool) -> dict[str, Any]:
+    def unload(self, key: str, *, force: bool = False) -> dict[str, Any]:
         """Unload a model and return it.
 
         Raises:
             ServerError: with one line that says why not.
         """
-        with self._told():
+        with told(self._base_url):
             answer = self._http.post(
                 f"{self._base_url}/models/unload",
                 json={"key": key, "force": force},
                 # It waits for the requests that run.
                 timeout=httpx.Timeout(None, connect=CONNECT_S),
             )
-        return _object(answer)
+            self._refuse_strangers(answer, "unload models")
+            return _object(answer)
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn what goes wrong on the way into one line."""
-        try:
-            yield
-        except httpx.ConnectError:
-            raise ServerError(
-                f"no server answers at {self._base_url}: start one with "
-                "`mlx-server launch`, or name it with --base-url"
-            ) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            words = str(error) or type(error).__name__
-            raise ServerError(f"{self._base_url}: {words}") from None
-        except (ValueError, KeyError, TypeError):
-            raise ServerError(f"{self._base_url} gave no answer of ours") from None
+    def _refuse_strangers(self, answer: httpx.Response, deed: str) -> None:
+        """Say of a server of another kind that it has no such address."""
+        if answer.status_code not in {404, 405, 501}:
+            return
+        error = _json(answer).get("error")
+        code = error.get("code") if isinstance(error, dict) else None
+        # A server of this kind names a code of its own in every refusal.
+        if code in {None, 404, 405, 501, "unknown_url"}:
+            raise not_offered(self._base_url, deed)
+
+
+def as_the_server_finds_it(model: str, address: ServerAddress) -> str:
+    """Return a folder's whole path, where the server sees the same folders.
+
+    It was not started in the folder in which the user is.
+    """
+    path = Path(model).expanduser()
+    if address.is_near and (path / "config.json").is_file():
+        return str(path.resolve())
+    return model
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _object(answer: httpx.Response) -> dict[str, Any]:
     """Return the JSON object of an answer.
 
     Raises:
-        ServerError: it is an error, or no object.
+        ServerError: the server refused.
+        ValueError: it is no object.
     """
-    try:
-        body = answer.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise ServerError(f"{answer.url} answered {answer.status_code} without JSON")
+    body = _json(answer)
     if answer.is_error:
-        error = body.get("error")
-        message = error.get("message") if isinstance(error, dict) else None
-        raise ServerError(str(message or f"status {answer.status_code}"))
+        raise refused(answer.status_code, body, url=str(answer.url))
+    if not body:
+        raise ValueError("no JSON object")
     return body
+
+
+def _listed(answer: httpx.Response) -> list[dict[str, Any]]:
+    """Return the objects of a list, each of which has an id.
+
+    Raises:
+        ServerError: the server refused.
+        ValueError: it is no list of such.
+    """
+    found = _object(answer).get("data")
+    is_list = isinstance(found, list) and all(map(_has_id, found))
+    if not is_list:
+        raise ValueError("no list of objects with ids")
+    return cast("list[dict[str, Any]]", found)
+
+
+def _has_id(each: object) -> bool:
+    return isinstance(each, dict) and isinstance(each.get("id"), str)

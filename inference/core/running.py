@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -9,6 +10,8 @@ import msgspec
 from inference.core.outcomes import Phase, RequestKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from inference.core.errors import InferenceError
     from inference.core.events import RequestRecord
 
@@ -75,3 +78,17 @@ class RunningRegister(Protocol):
 
     def closed(self, record: RequestRecord) -> None:
         """A request's last record is about to be published."""
+
+
+def places_in_line(requests: Iterable[RunningRequest]) -> dict[str, int]:
+    """Return the place of each waiting request in its model's line, from 1.
+
+    Lines are first come, first served.
+    """
+    waiting = [each for each in requests if each.phase is Phase.QUEUED]
+    ahead: Counter[str] = Counter()
+    places = {}
+    for request in sorted(waiting, key=lambda request: request.phase_mark):
+        ahead[request.model] += 1
+        places[request.request_id] = ahead[request.model]
+    return places

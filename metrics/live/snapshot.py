@@ -7,12 +7,12 @@ happened are equal, and the second is not sent.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from inference.core.outcomes import ModelState, Outcome, Phase, RequestKind
+from inference.core.running import places_in_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -188,13 +188,7 @@ def _model(card: ModelCard, speeds: Mapping[str, float]) -> LiveModel:
 
 
 def _requests(running: Sequence[RunningRequest]) -> tuple[LiveRequest, ...]:
-    in_line = [r for r in running if r.phase is Phase.QUEUED]
-    served: Counter[str] = Counter()
-    places = {}
-    # Lines are first come, first served.
-    for request in sorted(in_line, key=lambda request: request.phase_mark):
-        served[request.model] += 1
-        places[request.request_id] = served[request.model]
+    places = places_in_line(running)
     return tuple(_request(request, places) for request in running)
 
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
+from inference.auth import Readers, SharedKey
 from inference.core.events import StatsTotals
+from inference.core.requests import Delta
 from inference.runtime.app import install_app
-from tests.api.cast import ASK, MODEL, Client, FixedStats, House
+from tests.api.cast import (
+    ASK,
+    HELLO,
+    MODEL,
+    PATIENCE_S,
+    Client,
+    FixedStats,
+    House,
+)
+from tests.mlxsite.test_openapi import is_valid
 
 MakeHouse = Callable[..., House]
 
@@ -131,3 +143,46 @@ async def test_it_answers_503_where_no_service_runs(client: Client) -> None:
     reply = await client.get("/health/ready")
     assert (reply.status, reply.json["reason"]) == (503, "no_service")
     assert (await client.ask(ASK)).error["code"] == "model_unavailable"
+
+
+async def test_it_lists_what_runs_to_who_may_read_the_record(
+    make_house: MakeHouse, client: Client
+) -> None:
+    goes_on = asyncio.Event()
+    keys = SharedKey("sesame")
+    house = make_house(
+        Delta("Hel"),
+        goes_on,
+        *HELLO,
+        key="sesame",
+        readers=Readers(keys, allowed_hosts=()),
+    )
+    key = {"authorization": "Bearer sesame"}
+    path = "/v1/queue/requests"
+    assert (await client.get(path)).status == 401
+    assert (await client.get(path, **key)).json == {
+        "object": "list",
+        "total": 0,
+        "data": [],
+    }
+    asking = asyncio.create_task(client.ask({**ASK, "user": "ann"}, **key))
+    await asyncio.wait_for(house.service.waiting.wait(), PATIENCE_S)
+    body = (await client.get(path, **key)).json
+    (running,) = body["data"]
+    assert body["total"] == 1
+    assert (running["model"], running["phase"]) == (MODEL, "decode")
+    assert (running["prompt_tokens"], running["completion_tokens"]) == (7, 1)
+    assert (running["key"], running["user"]) == ("api_key", "ann")
+    assert running["age_s"] >= running["phase_s"] >= 0
+    assert is_valid(body, "QueueRequestList")
+    goes_on.set()
+    assert (await asking).status == 200
+    assert (await client.get(path, **key)).json["total"] == 0
+
+
+async def test_strangers_elsewhere_do_not_see_what_runs_where_no_key_is_set(
+    make_house: MakeHouse, client: Client
+) -> None:
+    make_house(readers=Readers(SharedKey(""), allowed_hosts=()))
+    reply = await client.get("/v1/queue/requests", x_forwarded_for="192.0.2.1")
+    assert (reply.status, reply.error["code"]) == (403, "forbidden")

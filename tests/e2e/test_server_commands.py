@@ -52,8 +52,8 @@ def test_it_lists_loads_and_unloads(server: Server) -> None:
 
     loaded = run("load", "other", "--key", "mine", "--pin", *url)
     assert loaded.returncode == 0, loaded.stderr
-    assert loaded.stdout.splitlines()[-1].startswith("mine is ready: 2 MB, context ")
-    assert "Loading 2 MB of 2 MB (100 %)" in loaded.stdout
+    assert loaded.stdout.splitlines()[-1].startswith("mine is ready: 2.2 MB, context ")
+    assert "Loading 2.2 MB of 2.2 MB (100 %)" in loaded.stdout
     assert "ready, pinned" in run("list", *url).stdout
 
     assert run("unload", "mine", *url).stdout == "mine is unloaded\n"
@@ -80,7 +80,10 @@ def test_a_wrong_key_and_a_server_that_is_not_there_are_one_line(
     server: Server,
 ) -> None:
     wrong = run("list", "--base-url", f"{server.base_url}/v1", key="nope")
-    assert wrong.stderr == "error: Incorrect API key provided.\n"
+    assert wrong.stderr == (
+        "error: Incorrect API key provided. "
+        "Name its key with --api-key, OPENAI_API_KEY or MLX_API_KEY.\n"
+    )
     absent = run("list", "--base-url", f"http://127.0.0.1:{free_port()}/v1")
     assert "start one with `mlx-server launch`" in absent.stderr
     assert absent.returncode == 1

@@ -5,47 +5,39 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from inference.management.server_command import ServerCommand, columns, megabytes
+from inference.client.screen.consoles import make_console
+from inference.client.screen.tables import model_table
+from inference.client.server import ServerClient
+from inference.management.client_command import ClientCommand
 
 if TYPE_CHECKING:
-    from django.core.management.base import CommandParser
+    from argparse import ArgumentParser
 
-    from inference.client.server import ServerClient
-
-HEAD = ("MODEL", "STATE", "MEMORY", "CONTEXT", "CAN DO", "RUNNING", "WAITING")
+    from inference.client.address import ServerAddress
 
 
-class Command(ServerCommand):
+class Command(ClientCommand):
     """Prints a table, or the answer as it came."""
 
-    help = "List the models of a running server."
+    help = "List the models that a server knows, and what each of them does just now."
+    examples = (
+        "%(prog)s",
+        "%(prog)s --json",
+        "%(prog)s --base-url http://mac-studio.local:8000 --api-key s3cret",
+    )
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
-        super().add_arguments(parser)
+    def add_options(self, parser: ArgumentParser) -> None:
+        """Declare `--json`."""
         parser.add_argument("--json", action="store_true", help="as JSON")
 
-    def run(self, server: ServerClient, options: dict[str, Any]) -> None:
+    def run(self, address: ServerAddress, options: dict[str, Any]) -> None:
         """Print what the server says."""
-        models = server.models()
+        models = ServerClient(address).models()
         if options["json"]:
             self.stdout.write(json.dumps(models, indent=2))
             return
-        for line in columns([HEAD, *map(_row, models)]):
-            self.stdout.write(line)
-        for model in models:
-            if model.get("error"):
-                self.stdout.write(f"{model['id']}: {model['error']}")
-
-
-def _row(model: dict[str, Any]) -> tuple[str, ...]:
-    pinned = ", pinned" if model.get("pinned") else ""
-    return (
-        str(model["id"]),
-        f"{model.get('state', '-')}{pinned}",
-        megabytes(model.get("memory_bytes") or model.get("size_bytes")),
-        str(model.get("context_length") or "-"),
-        ", ".join(model.get("capabilities") or ()) or "-",
-        str(model.get("active_requests", "-")),
-        str(model.get("queue_size", "-")),
-    )
+        console = make_console()
+        if models:
+            console.print(model_table(models, console))
+        else:
+            console.print(f"{address.base_url} has no models.")

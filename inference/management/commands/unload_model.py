@@ -4,28 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.management.server_command import ServerCommand
+from inference.client.screen.consoles import (
+    is_drawable,
+    make_console,
+)
+from inference.client.screen.words import one_line
+from inference.client.server import ServerClient
+from inference.management.client_command import ClientCommand
 
 if TYPE_CHECKING:
-    from django.core.management.base import CommandParser
+    from argparse import ArgumentParser
 
-    from inference.client.server import ServerClient
+    from inference.client.address import ServerAddress
 
 
-class Command(ServerCommand):
+class Command(ClientCommand):
     """Asks for the unload and waits for it."""
 
     help = "Unload a model of a running server, once its requests have ended."
+    examples = ("%(prog)s big", "%(prog)s big --force")
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
-        super().add_arguments(parser)
+    def add_options(self, parser: ArgumentParser) -> None:
+        """Declare the key."""
         parser.add_argument("key", metavar="KEY", help="the name clients use")
         parser.add_argument(
             "--force", action="store_true", help="end its running requests"
         )
 
-    def run(self, server: ServerClient, options: dict[str, Any]) -> None:
+    def run(self, address: ServerAddress, options: dict[str, Any]) -> None:
         """Say what became of it."""
-        model = server.unload(options["key"], force=options["force"])
-        self.stdout.write(f"{model['id']} is {model['state']}")
+        console, server = make_console(), ServerClient(address)
+        key, force = options["key"], options["force"]
+        if is_drawable(console):
+            with console.status("waiting for its requests to end"):
+                model = server.unload(key, force=force)
+        else:
+            model = server.unload(key, force=force)
+        console.print(f"{one_line(model['id'])} is {one_line(model['state'])}")

@@ -43,6 +43,14 @@ def server_paths() -> Schema:
                 "queue", "Queues, and totals over all time.", "QueueStats"
             )
         },
+        "/v1/queue/requests": {
+            "get": _operation(
+                "queue",
+                "The requests that are open, oldest first.",
+                "QueueRequestList",
+                status_403="Without a key: only programs on the server's machine.",
+            )
+        },
         "/health": {"get": _health("The process answers.") | keyless},
         "/health/ready": {
             "get": _health("A model can answer.", status_503="None can.") | keyless

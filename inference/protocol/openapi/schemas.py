@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.core.limits import DEFAULT_LIMITS
-from inference.core.outcomes import ModelState, Outcome, RequestKind
+from inference.core.outcomes import ModelState, Outcome, Phase, RequestKind
 from inference.protocol.openapi.messages import message_schema
 from inference.protocol.openapi.parameters import body_schema
 from inference.protocol.openapi.shapes import (
@@ -188,6 +188,10 @@ def _stats_schemas() -> Schema:
         last_error=STRING,
     )
     return {
+        "QueueRequest": _queue_request(),
+        "QueueRequestList": object_of(
+            object={"const": "list"}, total=COUNT, data=list_of(ref("QueueRequest"))
+        ),
         "Totals": totals,
         "QueueStats": object_of(
             status=STRING,
@@ -197,3 +201,26 @@ def _stats_schemas() -> Schema:
             record=record,
         ),
     }
+
+
+def _queue_request() -> Schema:
+    return object_of(
+        id=STRING,
+        object={"const": "queue.request"},
+        endpoint=STRING,
+        model=STRING,
+        kind={"enum": [kind.value for kind in RequestKind]},
+        stream=FLAG,
+        phase={"enum": [phase.value for phase in Phase]},
+        place=COUNT_OR_NULL | {"description": "In its model's line, from 1."},
+        started_at=NUMBER,
+        age_s=NUMBER,
+        phase_s=NUMBER | {"description": "Seconds in this phase."},
+        prompt_tokens=COUNT_OR_NULL,
+        completion_tokens=COUNT,
+        tokens_per_s=NUMBER_OR_NULL,
+        choices=COUNT,
+        key=STRING | {"description": "The name of the key that let it in."},
+        user=STRING,
+        client=STRING,
+    )

@@ -1,0 +1,3 @@
+"""What a terminal shows: answers while they come, comparisons, tables, progress."""
+
+from __future__ import annotations

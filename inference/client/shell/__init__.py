@@ -1,0 +1,3 @@
+"""The interactive shell: a conversation with models, and commands beside it."""
+
+from __future__ import annotations
