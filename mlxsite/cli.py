@@ -26,6 +26,7 @@ COMMANDS = {
     "pull": ("pull_model", "download a model; without a name: what would fit here"),
     "import": ("import_gguf", "turn a GGUF file into a model"),
     "rm": ("remove_model", "delete a model from this machine"),
+    "bench": ("bench", "measure how quick a server is, alone or against another"),
     "admin": ("admin_login", "how to log in to the admin; --reset sets a password"),
     "prune": ("prune_record", "delete what is past its retention, now"),
     "backfill": ("backfill_rollups", "make the sums of the charts anew from requests"),

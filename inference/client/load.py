@@ -70,6 +70,8 @@ async def closed_loop(
                     answers.append(await connection.stream_chat(body))
             except TimeoutError as error:
                 errors.append(str(error) or f"no whole answer within {timeout_s} s")
+            except ConnectionRefusedError:
+                errors.append("nobody answers there")
             except (RequestFailedError, OSError) as error:
                 errors.append(str(error) or type(error).__name__)
             on_end()

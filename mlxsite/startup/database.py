@@ -29,7 +29,7 @@ def ensure_database(data_dir: Path) -> int:
         StartupError: the database cannot be reached or does not accept them.
     """
     try:
-        _ensure_reachable()
+        ensure_reachable()
         with locked(data_dir / "migrate.lock"), _locked_for_all_nodes():
             missing = _missing_migrations()
             if missing:
@@ -43,7 +43,7 @@ def ensure_database(data_dir: Path) -> int:
     return missing
 
 
-def _ensure_reachable() -> None:
+def ensure_reachable() -> None:
     """Connect once without the pool, which would retry and log each attempt."""
     if connection.vendor == "postgresql":
         import psycopg
