@@ -9,13 +9,14 @@ from django.db import DatabaseError, connection
 from django.utils.connection import ConnectionDoesNotExist
 
 from metrics.models import BenchRun
+from mlxsite.databases import wait_no_longer
 from mlxsite.startup.database import ensure_reachable
 
 if TYPE_CHECKING:
     from mlxsite.bench.report import Report
 
 # A server writes in short turns; who holds the lock for longer is not waited for.
-LOCK_PATIENCE_MS = 3000
+LOCK_PATIENCE_S = 3.0
 
 
 class NotKeptError(RuntimeError):
@@ -33,10 +34,8 @@ def keep(report: Report) -> BenchRun:
     if is_file and not Path(name).exists():
         raise NotKeptError(f"there is no database at {name} yet: `mlx-server migrate`")
     try:
+        wait_no_longer(connection, LOCK_PATIENCE_S)
         ensure_reachable()
-        if is_file:
-            with connection.cursor() as cursor:
-                cursor.execute(f"PRAGMA busy_timeout={LOCK_PATIENCE_MS}")
         if BenchRun._meta.db_table not in _tables():  # noqa: SLF001 -- documented API
             raise NotKeptError(
                 f"the database {name} has no table for it yet: `mlx-server migrate`"

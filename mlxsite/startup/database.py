@@ -31,7 +31,7 @@ def ensure_database(data_dir: Path) -> int:
     try:
         ensure_reachable()
         with locked(data_dir / "migrate.lock"), _locked_for_all_nodes():
-            missing = _missing_migrations()
+            missing = missing_migrations()
             if missing:
                 call_command("migrate", verbosity=0, interactive=False)
     except (DatabaseError, OSError) as error:
@@ -68,7 +68,8 @@ def _locked_for_all_nodes() -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
 
 
-def _missing_migrations() -> int:
+def missing_migrations() -> int:
+    """Return how many migrations of this version the database lacks."""
     executor = MigrationExecutor(connection)
     loader: MigrationLoader = executor.loader
     return len(executor.migration_plan(loader.graph.leaf_nodes()))
