@@ -54,6 +54,7 @@ class LevelFigures:
     errors: int
     first_error: str
     prompt_tokens: int
+    cached_tokens: int
     completion_tokens: int
     wall_s: float
     tokens_per_s: float
@@ -75,6 +76,7 @@ class LevelFigures:
             errors=len(errors),
             first_error=errors[0] if errors else "",
             prompt_tokens=sum(answer.prompt_tokens for answer in answers),
+            cached_tokens=sum(answer.cached_tokens for answer in answers),
             completion_tokens=tokens,
             wall_s=wall_s,
             tokens_per_s=tokens / wall_s if wall_s else 0.0,

@@ -38,7 +38,7 @@ class RequestFailedError(RuntimeError):
 class StreamTiming:
     """One answer: seconds to the first text, to the end, and between chunks.
 
-    A server that tells no usage leaves `prompt_tokens` at 0, and one chunk counts as
+    `cached_tokens` of the prompt were not read anew, as far as the server tells. A server that tells no usage leaves `prompt_tokens` at 0, and one chunk counts as
     one token.
     """
 
@@ -46,6 +46,7 @@ class StreamTiming:
     total_s: float
     gaps_s: tuple[float, ...]
     prompt_tokens: int
+    cached_tokens: int
     completion_tokens: int
     finish_reason: str
 
@@ -235,12 +236,14 @@ def _to_timing(
     began: float, stamps: list[float], ended: float, *, finishing: bytes, usage: bytes
 ) -> StreamTiming:
     counts = json.loads(usage[5:])["usage"] if usage else {}
+    details = counts.get("prompt_tokens_details") or {}
     choices = json.loads(finishing[5:])["choices"] if finishing else [{}]
     return StreamTiming(
         ttft_s=(stamps[0] if stamps else ended) - began,
         total_s=ended - began,
         gaps_s=tuple(b - a for a, b in pairwise(stamps)),
         prompt_tokens=counts.get("prompt_tokens") or 0,
+        cached_tokens=details.get("cached_tokens") or 0,
         completion_tokens=counts.get("completion_tokens") or len(stamps),
         finish_reason=choices[0].get("finish_reason") or "",
     )

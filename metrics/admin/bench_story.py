@@ -9,7 +9,14 @@ from urllib.parse import urlsplit
 from django.utils import timezone
 from django.utils.html import format_html
 
-from metrics.figures import NOTHING, count_text, rate_text, seconds_text, size_text
+from metrics.figures import (
+    NOTHING,
+    count_text,
+    rate_text,
+    seconds_text,
+    share_text,
+    size_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +58,7 @@ class ServerLines:
     rate: str
     requests: str
     errors: str
+    cached: str
     first_error: str
     spreads: tuple[tuple[str, str, str, str], ...]
 
@@ -128,9 +136,11 @@ def _p50(spread: dict[str, float] | None) -> float | None:
 
 def _level_table(run: BenchRun, place: int) -> LevelTable:
     concurrency = run.levels[place]["concurrency"]
-    servers = [_server_lines(run.base_url, run.levels[place])]
+    servers = [_server_lines(urlsplit(run.base_url).netloc, run.levels[place])]
     if place < len(run.against_levels):
-        servers.append(_server_lines(run.against_url, run.against_levels[place]))
+        servers.append(
+            _server_lines(urlsplit(run.against_url).netloc, run.against_levels[place])
+        )
     ratios = [one for one in run.ratios if one["concurrency"] == concurrency]
     return LevelTable(
         concurrency=concurrency,
@@ -148,6 +158,7 @@ def _server_lines(name: str, level: dict[str, Any]) -> ServerLines:
         rate=rate_text(level["tokens_per_s"]),
         requests=count_text(level["requests"]),
         errors=_errors_text(level["errors"]),
+        cached=_cached_text(level),
         first_error=level["first_error"],
         spreads=tuple(
             (label, *_spread_texts(level[name])) for name, label in METRICS.items()
@@ -157,6 +168,12 @@ def _server_lines(name: str, level: dict[str, Any]) -> ServerLines:
 
 def _errors_text(count: int) -> str:
     return "no errors" if not count else f"{count:,} failed"
+
+
+def _cached_text(level: dict[str, Any]) -> str:
+    """Write how much of its prompts a server did not read anew."""
+    cached = level.get("cached_tokens", 0)
+    return share_text(cached, level["prompt_tokens"]) if cached else ""
 
 
 def _spread_texts(spread: dict[str, float] | None) -> tuple[str, str, str]:

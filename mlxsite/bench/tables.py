@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from metrics.figures import NOTHING, rate_text, seconds_text
+from metrics.figures import NOTHING, rate_text, seconds_text, share_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +77,9 @@ def _summary(figures: LevelFigures, label: str) -> Iterator[Text]:
         _errors(figures.errors),
     ]
     yield Text(f"{label}: {', '.join(parts)}")
+    if figures.cached_tokens:
+        share = share_text(figures.cached_tokens, figures.prompt_tokens)
+        yield Text(f"  {share} of its prompt tokens came from its cache", style="dim")
     if figures.first_error:
         yield Text(f"the first error: {figures.first_error}", style="red")
 
