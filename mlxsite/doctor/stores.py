@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
 from inference.library.words import size_in_words
 from mlxsite.databases import wait_no_longer
@@ -26,7 +26,7 @@ ELSEWHERE = "Set MLX_DATA_DIR to a folder you may write to."
 
 
 def look_at_database() -> list[Finding]:
-    """Whether it can be reached, and has this version's tables."""
+    """Whether it can be reached and written, and has this version's tables."""
     is_file = connection.vendor == "sqlite"
     path = str(connection.settings_dict["NAME"])
     name = f"{connection.display_name} {path}"
@@ -35,7 +35,9 @@ def look_at_database() -> list[Finding]:
     try:
         wait_no_longer(connection, LOCK_PATIENCE_S)
         ensure_reachable()
-        missing = missing_migrations()
+        # On SQLite that asks for the lock that a writer needs.
+        with transaction.atomic():
+            missing = missing_migrations()
     except (DatabaseError, OSError) as error:
         cause = " ".join(str(error).split())
         return [wrong("database", f"{name} cannot be used: {cause}", _REACH[is_file])]
