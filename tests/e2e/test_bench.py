@@ -8,16 +8,19 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import uuid
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
-from tests.e2e.databases import RecordFile
+from tests.e2e.databases import RecordDatabase, RecordFile
 from tests.e2e.servers import REPOSITORY, Server, free_port
 from tests.e2e.terminals import CTRL_C, on_terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MODEL = "tiny-qwen2-vl"
@@ -28,12 +31,7 @@ QUICK = ("--requests", "4", "--concurrency", "1,4", "--max-tokens", "4")
 def migrated_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder whose database has all tables, to be copied."""
     folder = tmp_path_factory.mktemp("migrated")
-    subprocess.run(
-        [sys.executable, "-m", "mlxsite", "migrate", "--verbosity=0"],
-        cwd=REPOSITORY,
-        env=os.environ | {"MLX_DATA_DIR": str(folder), "DATABASE_URL": ""},
-        check=True,
-    )
+    migrate(folder)
     return folder
 
 
@@ -41,6 +39,29 @@ def migrated_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data_dir(tmp_path: Path, migrated_dir: Path) -> Path:
     """A client's data folder, with a database that has all tables."""
     return shutil.copytree(migrated_dir, tmp_path / "client")
+
+
+@pytest.fixture
+def own_database_url(postgres_url: str, tmp_path: Path) -> Iterator[str]:
+    """A PostgreSQL database of its own, with all tables."""
+    name = f"bench_{uuid.uuid4().hex}"
+    url = f"{postgres_url.rpartition('/')[0]}/{name}"
+    with closing(psycopg.connect(postgres_url, autocommit=True)) as server:
+        server.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+        migrate(tmp_path, DATABASE_URL=url)
+        yield url
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+
+
+def migrate(folder: Path, **environment: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "mlxsite", "migrate", "--verbosity=0"],
+        cwd=REPOSITORY,
+        env=os.environ
+        | {"MLX_DATA_DIR": str(folder), "DATABASE_URL": ""}
+        | environment,
+        check=True,
+    )
 
 
 def bench(
@@ -183,6 +204,17 @@ def test_without_a_database_the_figures_are_printed_all_the_same(
         last = result.stderr.splitlines()[-1]
         assert last.startswith("Not kept: ")
         assert why in last
+
+
+def test_it_keeps_the_run_in_postgresql_too(
+    tiny_server: Server, tmp_path: Path, own_database_url: str
+) -> None:
+    result = bench(tiny_server, tmp_path, *QUICK, DATABASE_URL=own_database_url)
+    assert result.returncode == 0, result.stderr
+    query = "SELECT model, levels FROM metrics_benchrun"
+    (row,) = RecordDatabase(own_database_url).select(query)
+    assert row["model"] == MODEL
+    assert len(json.loads(row["levels"])) == 2
 
 
 def test_a_locked_database_is_not_waited_for_long(

@@ -40,7 +40,9 @@ def chunked(parts: Sequence[bytes], *, size: int) -> list[bytes]:
 
 
 @asynccontextmanager
-async def answering(*pieces: bytes, closes: bool) -> AsyncIterator[tuple[str, list]]:
+async def answering(
+    *pieces: bytes, closes: bool
+) -> AsyncIterator[tuple[str, list[asyncio.StreamWriter]]]:
     """Serve these pieces to every request; yield the address and the connections."""
     connections: list[asyncio.StreamWriter] = []
 

@@ -196,7 +196,7 @@ def test_an_mlx_that_does_not_start_is_told_with_its_last_line(
         path = f"{tmp_path}:{env['PYTHONPATH']}"
         return started(*words, env=env | {"PYTHONPATH": path}, **options)
 
-    monkeypatch.setattr(machine.subprocess, "run", with_broken_mlx)
+    monkeypatch.setattr(subprocess, "run", with_broken_mlx)
     (finding,) = machine.look_at_engine(machine.ask_engine, 0)
     assert finding.state == State.WRONG
     assert finding.words == "ImportError: libmlx.so is gone"
