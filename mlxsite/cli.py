@@ -5,6 +5,7 @@ Wrong configuration is one line on stderr and exit code 2, never a traceback.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -67,6 +68,7 @@ exit codes: 0 well, 1 failed, 2 wrong usage or configuration, 130 Ctrl-C
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `mlx-server` and return its exit code."""
+    _survive_encodings()
     word, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     if word in {"-h", "--help", "help"}:
         return _say(_help_text())
@@ -140,6 +142,13 @@ def grouped_commands() -> dict[str, list[str]]:
     named = {word for words in grouped.values() for word in words}
     grouped[list(GROUPS)[-1]] += [word for word in COMMANDS if word not in named]
     return grouped
+
+
+def _survive_encodings() -> None:
+    """Have what a terminal cannot show be a question mark, and not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _say(text: str) -> int:

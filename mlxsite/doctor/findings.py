@@ -17,6 +17,8 @@ class State(StrEnum):
 
 
 GLYPHS = {State.WELL: "✓", State.NOTE: "○", State.WARNING: "!", State.WRONG: "✕"}
+# Where a terminal knows no others.
+PLAIN_GLYPHS = {State.WELL: "+", State.NOTE: "o", State.WARNING: "!", State.WRONG: "x"}
 
 
 @dataclass(frozen=True, slots=True)

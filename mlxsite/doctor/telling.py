@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mlxsite.doctor.examination import is_healthy
-from mlxsite.doctor.findings import GLYPHS, State
+from mlxsite.doctor.findings import GLYPHS, PLAIN_GLYPHS, State
 
 if TYPE_CHECKING:
     from mlxsite.doctor.findings import Finding
@@ -34,13 +34,15 @@ def tell(findings: list[Finding], out: TextIO, *, as_json: bool) -> None:
         out.write(f"{json.dumps(found, indent=1)}\n")
         return
     console = Console(file=out, highlight=False)
+    is_plain = not console.encoding.startswith("utf")
+    glyphs, arrow = (PLAIN_GLYPHS, "->") if is_plain else (GLYPHS, "→")
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column()
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for finding in findings:
-        glyph = Text(GLYPHS[finding.state], style=COLOURS[finding.state])
-        table.add_row(glyph, finding.name, _words(finding))
+        glyph = Text(glyphs[finding.state], style=COLOURS[finding.state])
+        table.add_row(glyph, finding.name, _words(finding, arrow))
     console.print(table)
     console.print(Text(last_line(findings), style="bold"))
 
@@ -57,10 +59,10 @@ def last_line(findings: list[Finding]) -> str:
     return f"{', '.join(parts).capitalize()}."
 
 
-def _words(finding: Finding) -> Text:
+def _words(finding: Finding, arrow: str) -> Text:
     text = Text(finding.words)
     if finding.advice:
-        text.append(f"\n→ {finding.advice}", style=COLOURS[finding.state])
+        text.append(f"\n{arrow} {finding.advice}", style=COLOURS[finding.state])
     return text
 
 

@@ -74,6 +74,20 @@ def test_in_a_terminal_it_has_a_glyph_a_name_and_words_for_each(
     assert re.search(r"^(All is well|One thing could be better)\.$", text, re.M)
 
 
+def test_a_terminal_without_such_characters_gets_plain_ones(tmp_path: Path) -> None:
+    result = mlx_server(
+        "doctor",
+        MLX_DATA_DIR=str(tmp_path),
+        DATABASE_URL="",
+        PYTHONIOENCODING="ascii",
+        PORT=str(free_port()),
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.isascii()
+    assert "\n+  MLX " in result.stdout
+    assert re.search(r"^ +-> The next start makes it", result.stdout, re.M)
+
+
 def test_what_a_first_start_will_do_is_no_mistake(tmp_path: Path) -> None:
     code, found = examined(tmp_path, DATABASE_URL="")
     assert code == 0
