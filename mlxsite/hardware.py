@@ -22,9 +22,19 @@ def hardware() -> dict[str, Any]:
         "cores": core_count(),
         "memory_bytes": memory_bytes(),
         "computes_on": "CPU" if computes_on_cpu() else "GPU",
-        "platform": platform.platform(terse=True),
+        "system": system_name(),
         "machine": platform.machine(),
     }
+
+
+def system_name() -> str:
+    """Return the operating system as its users call it."""
+    if sys.platform == "darwin":
+        return f"macOS {platform.mac_ver()[0]}"
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.platform(terse=True)
 
 
 def core_count() -> int:

@@ -36,7 +36,7 @@ HARDWARE = {
     "cores": "Cores",
     "memory_bytes": "Memory",
     "computes_on": "Computes on",
-    "platform": "Platform",
+    "system": "System",
     "machine": "Architecture",
 }
 PARAMETERS = {

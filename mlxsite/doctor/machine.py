@@ -15,7 +15,7 @@ from inference.library.words import size_in_words
 from inference.runtime.environment import worker_environment
 from inference.runtime.memory import MemoryBudget
 from mlxsite.doctor.findings import Finding, warning, well, wrong
-from mlxsite.hardware import core_count, processor_name, sysctl
+from mlxsite.hardware import core_count, processor_name, sysctl, system_name
 from mlxsite.startup.versions import component_versions
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def look_at_machine() -> list[Finding]:
     """What the machine is."""
     memory = size_in_words(memory_bytes())
     words = f"{processor_name()}, {core_count()} cores, {memory} of memory"
-    return [well("machine", f"{words}; {platform.platform(terse=True)}")]
+    return [well("machine", f"{words}; {system_name()}")]
 
 
 def look_at_engine(ask: Callable[[], Engine], asked_bytes: int) -> list[Finding]:
