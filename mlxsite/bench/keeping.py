@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, connection
-from django.utils.connection import ConnectionDoesNotExist
 
 from metrics.models import BenchRun
 from mlxsite.databases import wait_no_longer
@@ -41,7 +40,7 @@ def keep(report: Report) -> BenchRun:
                 f"the database {name} has no table for it yet: `mlx-server migrate`"
             )
         return BenchRun.objects.keep(report.to_values())
-    except (DatabaseError, ConnectionDoesNotExist, OSError) as error:
+    except (DatabaseError, OSError) as error:
         cause = " ".join(str(error).split())
         raise NotKeptError(f"the database {name} cannot be used: {cause}") from None
 
