@@ -12,13 +12,16 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inference.conf import ServerConfig
 from mlxsite.doctor import machine
 from mlxsite.doctor.findings import State, well
 from mlxsite.doctor.looks import Answer, Look, all_found
+from mlxsite.doctor.stores import look_at_data_dir
 from tests.e2e.servers import Server, free_port
 from tests.e2e.terminals import on_terminal
 from tests.mlxsite.commands import mlx_server
@@ -172,22 +175,45 @@ def test_a_database_that_is_away_locked_or_old_is_told(tmp_path: Path) -> None:
     assert found["database"]["words"].endswith("database is locked")
 
 
-def test_settings_that_cannot_be_read_are_one_finding_among_others() -> None:
+def test_settings_that_cannot_be_read_are_one_finding_among_others(
+    tmp_path: Path,
+) -> None:
     result = mlx_server("doctor", PORT="eighty")
     assert result.returncode == 1
     assert "✕  settings  PORT must be a whole number, not 'eighty'." in result.stdout
     assert "✓  MLX" in result.stdout
     assert result.stderr == ""
 
-    code, found = examined_raw(ALLOW_DOWNLOAD="perhaps")
+    code, found = examined(tmp_path, ALLOW_DOWNLOAD="perhaps")
     assert code == 1
     assert found["settings"]["state"] == State.WRONG
 
 
-def examined_raw(**environment: str) -> tuple[int, dict[str, Any]]:
-    result = mlx_server("doctor", "--json", **environment)
-    found = json.loads(result.stdout)
-    return result.returncode, {one["name"]: one for one in found["findings"]}
+def test_a_data_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    code, found = examined(file / "data", SECRET_KEY="x", DATABASE_URL="")
+    assert code == 1
+    assert found["data folder"]["words"] == f"{file / 'data'} is no folder"
+    assert "MLX_DATA_DIR" in found["data folder"]["advice"]
+    # Without a secret key of their own not even the settings can be read.
+    code, found = examined(file / "data", SECRET_KEY="")
+    assert code == 1
+    assert "cannot be kept" in found["settings"]["words"]
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "state"),
+    [(50_000_000, State.WRONG), (10**9, State.WARNING), (10**10, State.WELL)],
+)
+def test_a_full_disk_is_told_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_bytes: int, state: State
+) -> None:
+    usage = type("Usage", (), {"free": free_bytes})
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    config = replace(ServerConfig.from_settings(), data_dir=tmp_path)
+    (finding,) = look_at_data_dir(config)
+    assert finding.state == state
 
 
 def test_the_system_checks_speak_through_it(tmp_path: Path) -> None:
