@@ -25,6 +25,10 @@ ROUNDS_AGAINST = 5
 STDOUT = "-"
 
 
+class PlanError(ValueError):
+    """What is asked for cannot be measured; the message is one line."""
+
+
 def add_bench_options(parser: argparse.ArgumentParser) -> None:
     """Declare what is measured, with whom it is compared, and where figures go."""
     parser.add_argument("model", metavar="MODEL", help="the name clients use")
@@ -94,13 +98,17 @@ def plan_of(options: dict[str, Any]) -> Plan:
     """Return the plan that the options describe.
 
     Raises:
-        ValueError: a round has too few requests for its level.
+        PlanError: a round has too few requests for its level, or the figures have
+            no folder to go to.
     """
     most = max(options["concurrency"])
     if options["requests"] and options["requests"] < most:
-        raise ValueError(
+        raise PlanError(
             f"--requests {options['requests']} is too few for --concurrency {most}"
         )
+    file = options["json"]
+    if file and file != STDOUT and not Path(file).resolve().parent.is_dir():
+        raise PlanError(f"--json {file}: there is no such folder")
     rounds = ROUNDS_AGAINST if options["against"] else ROUNDS.default
     return Plan(
         levels=options["concurrency"],

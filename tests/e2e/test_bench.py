@@ -241,6 +241,7 @@ def test_a_locked_database_is_not_waited_for_long(
         (("--input-tokens", "0"), "argument --input-tokens: must be between 1 and"),
         (("--timeout", "nan"), "argument --timeout: must be between 1"),
         (("--against", "ftp://x"), "argument --against: 'ftp://x' is no address"),
+        (("--json", "/no/such/f.json"), "--json /no/such/f.json: there is no such"),
         (("--requests", "2"), "--requests 2 is too few for --concurrency 8"),
         (("--prompt-file", "/no/such"), "/no/such cannot be read: No such file"),
         (("--input-tokens", "5"), "--input-tokens must be more than "),
@@ -268,6 +269,27 @@ def test_a_server_that_refuses_or_is_not_there_is_one_line(
     assert unknown.returncode == 1
     assert "404: The model `nobody` is not served here" in unknown.stderr
     assert unknown.stderr.count("\n") == 1
+
+
+def test_what_was_measured_before_a_server_died_is_told(
+    tiny_server: Server, tiny_model_dir: Path, tmp_path: Path, data_dir: Path
+) -> None:
+    other = Server(tmp_path / "other", tiny_model_dir)
+    try:
+        other.wait_ready()
+        url = ("--base-url", f"{tiny_server.base_url}/v1", "--against", other.base_url)
+        words = ("bench", MODEL, *url, "--concurrency", "1,2", "--requests", "60")
+        with on_terminal(*words, data_dir=data_dir, columns=100) as terminal:
+            terminal.wait_for(r"round 1 of 5, ")
+            other.kill()
+            assert terminal.wait() == 1
+    finally:
+        other.kill()
+    assert "1 at a time" in terminal.text
+    assert "the first error: " in terminal.text
+    assert f"error: {other.base_url[7:]}: nobody answers there" in terminal.text
+    assert "Traceback" not in terminal.text
+    assert kept(data_dir) == []
 
 
 def test_in_a_terminal_it_shows_how_far_it_is_and_ctrl_c_tells_what_there_is(

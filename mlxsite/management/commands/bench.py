@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from django.utils import timezone
 from rich.console import Console
 
 from inference.client.bench import Bench, BenchError, Target, length_of
-from inference.client.prompts import essays, read_prompts, repeated, words
+from inference.client.prompts import PromptError, essays, read_prompts, repeated, words
 from inference.conf import ServerConfig
 from inference.management.client_command import (
     FAILED,
@@ -23,7 +24,7 @@ from inference.management.client_command import (
     ClientCommand,
 )
 from mlxsite.bench.keeping import NotKeptError, keep
-from mlxsite.bench.options import STDOUT, add_bench_options, plan_of
+from mlxsite.bench.options import STDOUT, PlanError, add_bench_options, plan_of
 from mlxsite.bench.progress import BenchProgress
 from mlxsite.bench.report import Asked, Report
 from mlxsite.bench.tables import print_report
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
     from inference.client.address import ServerAddress
     from inference.client.bench import Plan
     from inference.client.prompts import Messages
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How measuring ended: an exit code, and words where it was too early."""
+
+    code: int = 0
+    words: str = ""
 
 
 class Command(ClientCommand):
@@ -61,24 +70,26 @@ class Command(ClientCommand):
         """Measure, then tell and keep what was measured."""
         try:
             bench = self._prepare(address, options)
-            began_at, began = timezone.now(), time.perf_counter()
-            is_whole = self._measure(bench)
-        except ValueError as error:  # PromptError is one
+        except (PlanError, PromptError) as error:
             self.leave(str(error), WRONG_USAGE)
         except BenchError as error:
             self.leave(str(error), FAILED)
+        began_at, began = timezone.now(), time.perf_counter()
+        end = self._measure(bench)
         report = Report.of(
             bench,
             _asked(address, options),
             at=began_at,
             duration_s=time.perf_counter() - began,
         )
-        self._tell(report, options)
-        if not is_whole:
-            self.stderr.write("Stopped before the end: the run is not kept.")
-            sys.exit(INTERRUPTED)
+        if report.figures:
+            self._tell(report, options)
+        if end.code:
+            self.stderr.write(end.words)
+            sys.exit(end.code)
         if not options["no_keep"]:
             self._keep(report)
+        self._write_json(report, options["json"])
         if report.errors:
             sys.exit(FAILED)
 
@@ -88,8 +99,8 @@ class Command(ClientCommand):
         prompts = asyncio.run(_prompts(targets[0], plan, options))
         return Bench(plan, targets, prompts)
 
-    def _measure(self, bench: Bench) -> bool:
-        """Run to the end, or to Ctrl-C; return whether it was the end."""
+    def _measure(self, bench: Bench) -> End:
+        """Measure to the end, or until something ends it; return which it was."""
         plan = bench.plan
         requests = plan.requests_in_all(len(bench.targets))
         with BenchProgress(requests=requests, rounds=plan.rounds) as progress:
@@ -98,23 +109,26 @@ class Command(ClientCommand):
             bench.on_round = progress.show_round
             try:
                 asyncio.run(bench.run())
+            except BenchError as error:
+                return End(FAILED, f"error: {error}")
             except KeyboardInterrupt:
-                return False
-            return True
+                return End(INTERRUPTED, "Stopped before the end: the run is not kept.")
+            return End()
 
     def _tell(self, report: Report, options: dict[str, Any]) -> None:
-        """Print the tables, or write the JSON that was asked for."""
-        wanted = options["json"]
-        text = json.dumps(report.to_json(), indent=1)
-        if wanted == STDOUT:
-            self.stdout.write(text)
+        """Print the tables, or the JSON that was asked for instead."""
+        if options["json"] == STDOUT:
+            self.stdout.write(_json(report))
+        else:
+            print_report(Console(highlight=False), report)
+
+    def _write_json(self, report: Report, file: str | None) -> None:
+        if file in {None, STDOUT}:
             return
-        print_report(Console(highlight=False), report)
-        if wanted:
-            try:
-                Path(wanted).write_text(f"{text}\n")
-            except OSError as error:
-                self.leave(f"{wanted} cannot be written: {error.strerror}", FAILED)
+        try:
+            Path(str(file)).write_text(f"{_json(report)}\n")
+        except OSError as error:
+            self.leave(f"{file} cannot be written: {error.strerror}", FAILED)
 
     def _keep(self, report: Report) -> None:
         """Say where the run is kept, or that it is not; on stderr, beside the figures."""
@@ -126,6 +140,10 @@ class Command(ClientCommand):
         config = ServerConfig.from_settings()
         where = f"{base_url(config.host, config.port)}/admin/metrics/benchrun/"
         self.stderr.write(f"Kept as run {run.pk}: {where}")
+
+
+def _json(report: Report) -> str:
+    return json.dumps(report.to_json(), indent=1)
 
 
 def _targets(address: ServerAddress, options: dict[str, Any]) -> Iterator[Target]:
