@@ -278,7 +278,7 @@ def test_what_was_measured_before_a_server_died_is_told(
     try:
         other.wait_ready()
         url = ("--base-url", f"{tiny_server.base_url}/v1", "--against", other.base_url)
-        words = ("bench", MODEL, *url, "--concurrency", "1,2", "--requests", "60")
+        words = ("bench", MODEL, *url, "--concurrency", "1,2", "--requests", "40")
         with on_terminal(*words, data_dir=data_dir, columns=100) as terminal:
             terminal.wait_for(r"round 1 of 5, ")
             other.kill()
