@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metrics', '0007_event_kinds'),
+        ('metrics', '0008_prefix_diverged_at'),
     ]
 
     operations = [
