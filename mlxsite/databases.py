@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from django.db.backends.base.base import BaseDatabaseWrapper
 
 SQLITE = "django.db.backends.sqlite3"
 POSTGRESQL = "django.db.backends.postgresql"
@@ -48,4 +51,25 @@ def with_options(database: dict[str, Any]) -> dict[str, Any]:
         **database,
         "CONN_MAX_AGE": 0,
         "OPTIONS": {**ours, **database.get("OPTIONS", {})},
+    }
+
+
+def wait_no_longer(connection: BaseDatabaseWrapper, patience_s: float) -> None:
+    """Have a connection that is yet to be opened wait so long for locks on its file.
+
+    The server's own patience is for its writer; a command that only wants to look, or
+    to add one row, must not hang on whoever holds the file.
+    """
+    if connection.vendor != "sqlite":
+        return
+    options = connection.settings_dict["OPTIONS"]
+    first = re.sub(
+        r"busy_timeout=\d+",
+        f"busy_timeout={round(patience_s * 1000)}",
+        options.get("init_command", ""),
+    )
+    connection.settings_dict["OPTIONS"] = {
+        **options,
+        "timeout": patience_s,
+        "init_command": first,
     }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
 from inference.images.hosts import HostList
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 N = TypeVar("N", int, float)
 
@@ -88,6 +92,18 @@ def _within(number: N, low: N, high: N) -> N:
     if not low <= number <= high:
         raise ValueError(f"must be between {low} and {high}, not {number}")
     return number
+
+
+def bounded(parse: Callable[[str], N]) -> Callable[[str], N]:
+    """Make argparse show why `parse` refused."""
+
+    def read(text: str) -> N:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
 
 
 DAY_S = 86_400

@@ -48,6 +48,8 @@ def _needs(item: pytest.Item) -> Iterable[str]:
     names = getattr(item, "fixturenames", ())
     if "browser" in names:
         yield "browser"
+    if "zsh" in names:
+        yield "zsh"
     callspec = getattr(item, "callspec", None)
     chosen = callspec.params.values() if callspec is not None else ()
     # Of any type: an array would answer `in` with an array.
@@ -61,6 +63,10 @@ def _browser() -> str:
     return f"{' and '.join(tools)} not found; pages need them" if tools else ""
 
 
+def _zsh() -> str:
+    return "" if shutil.which("zsh") else "zsh not found; its completion needs it"
+
+
 def missing_postgres() -> str:
     """Return what to say where no PostgreSQL server answers."""
     try:
@@ -71,4 +77,4 @@ def missing_postgres() -> str:
     return ""
 
 
-_MISSING = {"browser": _browser, "postgres": missing_postgres}
+_MISSING = {"browser": _browser, "zsh": _zsh, "postgres": missing_postgres}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inference.client.wire import ChatConnection, RequestFailedError, StreamTiming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,14 @@ async def closed_loop(
     *,
     concurrency: int,
     api_key: str = "",
+    timeout_s: float | None = None,
+    on_end: Callable[[], None] = lambda: None,
 ) -> LoadResult:
-    """Send every body once, `concurrency` at a time, in order."""
+    """Send every body once, `concurrency` at a time, in order.
+
+    A request that takes longer than `timeout_s` is given up and counts as an error;
+    `on_end` hears of the end of each.
+    """
     answers: list[StreamTiming] = []
     errors: list[str] = []
     queue = iter(bodies)
@@ -60,11 +66,18 @@ async def closed_loop(
         connection = ChatConnection(base_url, api_key=api_key)
         for body in queue:
             try:
-                answers.append(await connection.stream_chat(body))
+                async with asyncio.timeout(timeout_s):
+                    answers.append(await connection.stream_chat(body))
+            except TimeoutError as error:
+                errors.append(str(error) or f"no whole answer within {timeout_s} s")
+            except ConnectionRefusedError:
+                errors.append("nobody answers there")
             except (RequestFailedError, OSError) as error:
                 errors.append(str(error) or type(error).__name__)
+            on_end()
         connection.close()
 
     began = time.perf_counter()
-    await asyncio.gather(*(stream_one_after_another(queue) for _ in range(concurrency)))
+    streams = min(concurrency, len(bodies))
+    await asyncio.gather(*(stream_one_after_another(queue) for _ in range(streams)))
     return LoadResult(tuple(answers), tuple(errors), time.perf_counter() - began)

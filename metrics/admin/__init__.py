@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from metrics.admin.bench import BenchRunAdmin
 from metrics.admin.events import ServerEventLogAdmin
 from metrics.admin.requests import RequestLogAdmin
 
-__all__ = ["RequestLogAdmin", "ServerEventLogAdmin"]
+__all__ = ["BenchRunAdmin", "RequestLogAdmin", "ServerEventLogAdmin"]

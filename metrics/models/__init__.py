@@ -1,7 +1,8 @@
-"""The tables: requests and what was said, sums over time, server events, the spool."""
+"""The tables: requests and what was said, sums, server events, benchmarks, the spool."""
 
 from __future__ import annotations
 
+from metrics.models.bench import BenchRun
 from metrics.models.bodies import RequestBody
 from metrics.models.events import ServerEventLog
 from metrics.models.positions import SpoolPosition
@@ -9,6 +10,7 @@ from metrics.models.requests import RequestLog
 from metrics.models.rollups import Gauge, Level, Rollup
 
 __all__ = [
+    "BenchRun",
     "Gauge",
     "Level",
     "RequestBody",

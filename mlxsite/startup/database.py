@@ -29,9 +29,9 @@ def ensure_database(data_dir: Path) -> int:
         StartupError: the database cannot be reached or does not accept them.
     """
     try:
-        _ensure_reachable()
+        ensure_reachable()
         with locked(data_dir / "migrate.lock"), _locked_for_all_nodes():
-            missing = _missing_migrations()
+            missing = missing_migrations()
             if missing:
                 call_command("migrate", verbosity=0, interactive=False)
     except (DatabaseError, OSError) as error:
@@ -43,7 +43,7 @@ def ensure_database(data_dir: Path) -> int:
     return missing
 
 
-def _ensure_reachable() -> None:
+def ensure_reachable() -> None:
     """Connect once without the pool, which would retry and log each attempt."""
     if connection.vendor == "postgresql":
         import psycopg
@@ -68,7 +68,8 @@ def _locked_for_all_nodes() -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
 
 
-def _missing_migrations() -> int:
+def missing_migrations() -> int:
+    """Return how many migrations of this version the database lacks."""
     executor = MigrationExecutor(connection)
     loader: MigrationLoader = executor.loader
     return len(executor.migration_plan(loader.graph.leaf_nodes()))

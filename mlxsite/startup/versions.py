@@ -22,10 +22,15 @@ SHOWN = {
 
 def version_lines() -> Iterator[str]:
     """Yield a line per component; the product's own comes first."""
-    yield f"mlx-server {__version__}"
-    for name, distribution in SHOWN.items():
-        yield f"{name} {_version_of(distribution)}"
+    for name, found in component_versions().items():
+        yield f"{name} {found}"
     yield f"Python {platform.python_version()} on {platform.platform()}"
+
+
+def component_versions() -> dict[str, str]:
+    """Return the version of the product and of what it stands on, by name."""
+    others = {name: _version_of(package) for name, package in SHOWN.items()}
+    return {"mlx-server": __version__, **others}
 
 
 def shown_versions() -> dict[str, str]:

@@ -16,7 +16,7 @@ from inference.known_models import KnownModels, shared_library
 from inference.library.models_file import ModelsFileError
 from mlxsite.checks import exposure_errors
 from mlxsite.cli import WRONG_USAGE
-from mlxsite.options import MODEL_TYPES, SECONDS, WHOLE
+from mlxsite.options import MODEL_TYPES, SECONDS, WHOLE, bounded
 from mlxsite.startup.admin_user import ADMIN_NAME, ensure_admin
 from mlxsite.startup.database import ensure_database
 from mlxsite.startup.errors import StartupError
@@ -25,8 +25,6 @@ from mlxsite.startup.model_source import resolve_models
 from mlxsite.startup.network import base_url, ensure_port_is_free
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from inference.core.models import ModelSource
 
 EXAMPLES = """\
@@ -40,18 +38,6 @@ examples:
 
 Every default can also be set as an environment variable or in .env.
 """
-
-
-def bounded(parse: Callable[[str], float]) -> Callable[[str], float]:
-    """Make argparse show why `parse` refused."""
-
-    def read(text: str) -> float:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
 
 
 class Command(BaseCommand):
