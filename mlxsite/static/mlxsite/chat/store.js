@@ -1,0 +1,106 @@
+/* The conversations this browser keeps: one entry each, bounded, the oldest pictures and then the oldest gone first. */
+
+const PREFIX = 'mlx.chat.';
+const CURRENT = 'mlx.current';
+const MOST = 50;
+const MOST_CHARS = 4_000_000;
+const TITLE_CHARS = 60;
+
+export function fresh(model, parameters) {
+    return { id: newId(), at: Date.now(), model, parameters, turns: [] };
+}
+
+/* `crypto.randomUUID` is for pages over HTTPS and of this machine only. */
+function newId() {
+    const bytes = crypto.getRandomValues(new Uint8Array(12));
+    return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+export function titleOf(conversation) {
+    const first = conversation.turns.find((turn) => turn.role === 'user');
+    const text = first ? first.text.trim().replace(/\s+/g, ' ') : '';
+    return text.length > TITLE_CHARS ? `${text.slice(0, TITLE_CHARS)}…` : text || (first ? 'An image' : 'New chat');
+}
+
+/* Newest first. What cannot be read, perhaps of another version, is left alone. */
+export function all() {
+    return ids().map(read).filter(Boolean).sort((one, other) => other.at - one.at);
+}
+
+export function read(id) {
+    try {
+        const found = JSON.parse(localStorage.getItem(PREFIX + id));
+        return found && Array.isArray(found.turns) ? found : null;
+    } catch {
+        return null;
+    }
+}
+
+/* Where this tab was, or else where the last one was. */
+export function current() {
+    return read(sessionStorage.getItem(CURRENT) || localStorage.getItem(CURRENT) || '');
+}
+
+export function setCurrent(id) {
+    sessionStorage.setItem(CURRENT, id);
+    localStorage.setItem(CURRENT, id);
+}
+
+/* Returns whether it was kept whole. */
+export function save(conversation) {
+    const text = JSON.stringify(conversation);
+    let isWhole = makeRoom(conversation, text.length);
+    try {
+        localStorage.setItem(PREFIX + conversation.id, text);
+    } catch {
+        isWhole = saveWithout(conversation);
+    }
+    return isWhole;
+}
+
+export function remove(id) {
+    localStorage.removeItem(PREFIX + id);
+}
+
+export function removeAll() {
+    ids().forEach(remove);
+}
+
+function ids() {
+    return Object.keys(localStorage).filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
+}
+
+/* Gives up pictures of other conversations first, then those conversations. */
+function makeRoom(conversation, chars) {
+    const others = all().filter((other) => other.id !== conversation.id).reverse();
+    let used = others.reduce((sum, other) => sum + localStorage.getItem(PREFIX + other.id).length, chars);
+    for (const other of others) {
+        if (used <= MOST_CHARS) {
+            break;
+        }
+        const lean = JSON.stringify(withoutImages(other));
+        used -= localStorage.getItem(PREFIX + other.id).length - lean.length;
+        localStorage.setItem(PREFIX + other.id, lean);
+    }
+    for (let left = others.length; left && (used > MOST_CHARS || left >= MOST); left -= 1) {
+        const oldest = others[others.length - left];
+        used -= localStorage.getItem(PREFIX + oldest.id).length;
+        remove(oldest.id);
+    }
+    return true;
+}
+
+/* The last resort: the words of this conversation, without its pictures. */
+function saveWithout(conversation) {
+    try {
+        localStorage.setItem(PREFIX + conversation.id, JSON.stringify(withoutImages(conversation)));
+    } catch {
+        remove(conversation.id);
+    }
+    return false;
+}
+
+function withoutImages(conversation) {
+    const bare = (turn) => (turn.images?.length ? { ...turn, images: [], lost_images: turn.images.length + (turn.lost_images || 0) } : turn);
+    return { ...conversation, turns: conversation.turns.map(bare) };
+}
