@@ -71,6 +71,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     key_name: str | None = None
     # The session is asked about again with each message: staff log out.
     is_by_session = False
+    is_turned_away = False
     generation: Generation | None = None
     listing: asyncio.Task[None] | None = None
 
@@ -106,6 +107,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self, text_data: str | None = None, bytes_data: bytes | None = None
     ) -> None:
         """Read one message and do what its type says."""
+        if self.is_turned_away:
+            # Sent before the client read that the line is closed.
+            return
         if text_data is None:
             error = InvalidRequestError("Binary messages are not read here.")
             await self._refuse(error)
@@ -117,6 +121,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except InferenceError as error:
             await self._refuse(error)
             if isinstance(error, AuthenticationError):
+                self.is_turned_away = True
                 await self.close(UNAUTHORISED)
 
     async def _read(self, text: str) -> dict[str, Any]:

@@ -442,6 +442,20 @@ async def test_it_closes_on_a_client_without_a_key(
     assert house.service.requests == []
 
 
+async def test_what_follows_a_wrong_key_is_not_read(
+    make_house: MakeHouse, connect: Connect
+) -> None:
+    house = make_house(key="sesame")
+    async with connect() as socket:
+        await socket.say(type="auth", api_key="wrong")
+        await socket.say(type="auth", api_key="sesame")
+        await socket.say(**ASK)
+        assert (await socket.hear())["error"]["code"] == "invalid_api_key"
+        assert await socket.closing_code() == 4401
+        assert await socket.wire.receive_nothing()
+    assert house.ledger.only_row.reason == "invalid_api_key"
+
+
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://testserver:1"]
 )

@@ -330,6 +330,22 @@ def test_a_picture_for_a_model_that_reads_text_is_refused_in_the_servers_words(
     assert "Vision requests are not supported" in page.text(f"{ANSWER} .failed")
 
 
+def test_a_model_that_reads_text_goes_on_without_earlier_pictures_and_it_is_said(
+    server: Server, page: ChatPage
+) -> None:
+    before = server.count_rows()
+    hand_over(page, "paste", encoded(pixels("red", 1)), "image/png")
+    wait_until(lambda: page.count("#tray img") == 1, "the picture", PATIENCE_S)
+    page.set("max_tokens", 5)
+    page.ask(ONE)
+    page.choose("rambler")
+    assert page.ask("And now?") != ""
+    said = page.text(f"{ANSWER} .failed")
+    assert said == "rambler reads text only: an earlier picture was left out."
+    rows = list(server.wait_rows(before + 2).values())[before:]
+    assert [row["images"] for row in rows] == [1, 0]
+
+
 def test_it_is_used_with_the_keyboard_alone(page: ChatPage) -> None:
     page.press("one", Keys.SHIFT + Keys.ENTER)
     page.press("two")

@@ -2,8 +2,10 @@
 
 const CLIENT = 'chat page';
 
-export function request(conversation, { system, parameters }) {
-    const messages = conversation.turns.flatMap(toMessages);
+/* A model that reads text only gets earlier questions without their pictures; the newest is for the server to judge. */
+export function request(conversation, { system, parameters, sees }) {
+    const last = conversation.turns.length - 1;
+    const messages = conversation.turns.flatMap((turn, at) => toMessages(sees || at === last ? turn : withoutPictures(turn)));
     if (system) {
         messages.unshift({ role: 'system', content: system });
     }
@@ -16,6 +18,14 @@ export function request(conversation, { system, parameters }) {
         // For the request's row: who asked, and which rows belong together.
         metadata: { client: CLIENT, session_id: conversation.id },
     };
+}
+
+export function countEarlierPictures(turns) {
+    return turns.slice(0, -1).reduce((sum, turn) => sum + (turn.images?.length || 0), 0);
+}
+
+function withoutPictures(turn) {
+    return turn.images?.length ? { ...turn, images: [], text: turn.text || '(a picture)' } : turn;
 }
 
 /* An answer of which nothing came was none. */

@@ -1,7 +1,7 @@
 /* The chat page: one conversation, at most one answer at a time, and everything that may happen to it. */
 
 import { Answer } from './answer.js';
-import { request } from './asking.js';
+import { countEarlierPictures, request } from './asking.js';
 import * as chats from './chats.js';
 import * as composer from './composer.js';
 import { Connection } from './connection.js';
@@ -59,7 +59,8 @@ function ask(turns, question) {
         return false;
     }
     const next = { ...conversation, model: picker.chosen(), parameters: parameters.values(), turns: question ? [...turns, question] : turns };
-    const message = request(next, asked);
+    const sees = picker.sees(picker.find(next.model));
+    const message = request(next, { ...asked, sees });
     if (!message.model) {
         delete message.model;
     }
@@ -67,7 +68,7 @@ function ask(turns, question) {
         composer.note('There is no connection to the server at present; nothing was sent.');
         return false;
     }
-    const turn = { role: 'assistant', model: next.model, text: '', end: 'running' };
+    const turn = { role: 'assistant', model: next.model, text: '', end: 'running', left_out: sees ? 0 : countEarlierPictures(next.turns) };
     conversation = { ...next, at: Date.now(), turns: [...next.turns, turn] };
     answer = new Answer(turn);
     log.show(conversation.turns);

@@ -4,7 +4,6 @@ import { Growing, rendered } from './markdown.js';
 
 const { h, figure } = window.ui;
 const SHORT_S = 0.1;
-const ENDS = { stopped: 'stopped', lost: 'cut off', failed: 'failed' };
 
 export function userTurn(turn, at) {
     return h('article', { class: 'turn user', 'data-at': at },
@@ -80,25 +79,25 @@ export class ModelTurn {
     }
 
     drawFault() {
-        const { end, words, param, ignored } = this.turn;
+        const { end, words, param } = this.turn;
         const isFault = end === 'failed' || end === 'lost';
-        this.fault.hidden = !isFault;
-        this.fault.replaceChildren(
-            words || 'The connection ended before the answer did.', ' ',
-            param && !(words || '').includes(param) ? h('code', {}, param) : '');
-        if (ignored?.length) {
-            this.fault.hidden = false;
-            this.fault.append(h('span', { class: 'dim' }, `Ignored, because nobody knows them: ${ignored.join(', ')}.`));
-            if (!isFault) {
-                this.fault.firstChild.remove();
-            }
-        }
+        const said = isFault ? [words || 'The connection ended before the answer did.', param && !(words || '').includes(param) ? h('code', {}, param) : null, ...this.remarks()] : this.remarks();
+        this.fault.replaceChildren(...said.filter(Boolean).flatMap((part) => [part, ' ']));
+        this.fault.hidden = !this.fault.childNodes.length;
         this.fault.classList.toggle('mild', !isFault);
+    }
+
+    remarks() {
+        const { ignored, left_out: pictures, model } = this.turn;
+        return [
+            ignored?.length ? `Ignored, because nobody knows them: ${ignored.join(', ')}.` : null,
+            pictures ? `${model} reads text only: ${pictures === 1 ? 'an earlier picture was' : 'earlier pictures were'} left out.` : null,
+        ];
     }
 
     ends() {
         const { end, finish, id } = this.turn;
-        const words = ENDS[end] || (finish === 'length' ? 'ended at the limit of tokens' : '');
+        const words = end === 'stopped' ? 'stopped' : finish === 'length' ? 'ended at the limit of tokens' : '';
         return [
             words ? h('span', {}, words) : null,
             id && this.rows ? h('a', { href: `${this.rows}?q=${encodeURIComponent(id)}` }, 'its row') : null,
