@@ -84,6 +84,8 @@ def test_an_answer_streams_in_and_leaves_its_row(
     assert tags["client"] == "chat page"
     assert row["session_id"] == tags["session_id"] != ""
     assert "nineteen twenty" in page.text("#told")
+    used = row["prompt_tokens"] + row["completion_tokens"]
+    assert page.text("#context") == f"{used} of 2,048 tokens"
     # The next question carries the conversation.
     page.ask("Again!")
     later = list(server.wait_rows(before + 2).values())[-1]
@@ -269,6 +271,47 @@ def test_a_reload_keeps_the_conversation_and_a_new_chat_keeps_the_old_one(
     assert page.count(".turn") == 0
 
 
+def test_what_the_browser_keeps_is_bounded_and_the_oldest_pictures_go_first(
+    page: ChatPage,
+) -> None:
+    page.run(
+        """
+        const [count, chars] = arguments;
+        for (let i = 0; i < count; i += 1) {
+            const image = {url: 'data:image/png;base64,' + 'A'.repeat(chars), name: 'p'};
+            const turns = [{role: 'user', text: `old ${i}`, images: [image]}];
+            const kept = {id: `old${i}`, at: 1000 + i, model: '', parameters: {}, turns};
+            localStorage.setItem(`mlx.chat.old${i}`, JSON.stringify(kept));
+        }
+        """,
+        58,
+        85_000,
+    )
+    page.open()
+    page.set("max_tokens", 2)
+    page.ask("newest")
+    kept = page.run(
+        "return Object.keys(localStorage).filter(n => n.startsWith('mlx.chat.'))"
+        ".map(n => JSON.parse(localStorage.getItem(n))).sort((a, b) => a.at - b.at)"
+        ".map(c => [c.turns[0].text, c.turns[0].images.length])"
+    )
+    assert [text for text, _ in kept] == [
+        *(f"old {i}" for i in range(9, 58)),
+        "newest",
+    ]
+    pictures = [count for text, count in kept if text != "newest"]
+    assert pictures == sorted(pictures)
+    assert (pictures[0], pictures[-1]) == (0, 1)
+    page.click("#list-button")
+    page.run("document.querySelector('[data-id=old9] .open').click()")
+    assert "A picture is no longer kept." in page.text(".turn.user")
+    page.open()
+    page.click("#forget-all")
+    page.click("#forget-all")
+    wait_until(lambda: page.count("#chats li") == 0, "an empty list", PATIENCE_S)
+    assert page.run("return Object.keys(localStorage).join()").count("mlx.chat") == 0
+
+
 def test_an_answer_is_made_anew_and_a_question_changed(
     server: Server, page: ChatPage
 ) -> None:
@@ -340,8 +383,8 @@ def test_a_model_that_reads_text_goes_on_without_earlier_pictures_and_it_is_said
     page.ask(ONE)
     page.choose("rambler")
     assert page.ask("And now?") != ""
-    said = page.text(f"{ANSWER} .failed")
-    assert said == "rambler reads text only: an earlier picture was left out."
+    said = page.text(f"{ANSWER} .stats")
+    assert "reads text only: an earlier picture was left out" in said
     rows = list(server.wait_rows(before + 2).values())[before:]
     assert [row["images"] for row in rows] == [1, 0]
 

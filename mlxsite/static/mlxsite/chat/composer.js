@@ -38,6 +38,13 @@ export function note(text) {
     notice.hidden = !text;
 }
 
+/* Takes a word back, if it still stands there. */
+export function unnote(...texts) {
+    if (texts.includes(notice.textContent)) {
+        note('');
+    }
+}
+
 /* Calls back when something is to be sent. */
 export function onSend(send) {
     form.addEventListener('submit', (event) => {

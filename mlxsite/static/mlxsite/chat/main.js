@@ -9,11 +9,14 @@ import { closeAround, closeOver, toggle } from './drawers.js';
 import { Log } from './log.js';
 import * as parameters from './parameters.js';
 import * as picker from './picker.js';
+import * as standing from './standing.js';
 import * as store from './store.js';
 
 const SAVE_MS = 2000;
 const STOP_MS = 5000;
 const TOLD_CHARS = 600;
+const NO_LINK = 'There is no connection to the server at present; nothing was sent.';
+const NO_KEY = 'A key is needed first; nothing was sent.';
 const $ = (id) => document.getElementById(id);
 const page = $('chat');
 const log = new Log({ rows: page.dataset.rows });
@@ -26,10 +29,10 @@ let savedAt = 0;
 let stopTimer = 0;
 
 const connection = new Connection(page.dataset.socket, {
-    standing: setLink,
+    standing: standing.setLink,
     models: listed,
     message: hear,
-    refused: showGate,
+    refused: refuseDoor,
     lost: cutOff,
 });
 
@@ -65,7 +68,7 @@ function ask(turns, question) {
         delete message.model;
     }
     if (!connection.isOpen || !connection.send(message)) {
-        composer.note('There is no connection to the server at present; nothing was sent.');
+        composer.note(standing.isGateShown() ? NO_KEY : NO_LINK);
         return false;
     }
     const turn = { role: 'assistant', model: next.model, text: '', end: 'running', left_out: sees ? 0 : countEarlierPictures(next.turns) };
@@ -75,7 +78,7 @@ function ask(turns, question) {
     log.toBottom();
     keep();
     setBusy(true);
-    tell('Asked.');
+    standing.tell('Asked.');
     return true;
 }
 
@@ -136,9 +139,13 @@ function end(how, details) {
     answer = null;
     log.close();
     keep();
+    const held = document.activeElement;
     setBusy(false);
-    composer.focus();
-    tell(how === 'done' ? `${turn.model} answered: ${turn.text.slice(0, TOLD_CHARS)}` : how === 'stopped' ? 'Stopped.' : turn.words);
+    // Whoever has gone on to something else is left there.
+    if (held === document.body || held === $('stop')) {
+        composer.focus();
+    }
+    standing.tell(how === 'done' ? `${turn.model} answered: ${turn.text.slice(0, TOLD_CHARS)}` : how === 'stopped' ? 'Stopped.' : turn.words);
 }
 
 function again() {
@@ -183,6 +190,7 @@ function open(next) {
     log.show(conversation.turns);
     log.toBottom();
     chats.draw(conversation.id);
+    look();
 }
 
 function keep() {
@@ -194,9 +202,11 @@ function keep() {
     chats.draw(conversation.id);
 }
 
+/* In the middle of an answer: a page that crashes loses little. */
 function keepSometimes() {
     if (Date.now() - savedAt > SAVE_MS) {
-        keep();
+        savedAt = Date.now();
+        store.save(conversation);
     }
 }
 
@@ -206,37 +216,13 @@ function begin() {
     closeOver();
 }
 
-/* --- how things stand */
-
 function listed(models) {
     picker.show(models);
-    $('gate').hidden = true;
+    standing.hideGate();
     log.showEmpty(true);
+    composer.unnote(NO_LINK, NO_KEY);
     connection.isEager = Boolean(answer && !answer.hasBegun) || picker.isComing();
-    sayWaiting();
-    warnOfBlindness();
-}
-
-function sayWaiting() {
-    if (!answer || answer.hasBegun) {
-        return;
-    }
-    const model = picker.find(answer.turn.model);
-    const isUp = !model || model.state === 'ready';
-    log.wait(isUp ? (model?.queue_size ? `Waiting: ${model.queue_size} in line for ${model.id}` : 'Waiting for the first token') : `${model.id} is ${picker.words(model)}`);
-}
-
-function warnOfBlindness() {
-    const model = picker.find(picker.chosen());
-    $('attach').title = picker.sees(model) ? '' : `${model.id} reads text only`;
-}
-
-function setLink(state, text) {
-    const link = $('link');
-    if (link.textContent !== text || link.dataset.link !== state) {
-        link.dataset.link = state;
-        link.textContent = text;
-    }
+    look();
 }
 
 function setBusy(isBusy) {
@@ -244,19 +230,20 @@ function setBusy(isBusy) {
     $('stop').disabled = false;
     $('send').hidden = isBusy;
     connection.isEager = isBusy;
-    sayWaiting();
+    look();
 }
 
-function showGate(words) {
-    $('gate').hidden = false;
-    $('gate-why').textContent = words;
+/* Says again what may have changed. */
+function look() {
+    if (answer && !answer.hasBegun) {
+        log.wait(standing.waiting(answer.turn.model));
+    }
+    standing.sayModel(conversation.turns);
+}
+
+function refuseDoor(words) {
     log.showEmpty(false);
-    $('key').focus();
-}
-
-/* To those who hear the page. */
-function tell(text) {
-    $('told').textContent = text;
+    standing.showGate(words);
 }
 
 /* --- what people do */
@@ -270,16 +257,8 @@ $('keep').addEventListener('click', () => {
     composer.focus();
 });
 $('reset').addEventListener('click', () => parameters.fill({}));
-$('model').addEventListener('change', warnOfBlindness);
-$('gate').addEventListener('submit', (event) => {
-    event.preventDefault();
-    const key = $('key').value.trim();
-    $('key').value = '';
-    $('gate-why').textContent = '';
-    if (key) {
-        connection.useKey(key);
-    }
-});
+$('model').addEventListener('change', look);
+standing.onKey((key) => connection.useKey(key));
 document.addEventListener('keydown', (event) => {
     if (event.key !== 'Escape' || event.isComposing) {
         return;
@@ -322,8 +301,8 @@ addEventListener('pagehide', () => {
 
 open(conversation);
 if ('stranger' in page.dataset && !connection.hasKey) {
-    showGate('');
-    setLink('lost', 'a key is needed');
+    refuseDoor('');
+    standing.setLink('lost', 'a key is needed');
 } else {
     connection.connect();
 }

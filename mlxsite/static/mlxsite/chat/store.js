@@ -49,13 +49,21 @@ export function setCurrent(id) {
 /* Returns whether it was kept whole. */
 export function save(conversation) {
     const text = JSON.stringify(conversation);
-    let isWhole = makeRoom(conversation, text.length);
+    const others = ids().filter((id) => id !== conversation.id);
+    if (others.length >= MOST || text.length + others.reduce((sum, id) => sum + chars(id), 0) > MOST_CHARS) {
+        makeRoom(conversation.id, text.length);
+    }
     try {
         localStorage.setItem(PREFIX + conversation.id, text);
+        return true;
     } catch {
-        isWhole = saveWithout(conversation);
+        saveWithout(conversation);
+        return false;
     }
-    return isWhole;
+}
+
+function chars(id) {
+    return localStorage.getItem(PREFIX + id)?.length || 0;
 }
 
 export function remove(id) {
@@ -70,24 +78,18 @@ function ids() {
     return Object.keys(localStorage).filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
 }
 
-/* Gives up pictures of other conversations first, then those conversations. */
-function makeRoom(conversation, chars) {
-    const others = all().filter((other) => other.id !== conversation.id).reverse();
-    let used = others.reduce((sum, other) => sum + localStorage.getItem(PREFIX + other.id).length, chars);
-    for (const other of others) {
-        if (used <= MOST_CHARS) {
-            break;
+/* Gives up pictures of other conversations first, then those conversations; the oldest of each. */
+function makeRoom(id, needed) {
+    const oldest = all().filter((other) => other.id !== id).reverse();
+    const used = () => oldest.reduce((sum, other) => sum + chars(other.id), needed);
+    for (const other of oldest) {
+        if (used() > MOST_CHARS) {
+            localStorage.setItem(PREFIX + other.id, JSON.stringify(withoutImages(other)));
         }
-        const lean = JSON.stringify(withoutImages(other));
-        used -= localStorage.getItem(PREFIX + other.id).length - lean.length;
-        localStorage.setItem(PREFIX + other.id, lean);
     }
-    for (let left = others.length; left && (used > MOST_CHARS || left >= MOST); left -= 1) {
-        const oldest = others[others.length - left];
-        used -= localStorage.getItem(PREFIX + oldest.id).length;
-        remove(oldest.id);
+    while (oldest.length && (oldest.length >= MOST || used() > MOST_CHARS)) {
+        remove(oldest.shift().id);
     }
-    return true;
 }
 
 /* The last resort: the words of this conversation, without its pictures. */
@@ -97,7 +99,6 @@ function saveWithout(conversation) {
     } catch {
         remove(conversation.id);
     }
-    return false;
 }
 
 function withoutImages(conversation) {

@@ -79,27 +79,24 @@ export class ModelTurn {
     }
 
     drawFault() {
-        const { end, words, param } = this.turn;
+        const { end, words, param, ignored } = this.turn;
         const isFault = end === 'failed' || end === 'lost';
-        const said = isFault ? [words || 'The connection ended before the answer did.', param && !(words || '').includes(param) ? h('code', {}, param) : null, ...this.remarks()] : this.remarks();
+        const said = [
+            isFault ? words : null,
+            isFault && param && !words.includes(param) ? h('code', {}, param) : null,
+            ignored?.length ? `Ignored, because nobody knows them: ${ignored.join(', ')}.` : null,
+        ];
         this.fault.replaceChildren(...said.filter(Boolean).flatMap((part) => [part, ' ']));
         this.fault.hidden = !this.fault.childNodes.length;
         this.fault.classList.toggle('mild', !isFault);
     }
 
-    remarks() {
-        const { ignored, left_out: pictures, model } = this.turn;
-        return [
-            ignored?.length ? `Ignored, because nobody knows them: ${ignored.join(', ')}.` : null,
-            pictures ? `${model} reads text only: ${pictures === 1 ? 'an earlier picture was' : 'earlier pictures were'} left out.` : null,
-        ];
-    }
-
     ends() {
-        const { end, finish, id } = this.turn;
+        const { end, finish, id, left_out: pictures, text } = this.turn;
         const words = end === 'stopped' ? 'stopped' : finish === 'length' ? 'ended at the limit of tokens' : '';
         return [
             words ? h('span', {}, words) : null,
+            pictures && text ? h('span', {}, pictures === 1 ? 'reads text only: an earlier picture was left out' : 'reads text only: earlier pictures were left out') : null,
             id && this.rows ? h('a', { href: `${this.rows}?q=${encodeURIComponent(id)}` }, 'its row') : null,
         ].filter(Boolean);
     }
