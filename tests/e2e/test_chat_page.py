@@ -165,6 +165,63 @@ def test_an_answer_can_neither_run_load_nor_dress_up_as_the_page(
     assert page.complaints() == []
 
 
+ARTICLE = """# Title
+
+First *paragraph*, with `code`
+and a second line.
+
+1. one
+
+   more of one
+2. two
+   - nested
+
+| a | b |
+|---|--:|
+| 1 | 2 |
+
+```python
+x = 1
+
+y = "```"
+```
+
+> quoted
+
+***
+
+Last <b>words</b> &amp; https://example.org/x."""
+
+
+@pytest.mark.parametrize("text", [ARTICLE, HOSTILE])
+def test_a_text_that_grew_looks_like_the_whole_one(page: ChatPage, text: str) -> None:
+    script = """
+        const [text, done] = arguments;
+        const shapes = (root) => [...root.children].map((e) => e.outerHTML);
+        import('/static/mlxsite/chat/markdown.js').then(({Growing, rendered}) => {
+            const grown = document.createElement('div');
+            const growing = new Growing(grown);
+            let kept = true;
+            let first = null;
+            for (let end = 1; end <= text.length; end += 1) {
+                growing.set(text.slice(0, end));
+                if (end > 40) {
+                    first ||= grown.firstElementChild;
+                    kept &&= first === grown.firstElementChild;
+                }
+            }
+            const whole = document.createElement('div');
+            whole.append(rendered(text));
+            done([shapes(grown), shapes(whole), kept]);
+        });
+    """
+    grown, whole, kept = page.driver.execute_async_script(script, text)
+    assert grown == whole
+    assert len(whole) > 5
+    # What was complete was drawn once: a selection in it stays.
+    assert kept
+
+
 def test_what_people_type_is_shown_as_it_is(page: ChatPage) -> None:
     page.set("max_tokens", 1)
     page.ask("<b>bold</b> <img src=x onerror='window.caught = 1'> **stars**")

@@ -304,5 +304,6 @@ if ('stranger' in page.dataset && !connection.hasKey) {
     refuseDoor('');
     standing.setLink('lost', 'a key is needed');
 } else {
+    composer.focus();
     connection.connect();
 }
