@@ -317,10 +317,17 @@ def test_a_reload_keeps_the_conversation_and_a_new_chat_keeps_the_old_one(
     assert page.run(titles) == ["Hello", COUNT]
     page.click("#chats li:nth-child(2) .open")
     assert page.text(".turn.user .typed") == COUNT
-    # Deleting asks once more, in place.
-    delete = "#chats li:nth-child(2) [data-deed=delete]"
+    # Deleting asks once more, in place; also one that is being answered is gone then.
+    page.choose("rambler")
+    page.set("max_tokens", 100_000)
+    page.set("temperature", 0)
+    page.say("Go on")
+    page.wait_text()
+    page.run("document.activeElement.blur()")
+    assert page.run(titles) == [COUNT, "Hello"]
+    delete = "#chats li:first-child [data-deed=delete]"
     page.click(delete)
-    assert page.run(titles) == ["Hello", COUNT]
+    assert page.run(titles) == [COUNT, "Hello"]
     page.click(delete)
     assert page.run(titles) == ["Hello"]
     assert page.count(".turn") == 0
@@ -444,6 +451,24 @@ def test_a_model_that_reads_text_goes_on_without_earlier_pictures_and_it_is_said
     assert "reads text only: an earlier picture was left out" in said
     rows = list(server.wait_rows(before + 2).values())[before:]
     assert [row["images"] for row in rows] == [1, 0]
+
+
+def test_code_and_answers_are_taken_along_as_they_were_written(page: ChatPage) -> None:
+    said = "Do **this**:\n\n```py\nx = 1\ny = 2\n```"
+    page.set("more", {"guided_choice": [said]})
+    page.ask("How?")
+    page.driver.execute_cdp_cmd(
+        "Browser.grantPermissions",
+        {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]},
+    )
+    read = "const done = arguments[0]; navigator.clipboard.readText().then(done)"
+    for button, text in (
+        (f"{ANSWER} [data-take=code]", "x = 1\ny = 2\n"),
+        (f"{ANSWER} [data-deed=copy]", said),
+    ):
+        page.click(button)
+        wait_until(lambda b=button: page.text(b) == "Copied", "the copy", PATIENCE_S)  # type: ignore[misc]
+        assert page.driver.execute_async_script(read) == text
 
 
 def test_it_is_used_with_the_keyboard_alone(page: ChatPage) -> None:

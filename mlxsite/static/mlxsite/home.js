@@ -19,6 +19,9 @@ async function look() {
     if (!document.hidden) {
         try {
             const answer = await fetch(location.href, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) });
+            if (!answer.ok) {
+                throw new Error(answer.status);
+            }
             const before = word();
             show(new DOMParser().parseFromString(await answer.text(), 'text/html'));
             if (word() !== before) {

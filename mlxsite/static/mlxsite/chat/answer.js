@@ -21,14 +21,18 @@ export class Answer {
 
     /* Takes a chunk; returns whether anything is to be drawn. */
     hear(chunk) {
+        const choice = chunk.choices[0];
+        this.turn.model = chunk.model || this.turn.model;
+        if (choice?.index === 0) {
+            this.choice(choice);
+        }
         if (chunk.usage) {
             this.usage(chunk.usage);
         }
-        const choice = chunk.choices[0];
-        this.turn.model = chunk.model || this.turn.model;
-        if (!choice || choice.index !== 0) {
-            return Boolean(chunk.usage);
-        }
+        return Boolean(choice || chunk.usage);
+    }
+
+    choice(choice) {
         this.turn.finish = choice.finish_reason || this.turn.finish;
         const { content, reasoning_content: thought, tool_calls: calls } = choice.delta;
         if (thought) {
@@ -45,7 +49,6 @@ export class Answer {
             this.firstAt = this.firstAt || this.lastAt;
             this.turn.ttft_s = this.firstAt - this.beganAt;
         }
-        return true;
     }
 
     usage({ completion_tokens: tokens, prompt_tokens: prompt, completion_tokens_details: details }) {

@@ -6,16 +6,17 @@ const { h, clock } = window.ui;
 const list = document.getElementById('chats');
 const PATIENCE_MS = 3000;
 
-/* Calls back: `open(id)`, and `gone(id)` for each that was deleted. */
+/* Calls back: `open(id)`, and `gone(id)` for each that is about to be deleted. */
 export function on({ open, gone }) {
     list.addEventListener('click', (event) => {
         const button = event.target.closest('button');
         const id = button?.closest('li').dataset.id;
         if (button?.dataset.deed === 'delete') {
             twice(button, () => {
+                gone(id);
                 store.remove(id);
                 draw();
-                gone(id);
+                (list.querySelector('button') || document.querySelector('[data-drawer=list]')).focus();
             });
         } else if (button) {
             open(id);
@@ -23,9 +24,8 @@ export function on({ open, gone }) {
     });
     document.getElementById('forget-all').addEventListener('click', (event) => {
         twice(event.target, () => {
-            const known = store.all();
+            store.all().forEach((conversation) => gone(conversation.id));
             store.removeAll();
-            known.forEach((conversation) => gone(conversation.id));
             draw();
         });
     });
@@ -34,6 +34,11 @@ export function on({ open, gone }) {
 export function draw(current = list.dataset.current) {
     list.dataset.current = current;
     const kept = store.all();
+    const shown = JSON.stringify([current, ...kept.map((one) => [one.id, one.at, store.titleOf(one)])]);
+    if (shown === list.dataset.shown) {
+        return; // The focus may be in it.
+    }
+    list.dataset.shown = shown;
     list.replaceChildren(...kept.map((conversation) => h('li', { 'data-id': conversation.id },
         h('button', { type: 'button', class: 'open', 'aria-current': conversation.id === current ? 'true' : null },
             h('b', {}, store.titleOf(conversation)), h('span', {}, clock(conversation.at / 1000, true))),

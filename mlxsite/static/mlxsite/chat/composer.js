@@ -9,6 +9,7 @@ const tray = document.getElementById('tray');
 const file = document.getElementById('file');
 const notice = document.getElementById('notice');
 const DRAFT = 'mlx.draft';
+const COMPOSING = 229;
 // Where there is no keyboard, Enter is the only way to a new line.
 const TOUCH = matchMedia('(pointer: coarse)');
 
@@ -52,7 +53,9 @@ export function onSend(send) {
         send();
     });
     box.addEventListener('keydown', (event) => {
-        if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && !TOUCH.matches) {
+        // Some browsers report the Enter that ends a composition as any other, but for its code.
+        const isComposing = event.isComposing || event.keyCode === COMPOSING;
+        if (event.key === 'Enter' && !event.shiftKey && !isComposing && !TOUCH.matches) {
             event.preventDefault();
             send();
         }

@@ -46,6 +46,8 @@ document.addEventListener('click', (event) => {
         toggle(name);
         const target = drawer.hidden ? document.getElementById(`${name}-button`) : drawer.querySelector('button, input, textarea');
         target.focus();
+    } else if (!event.target.closest('.drawer')) {
+        closeOver();
     }
 });
 

@@ -68,10 +68,18 @@ export class ModelTurn {
         this.thinking.hidden = !turn.thought;
         this.thought.textContent = turn.thought || '';
         this.summary.textContent = thoughtWords(turn, false);
-        this.said.replaceChildren(rendered(turn.text));
+        this.settle();
         this.drawCalls();
         this.drawFault();
         this.stats.replaceChildren(...figures(turn), ...this.ends());
+    }
+
+    /* Text that grew mostly looks like the whole already; then a selection in it may stay. */
+    settle() {
+        const whole = h('div', {}, rendered(this.turn.text));
+        if (shape(whole) !== shape(this.said)) {
+            this.said.replaceChildren(...whole.childNodes);
+        }
     }
 
     drawCalls() {
@@ -100,6 +108,10 @@ export class ModelTurn {
             id && this.rows ? h('a', { href: `${this.rows}?q=${encodeURIComponent(id)}` }, 'its row') : null,
         ].filter(Boolean);
     }
+}
+
+function shape(element) {
+    return [...element.children].map((child) => child.outerHTML).join('');
 }
 
 function deed(name, label, title) {
