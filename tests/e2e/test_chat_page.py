@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-WIDTHS = (1440, 820, 390)
+WIDTHS = (1440, 820, 390, 320)
 COUNT = "Count to twenty."
 # Every way out of a text that a browser knows, in one answer.
 HOSTILE = """Hi <script>window.caught = 1</script>
@@ -374,6 +374,58 @@ def test_what_the_browser_keeps_is_bounded_and_the_oldest_pictures_go_first(
     page.click("#forget-all")
     wait_until(lambda: page.count("#chats li") == 0, "an empty list", PATIENCE_S)
     assert page.run("return Object.keys(localStorage).join()").count("mlx.chat") == 0
+
+
+def test_two_tabs_of_one_conversation_do_not_lose_each_others_turns(
+    page: ChatPage,
+) -> None:
+    page.ask("one")
+    first = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    page.open()
+    page.ask("two")
+    page.driver.switch_to.window(first)
+    wait_until(lambda: page.count(".turn") == 4, "the other tab's turns", PATIENCE_S)
+    page.ask("three")
+    page.open()
+    typed = "return [...document.querySelectorAll('.turn.user .typed')].map(e => e.textContent)"
+    assert page.run(typed) == ["one", "two", "three"]
+
+
+def test_a_call_that_a_model_makes_is_shown(page: ChatPage) -> None:
+    page.choose("thinker")
+    schema = {"type": "object", "properties": {"at": {"enum": ["the sky"]}}}
+    look = {"name": "look", "parameters": schema | {"required": ["at"]}}
+    tools = [{"type": "function", "function": look}]
+    page.set("more", {"tools": tools, "tool_choice": "required"})
+    page.set("reasoning_effort", "none")
+    page.say("Look up.")
+    page.wait_end()
+    said = page.text(f"{ANSWER} .calls")
+    assert said.startswith("calls look(")
+    assert "the sky" in said
+
+
+def test_on_a_touch_screen_enter_breaks_the_line_and_drawers_give_way(
+    page: ChatPage,
+) -> None:
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    touch = {"enabled": True, "maxTouchPoints": 1}
+    page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", touch)
+    page.open()
+    page.one("#say").send_keys("one", Keys.ENTER, "two")
+    assert page.count(".turn") == 0
+    page.click("#send")
+    page.wait_end()
+    assert page.text(".turn.user .typed") == "one\ntwo"
+    page.click("#parameters-button")
+    assert page.one("#parameters").is_displayed()
+    page.run("document.getElementById('log').click()")
+    assert not page.one("#parameters").is_displayed()
+    page.click("#list-button")
+    page.click("#chats .open")
+    assert not page.one("#list").is_displayed()
 
 
 def test_an_answer_is_made_anew_and_a_question_changed(

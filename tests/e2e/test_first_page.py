@@ -177,7 +177,7 @@ def test_it_fits_every_width_in_light_and_in_dark(
 ) -> None:
     server = start_server(tiny_model_dir).wait_ready()
     visit(browser, server)
-    for width in (1440, 820, 390):
+    for width in (1440, 820, 390, 320):
         size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         for theme in ("light", "dark"):

@@ -293,6 +293,14 @@ chats.on({
         }
     },
 });
+store.onOthers((other) => {
+    const isIdle = !answer && changing < 0 && other.turns.at(-1)?.end !== 'running';
+    if (isIdle && other.id === conversation.id) {
+        open(other);
+    } else {
+        chats.draw();
+    }
+});
 addEventListener('pagehide', () => {
     if (answer) {
         keep();

@@ -66,6 +66,16 @@ function chars(id) {
     return localStorage.getItem(PREFIX + id)?.length || 0;
 }
 
+/* Calls back with a conversation that another tab has changed. */
+export function onOthers(changed) {
+    addEventListener('storage', ({ key }) => {
+        const found = key?.startsWith(PREFIX) && read(key.slice(PREFIX.length));
+        if (found) {
+            changed(found);
+        }
+    });
+}
+
 export function remove(id) {
     localStorage.removeItem(PREFIX + id);
 }
