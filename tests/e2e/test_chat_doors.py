@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -130,6 +132,37 @@ def test_staff_chat_by_their_session_until_they_log_out(
     page.wait_end()
     assert page.text(".turn.user:nth-last-child(2) .typed") == "And now?"
     assert page.run("return window.stayed") is True
+
+
+def test_a_question_after_logging_out_is_refused_in_the_servers_words_and_kept(
+    locked: Server, driver: Chrome
+) -> None:
+    log_in(driver, locked, page="/chat/")
+    page = ChatPage(driver, locked.base_url)
+    page.wait_connected()
+    # Not to notice before it asks: a page that nobody sees does not look.
+    page.run("Object.defineProperty(document, 'hidden', {value: true})")
+    log_out_elsewhere(driver, locked)
+    page.say("And now?")
+    wait_until(page.one("#gate").is_displayed, "the question for a key", PATIENCE_S)
+    assert "You didn't provide an API key" in page.text(f"{ANSWER} .failed")
+    assert page.text(".turn.user .typed") == "And now?"
+    try_key(page, KEY)
+    page.wait_connected()
+    page.click(f"{ANSWER} [data-deed=again]")
+    wait_until(lambda: page.text(f"{ANSWER} .said") != "", "an answer", PATIENCE_S)
+
+
+def log_out_elsewhere(driver: Chrome, server: Server) -> None:
+    """End the browser's session without the page."""
+    names = ("sessionid", "csrftoken")
+    cookies = {name: (driver.get_cookie(name) or {}).get("value", "") for name in names}
+    with httpx.Client(base_url=server.base_url, cookies=cookies) as client:
+        page = client.get("/admin/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+        assert token, page.text
+        form = {"csrfmiddlewaretoken": token[1]}
+        assert client.post("/admin/logout/", data=form).status_code == 200
 
 
 def log_out(driver: Chrome, server: Server) -> None:

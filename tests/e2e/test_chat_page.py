@@ -369,7 +369,18 @@ def test_what_the_browser_keeps_is_bounded_and_the_oldest_pictures_go_first(
     page.click("#list-button")
     page.run("document.querySelector('[data-id=old9] .open').click()")
     assert "A picture is no longer kept." in page.text(".turn.user")
+    # Its own pictures go before others are gone altogether.
+    page.run(
+        """
+        const kept = JSON.parse(localStorage.getItem('mlx.chat.old57'));
+        kept.turns[0].images[0].url += 'A'.repeat(3_990_000);
+        return import('/static/mlxsite/chat/store.js').then((s) => s.save(kept));
+        """
+    )
     page.open()
+    assert page.count("#chats li") == 50
+    mine = "return localStorage.getItem('mlx.chat.old57').length"
+    assert page.run(mine) < 1000
     page.click("#forget-all")
     page.click("#forget-all")
     wait_until(lambda: page.count("#chats li") == 0, "an empty list", PATIENCE_S)

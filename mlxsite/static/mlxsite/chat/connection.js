@@ -9,7 +9,7 @@ const GOING_AWAY = 1001;
 const KEY = 'mlx.key';
 const REFUSED = 'invalid_api_key';
 
-/* Calls back: `standing(state, text)`, `models(list)`, `message(message)`, `refused(words)`, `lost(why)`. */
+/* Calls back: `standing(state, text)`, `models(list)`, `message(message)`, `refused(message)`, `lost(why)`. */
 export class Connection {
     constructor(path, on) {
         this.path = path;
@@ -37,7 +37,7 @@ export class Connection {
         const socket = new WebSocket(url);
         this.socket = socket;
         socket.addEventListener('open', () => this.begin());
-        socket.addEventListener('message', (event) => this.hear(JSON.parse(event.data)));
+        socket.addEventListener('message', (event) => socket === this.socket && this.hear(JSON.parse(event.data)));
         socket.addEventListener('close', (event) => this.closed(socket, event.code));
     }
 
@@ -74,7 +74,7 @@ export class Connection {
         } else if (message.type === 'error' && message.error.code === REFUSED) {
             this.isRefused = true;
             sessionStorage.removeItem(KEY);
-            this.on.refused(message.error.message);
+            this.on.refused(message);
         } else {
             this.on.message(message);
         }
@@ -95,8 +95,8 @@ export class Connection {
         }
         this.socket = null;
         this.isOpen = false;
-        this.why = code === GOING_AWAY ? 'the server shut down' : 'no connection';
-        this.on.lost(this.why);
+        const why = code === GOING_AWAY ? 'the server shut down' : 'no connection';
+        this.on.lost(why);
         if (this.isRefused) {
             this.on.standing('lost', 'a key is needed');
             return;
@@ -105,12 +105,7 @@ export class Connection {
         this.failures += 1;
         // Not all pages at the same moment.
         this.retryAt = Date.now() + delay * (0.75 + Math.random() / 2);
-        this.sayWhen();
-    }
-
-    sayWhen() {
-        const left = Math.ceil((this.retryAt - Date.now()) / 1000);
-        this.on.standing('lost', `${this.why}, trying again${left > 2 ? ` in ${left} s` : ''}`);
+        this.on.standing('lost', `${why}, trying again`);
     }
 
     hurry() {
@@ -126,8 +121,6 @@ export class Connection {
         if (!this.socket) {
             if (this.retryAt && now >= this.retryAt) {
                 this.connect();
-            } else if (this.retryAt) {
-                this.sayWhen();
             }
         } else if (this.unanswered && now - this.unanswered > PATIENCE_MS) {
             // A line that is cut makes no sound: silence is an end.

@@ -32,7 +32,7 @@ const connection = new Connection(page.dataset.socket, {
     standing: standing.setLink,
     models: listed,
     message: hear,
-    refused: refuseDoor,
+    refused: turnAway,
     lost: cutOff,
 });
 
@@ -110,7 +110,7 @@ function refuse({ error, request_id: id }) {
 }
 
 function stop() {
-    if (answer && connection.send({ type: 'cancel' })) {
+    if (answer && !$('stop').disabled && connection.send({ type: 'cancel' })) {
         $('stop').disabled = true;
         stopTimer = setTimeout(abandon, STOP_MS);
     }
@@ -241,7 +241,14 @@ function look() {
     standing.sayModel(conversation.turns);
 }
 
-function refuseDoor(words) {
+function turnAway(message) {
+    if (answer) {
+        refuse(message);
+    }
+    askForKey(message.error.message);
+}
+
+function askForKey(words) {
     log.showEmpty(false);
     standing.showGate(words);
 }
@@ -309,7 +316,7 @@ addEventListener('pagehide', () => {
 
 open(conversation);
 if ('stranger' in page.dataset && !connection.hasKey) {
-    refuseDoor('');
+    askForKey('');
     standing.setLink('lost', 'a key is needed');
 } else {
     composer.focus();

@@ -46,24 +46,46 @@ export function setCurrent(id) {
     localStorage.setItem(CURRENT, id);
 }
 
-/* Returns whether it was kept whole. */
+/* Returns whether it was kept whole. For want of room there go, one by one: the oldest conversations over the number,
+   pictures of others, its own pictures, and others altogether. */
 export function save(conversation) {
-    const text = JSON.stringify(conversation);
-    const others = ids().filter((id) => id !== conversation.id);
-    if (others.length >= MOST || text.length + others.reduce((sum, id) => sum + chars(id), 0) > MOST_CHARS) {
-        makeRoom(conversation.id, text.length);
-    }
-    try {
-        localStorage.setItem(PREFIX + conversation.id, text);
+    const { id } = conversation;
+    const whole = JSON.stringify(conversation);
+    const known = ids();
+    if ((known.length < MOST || known.includes(id)) && put(id, whole)) {
         return true;
-    } catch {
-        saveWithout(conversation);
-        return false;
     }
+    const others = all().filter((other) => other.id !== id).reverse();
+    others.splice(0, Math.max(0, others.length + 1 - MOST)).forEach((other) => remove(other.id));
+    for (const other of others) {
+        if (put(id, whole)) {
+            return true;
+        }
+        put(other.id, JSON.stringify(withoutImages(other)));
+    }
+    if (put(id, whole)) {
+        return true;
+    }
+    const bare = JSON.stringify(withoutImages(conversation));
+    while (!put(id, bare) && others.length) {
+        remove(others.shift().id);
+    }
+    return false;
 }
 
-function chars(id) {
-    return localStorage.getItem(PREFIX + id)?.length || 0;
+/* Keeps a text if there is room for it, by our own bound and by the browser's, or if it is shorter than what it replaces. */
+function put(id, text) {
+    const chars = (other) => localStorage.getItem(PREFIX + other)?.length || 0;
+    const used = ids().reduce((sum, other) => sum + (other === id ? 0 : chars(other)), text.length);
+    if (used > MOST_CHARS && text.length >= chars(id)) {
+        return false;
+    }
+    try {
+        localStorage.setItem(PREFIX + id, text);
+        return true;
+    } catch {
+        return false;
+    }
 }
 
 /* Calls back with a conversation that another tab has changed. */
@@ -86,29 +108,6 @@ export function removeAll() {
 
 function ids() {
     return Object.keys(localStorage).filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
-}
-
-/* Gives up pictures of other conversations first, then those conversations; the oldest of each. */
-function makeRoom(id, needed) {
-    const oldest = all().filter((other) => other.id !== id).reverse();
-    const used = () => oldest.reduce((sum, other) => sum + chars(other.id), needed);
-    for (const other of oldest) {
-        if (used() > MOST_CHARS) {
-            localStorage.setItem(PREFIX + other.id, JSON.stringify(withoutImages(other)));
-        }
-    }
-    while (oldest.length && (oldest.length >= MOST || used() > MOST_CHARS)) {
-        remove(oldest.shift().id);
-    }
-}
-
-/* The last resort: the words of this conversation, without its pictures. */
-function saveWithout(conversation) {
-    try {
-        localStorage.setItem(PREFIX + conversation.id, JSON.stringify(withoutImages(conversation)));
-    } catch {
-        remove(conversation.id);
-    }
 }
 
 function withoutImages(conversation) {
