@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,30 @@ if TYPE_CHECKING:
     from selenium.webdriver.remote.webelement import WebElement
 
 PATIENCE_S = 30.0
+COUNT = "Count to twenty."
 ANSWER = "#turns .turn.model:last-child"
+
+# Every way out of a text that a browser knows, in one answer.
+HOSTILE = """Hi <script>window.caught = 1</script>
+
+<img src=x onerror="window.caught = 2"> <svg onload="window.caught = 3">
+
+[press](javascript:window.caught=4) [data](data:text/html,<script>1</script>) \
+[file](file:///etc/passwd) [good](https://example.org/a "title") <https://example.org/b>
+
+![beacon](/health?beacon) ![js](javascript:window.caught=5)
+
+<iframe src="/admin/"></iframe><form action="/admin/logout/"><input name=x></form>
+<style>body { display: none }</style><div class="gate" style="position:fixed">dressed up</div>
+
+| a | b |
+|--:|:-:|
+| 1 | <b onmouseover="window.caught = 6">2</b> |
+
+```html
+<script>window.caught = 7</script>
+```
+"""
 
 
 class ChatPage:
@@ -130,3 +154,29 @@ class ChatPage:
     def complaints(self) -> list[str]:
         """Return what the browser's console holds, and empty it."""
         return [str(entry["message"]) for entry in self.driver.get_log("browser")]
+
+    def ask_the_rambler(self) -> None:
+        """Begin an answer that does not end by itself."""
+        self.choose("rambler")
+        self.set("max_tokens", 100_000)
+        self.set("temperature", 0)
+        self.say("Hello")
+
+    def hand_over(self, how: str, content: bytes, kind: str) -> None:
+        """Paste or drop a file, as the browser tells the page of it."""
+        self.run(
+            """
+            const [how, content, type] = arguments;
+            const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], 'handed over', {type}));
+            const told = {bubbles: true, cancelable: true};
+            const box = document.getElementById('say');
+            box.dispatchEvent(how === 'paste'
+                ? new ClipboardEvent('paste', {...told, clipboardData: transfer})
+                : new DragEvent('drop', {...told, dataTransfer: transfer}));
+            """,
+            how,
+            base64.b64encode(content).decode(),
+            kind,
+        )
