@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from selenium.webdriver import Chrome
+
 
 class StartServer(Protocol):
     def __call__(self, model: Path, *options: str, **environment: str) -> Server: ...
@@ -113,7 +115,13 @@ def chat_server(
 
 
 @pytest.fixture
-def page(chat_server: Server) -> Iterator[ChatPage]:
-    """The chat page in a browser that has never been there."""
+def browser() -> Iterator[Chrome]:
+    """A browser that has never been anywhere."""
     with open_browser("--disable-gpu") as driver:
-        yield ChatPage(driver, chat_server.base_url).open()
+        yield driver
+
+
+@pytest.fixture
+def page(chat_server: Server, browser: Chrome) -> ChatPage:
+    """The chat page in a browser that has never been there."""
+    return ChatPage(browser, chat_server.base_url).open()

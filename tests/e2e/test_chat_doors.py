@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.browsers import log_in, open_browser
+from tests.browsers import log_in
 from tests.e2e.chat_page import ANSWER, PATIENCE_S, ChatPage
 from tests.e2e.servers import Server, wait_until
 
@@ -39,13 +39,6 @@ def locked(
     server.kill()
 
 
-@pytest.fixture
-def driver() -> Iterator[Chrome]:
-    """A browser that has never been there."""
-    with open_browser("--disable-gpu") as driver:
-        yield driver
-
-
 def try_key(page: ChatPage, key: str) -> None:
     page.one("#key").send_keys(key, Keys.ENTER)
 
@@ -66,10 +59,10 @@ def ended_row(server: Server, key_name: str) -> dict[str, object]:
 
 
 def test_a_stranger_gets_in_with_the_key_that_is_typed_and_with_no_other(
-    locked: Server, driver: Chrome
+    locked: Server, browser: Chrome
 ) -> None:
     before = len(all_rows(locked))
-    page = ChatPage(driver, locked.base_url).open(connected=False)
+    page = ChatPage(browser, locked.base_url).open(connected=False)
     gate = page.one("#gate")
     wait_until(gate.is_displayed, "the question for a key", PATIENCE_S)
     assert "tiny" not in page.text("body")
@@ -92,20 +85,20 @@ def test_a_stranger_gets_in_with_the_key_that_is_typed_and_with_no_other(
     assert KEY in str(page.run("return JSON.stringify(sessionStorage)"))
     assert KEY not in str(page.run("return JSON.stringify(localStorage)"))
     loaded = "return performance.getEntries().map(e => e.name).join(' ')"
-    assert KEY not in page.run(loaded) + driver.current_url + page.text("body")
+    assert KEY not in page.run(loaded) + browser.current_url + page.text("body")
     page.open()
     assert not page.one("#gate").is_displayed()
-    driver.switch_to.new_window("tab")
+    browser.switch_to.new_window("tab")
     page.open(connected=False)
     wait_until(page.one("#gate").is_displayed, "the question for a key", PATIENCE_S)
     assert KEY not in locked.output()
 
 
 def test_staff_chat_by_their_session_until_they_log_out(
-    locked: Server, driver: Chrome
+    locked: Server, browser: Chrome
 ) -> None:
-    log_in(driver, locked, page="/chat/")
-    page = ChatPage(driver, locked.base_url)
+    log_in(browser, locked, page="/chat/")
+    page = ChatPage(browser, locked.base_url)
     page.wait_connected()
     assert not page.one("#gate").is_displayed()
     assert page.ask(COUNT).startswith("one two")
@@ -114,14 +107,14 @@ def test_staff_chat_by_their_session_until_they_log_out(
     # Staff can look at what the record keeps of it.
     href = page.one(f"{ANSWER} .stats a").get_attribute("href")
     assert str(href).endswith(f"/admin/metrics/requestlog/?q={row['request_id']}")
-    driver.get(str(href))
-    found = driver.find_elements(By.CSS_SELECTOR, "#result_list tbody tr")
+    browser.get(str(href))
+    found = browser.find_elements(By.CSS_SELECTOR, "#result_list tbody tr")
     assert len(found) == 1
 
     page.open()
-    driver.find_element(By.ID, "say").send_keys("And now?")
+    browser.find_element(By.ID, "say").send_keys("And now?")
     page.run("window.stayed = true")
-    log_out(driver, locked)
+    log_out(browser, locked)
     # The page notices by itself, and keeps what was being written.
     wait_until(page.one("#gate").is_displayed, "the question for a key", PATIENCE_S)
     assert "You didn't provide an API key" in page.text("#gate-why")
@@ -135,14 +128,14 @@ def test_staff_chat_by_their_session_until_they_log_out(
 
 
 def test_a_question_after_logging_out_is_refused_in_the_servers_words_and_kept(
-    locked: Server, driver: Chrome
+    locked: Server, browser: Chrome
 ) -> None:
-    log_in(driver, locked, page="/chat/")
-    page = ChatPage(driver, locked.base_url)
+    log_in(browser, locked, page="/chat/")
+    page = ChatPage(browser, locked.base_url)
     page.wait_connected()
     # Not to notice before it asks: a page that nobody sees does not look.
     page.run("Object.defineProperty(document, 'hidden', {value: true})")
-    log_out_elsewhere(driver, locked)
+    log_out_elsewhere(browser, locked)
     page.say("And now?")
     wait_until(page.one("#gate").is_displayed, "the question for a key", PATIENCE_S)
     assert "You didn't provide an API key" in page.text(f"{ANSWER} .failed")
@@ -153,10 +146,12 @@ def test_a_question_after_logging_out_is_refused_in_the_servers_words_and_kept(
     wait_until(lambda: page.text(f"{ANSWER} .said") != "", "an answer", PATIENCE_S)
 
 
-def log_out_elsewhere(driver: Chrome, server: Server) -> None:
+def log_out_elsewhere(browser: Chrome, server: Server) -> None:
     """End the browser's session without the page."""
     names = ("sessionid", "csrftoken")
-    cookies = {name: (driver.get_cookie(name) or {}).get("value", "") for name in names}
+    cookies = {
+        name: (browser.get_cookie(name) or {}).get("value", "") for name in names
+    }
     with httpx.Client(base_url=server.base_url, cookies=cookies) as client:
         page = client.get("/admin/")
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
@@ -165,22 +160,22 @@ def log_out_elsewhere(driver: Chrome, server: Server) -> None:
         assert client.post("/admin/logout/", data=form).status_code == 200
 
 
-def log_out(driver: Chrome, server: Server) -> None:
+def log_out(browser: Chrome, server: Server) -> None:
     """Log out in another tab, and come back."""
-    chat = driver.current_window_handle
-    driver.switch_to.new_window("tab")
-    driver.get(f"{server.base_url}/admin/")
-    driver.find_element(By.CSS_SELECTOR, "#logout-form button").click()
-    wait_until(lambda: "/logout/" in driver.current_url, "the way out", PATIENCE_S)
-    driver.close()
-    driver.switch_to.window(chat)
+    chat = browser.current_window_handle
+    browser.switch_to.new_window("tab")
+    browser.get(f"{server.base_url}/admin/")
+    browser.find_element(By.CSS_SELECTOR, "#logout-form button").click()
+    wait_until(lambda: "/logout/" in browser.current_url, "the way out", PATIENCE_S)
+    browser.close()
+    browser.switch_to.window(chat)
 
 
 def test_a_server_that_is_killed_in_mid_answer_is_said_and_found_again(
-    start_server: StartServer, rambler_dir: Path, driver: Chrome
+    start_server: StartServer, rambler_dir: Path, browser: Chrome
 ) -> None:
     server = start_server(rambler_dir).wait_ready()
-    page = ChatPage(driver, server.base_url).open()
+    page = ChatPage(browser, server.base_url).open()
     page.set("temperature", 0)
     page.set("max_tokens", 100_000)
     page.say("Hello")
@@ -217,10 +212,10 @@ def test_a_server_that_is_killed_in_mid_answer_is_said_and_found_again(
 
 
 def test_an_answer_that_a_shutdown_ends_says_so_in_the_servers_words(
-    start_server: StartServer, rambler_dir: Path, driver: Chrome
+    start_server: StartServer, rambler_dir: Path, browser: Chrome
 ) -> None:
     server = start_server(rambler_dir, DRAIN_TIMEOUT="0").wait_ready()
-    page = ChatPage(driver, server.base_url).open()
+    page = ChatPage(browser, server.base_url).open()
     page.set("temperature", 0)
     page.set("max_tokens", 100_000)
     page.say("Hello")
@@ -231,10 +226,10 @@ def test_an_answer_that_a_shutdown_ends_says_so_in_the_servers_words(
 
 
 def test_a_page_that_is_left_in_mid_answer_keeps_what_had_come(
-    start_server: StartServer, rambler_dir: Path, driver: Chrome
+    start_server: StartServer, rambler_dir: Path, browser: Chrome
 ) -> None:
     server = start_server(rambler_dir).wait_ready()
-    page = ChatPage(driver, server.base_url).open()
+    page = ChatPage(browser, server.base_url).open()
     page.set("temperature", 0)
     page.set("max_tokens", 100_000)
     page.say("Hello")
@@ -246,13 +241,13 @@ def test_a_page_that_is_left_in_mid_answer_keeps_what_had_come(
 
 
 def test_a_model_that_is_not_in_memory_is_loaded_when_it_is_asked(
-    start_server: StartServer, tiny_model_dir: Path, driver: Chrome
+    start_server: StartServer, tiny_model_dir: Path, browser: Chrome
 ) -> None:
     server = start_server(tiny_model_dir).wait_ready()
     server.client().post(
         "/models/unload", body={"key": "tiny-qwen2-vl"}, cast_to=object
     )
-    page = ChatPage(driver, server.base_url).open()
+    page = ChatPage(browser, server.base_url).open()
     assert "loads on first use" in page.text("#model")
     assert page.text("#model-state") == "unloaded"
     # Every word that stood in the place of the answer, however briefly.

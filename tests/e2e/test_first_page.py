@@ -12,11 +12,10 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.browsers import log_in, open_browser
+from tests.browsers import log_in
 from tests.e2e.servers import Server, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from selenium.webdriver import Chrome
@@ -28,13 +27,6 @@ pytestmark = pytest.mark.slow
 PATIENCE_S = 40.0
 KEY = "sesame-and-a-long-text-behind-it"
 TABS = ["curl", "python", "javascript"]
-
-
-@pytest.fixture
-def browser() -> Iterator[Chrome]:
-    """A browser that has never been there."""
-    with open_browser("--disable-gpu") as driver:
-        yield driver
 
 
 def text_of(browser: Chrome, selector: str) -> str:
