@@ -1,9 +1,13 @@
 """Chat over a WebSocket at /ws/chat: owns one connection's messages.
 
 A client sends chat requests as JSON messages and reads the chunks of the
-answer, each a message of its own; `{"type": "cancel"}` stops it. Channels
-awaits every handler, so a generation runs in a task: otherwise neither "cancel"
-nor the disconnect would be read.
+answer, each a message of its own; `{"type": "cancel"}` stops it, and
+`{"type": "models"}` asks for what `GET /v1/models` lists. Channels awaits every
+handler, so what takes long runs in a task: otherwise neither "cancel" nor the
+disconnect would be read.
+
+A browser cannot send a key with the handshake: it comes in the first message, as
+`{"type": "auth", "api_key": ...}`, or the session of staff stands in for it.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from inference.core.errors import (
     InvalidRequestError,
     ServerDrainingError,
 )
+from inference.protocol.catalog import model_list_body
 from inference.protocol.chat import ignored_names, to_generation
 from inference.protocol.chunks import ChunkWriter
 from inference.protocol.errors import error_object, public_error
@@ -64,13 +69,19 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     app: App
     headers: dict[str, str]
     key_name: str | None = None
+    # The session is asked about again with each message: staff log out.
+    is_by_session = False
+    is_turned_away = False
     generation: Generation | None = None
+    listing: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve the connection; whatever ends it, no generation outlives it."""
         try:
             await super().__call__(scope, receive, send)
         finally:
+            if self.listing is not None:
+                self.listing.cancel()
             if self.generation is not None:
                 await self.generation.cancel("")
 
@@ -87,12 +98,18 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         presented = presented_key(self.headers)
         if presented or not self.app.keys.required:
             self._authorise_quietly(presented)
+        else:
+            self.is_by_session = True
+            await self._look_session_up()
         await self.accept()
 
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None
     ) -> None:
         """Read one message and do what its type says."""
+        if self.is_turned_away:
+            # Sent before the client read that the line is closed.
+            return
         if text_data is None:
             error = InvalidRequestError("Binary messages are not read here.")
             await self._refuse(error)
@@ -104,6 +121,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except InferenceError as error:
             await self._refuse(error)
             if isinstance(error, AuthenticationError):
+                self.is_turned_away = True
                 await self.close(UNAUTHORISED)
 
     async def _read(self, text: str) -> dict[str, Any]:
@@ -120,22 +138,32 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         kind = message.pop("type", "chat")
         if kind == "auth":
             self._authorise(message.get("api_key"))
-        elif self.key_name is None:
+            return
+        if self.is_by_session:
+            await self._look_session_up()
+        if self.key_name is None:
             self._authorise("")
         elif kind == "cancel":
             await self._cancel()
         elif kind == "chat":
             self._begin(message)
+        elif kind == "models":
+            self._begin_listing()
         else:
             raise InvalidRequestError(
-                "Unknown message type. Supported are: 'auth', 'chat', 'cancel'.",
+                "Unknown message type. Supported are: 'auth', 'chat', 'cancel', "
+                "'models'.",
                 param="type",
             )
 
     def _authorise(self, presented: object) -> None:
         if not isinstance(presented, str):
             raise InvalidRequestError("Expected a string.", param="api_key")
+        self.is_by_session = False
         self.key_name = authorise(self.app.keys, presented)
+
+    async def _look_session_up(self) -> None:
+        self.key_name = await self.app.sessions.name_of(self.headers)
 
     def _authorise_quietly(self, presented: str) -> None:
         try:
@@ -143,6 +171,19 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except AuthenticationError:
             # The handshake cannot carry an error; the first message will.
             self.key_name = None
+
+    def _begin_listing(self) -> None:
+        """List the models; who asks again meanwhile gets the same list."""
+        if self.listing is None or self.listing.done():
+            self.listing = asyncio.create_task(self._list_models())
+
+    async def _list_models(self) -> None:
+        try:
+            cards = await self.app.service.known_cards()
+        except Exception as error:  # noqa: BLE001 -- logged by `public_error`
+            await self._refuse(public_error(error))
+        else:
+            await self._send_object({"type": "models", **model_list_body(cards)})
 
     async def _cancel(self) -> None:
         """Stop what runs. Nothing running is no error: it may just have ended."""

@@ -127,9 +127,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _is_staff(self) -> bool:
         staff = await database_sync_to_async(staff_of)(self.session)
-        if staff is not None:
-            self.staff = staff
-        return staff is not None
+        if staff is None or not staff.may_watch:
+            return False
+        self.staff = staff
+        return True
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))

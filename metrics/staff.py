@@ -28,9 +28,10 @@ CANCEL = "inference.change_modelentry"
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """One who may watch."""
+    """One who is logged in to the admin."""
 
     name: str
+    may_watch: bool
     may_cancel: bool
 
 
@@ -41,16 +42,16 @@ def session_key(headers: Mapping[str, str]) -> str:
 
 
 def staff_of(key: str) -> Staff | None:
-    """Return whose session it is, if it lives and its user may watch."""
+    """Return whose session it is, if it lives and its user is staff."""
     if not key:
         return None
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
     try:
         user = get_user(request)
-        if not (user.is_active and user.is_staff and user.has_perm(WATCH)):
+        if not (user.is_active and user.is_staff):
             return None
-        return Staff(user.get_username(), user.has_perm(CANCEL))
+        return Staff(user.get_username(), user.has_perm(WATCH), user.has_perm(CANCEL))
     except Error as error:
         logger.warning("A session could not be looked up: %s", error)
         return None

@@ -1,10 +1,9 @@
-"""The root URLs: the APIs, then the admin."""
+"""The root URLs: the APIs, the admin, and the pages that begin."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("inference.routing")),
@@ -12,6 +11,5 @@ urlpatterns = [
     path("", include("metrics.api.urls")),
     path("admin/", include("metrics.urls")),
     path("admin/", admin.site.urls),
-    # Until there is a page of its own to begin on.
-    path("", RedirectView.as_view(url="/admin/")),
+    path("", include("mlxsite.pages.views")),
 ]

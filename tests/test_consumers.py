@@ -190,6 +190,60 @@ async def test_it_does_not_mind_a_cancel_with_nothing_to_cancel(
     assert {row.outcome for row in house.ledger.finished} == {Outcome.FINISHED}
 
 
+async def test_it_lists_the_models_also_while_it_answers_and_leaves_no_row_of_that(
+    make_house: MakeHouse, connect: Connect
+) -> None:
+    gate = asyncio.Event()
+    house = make_house(gate, *HELLO)
+    async with connect() as socket:
+        await socket.say(type="models")
+        listed = await socket.hear()
+        assert (listed["type"], listed["object"]) == ("models", "list")
+        assert [(m["id"], m["state"]) for m in listed["data"]] == [(MODEL, "ready")]
+        await socket.say(**ASK)
+        await asyncio.wait_for(house.service.waiting.wait(), PATIENCE_S)
+        await socket.say(type="models")
+        assert (await socket.hear())["type"] == "models"
+        gate.set()
+        assert (await socket.hear_all())[-1]["type"] == "done"
+    assert house.ledger.only_row.outcome is Outcome.FINISHED
+
+
+async def test_a_list_that_takes_long_keeps_nobody_from_cancelling(
+    make_house: MakeHouse, connect: Connect
+) -> None:
+    house = make_house(asyncio.Event())
+    slow = asyncio.Event()
+
+    async def known_cards() -> tuple[Any, ...]:
+        await slow.wait()
+        return ()
+
+    house.service.known_cards = known_cards  # type: ignore[method-assign]
+    async with connect() as socket:
+        await socket.say(**ASK)
+        await socket.say(type="models")
+        await socket.say(type="models")
+        await socket.say(type="cancel")
+        assert (await socket.hear())["type"] == "cancelled"
+        slow.set()
+        assert (await socket.hear())["data"] == []
+
+
+async def test_it_says_that_the_models_could_not_be_listed(
+    make_house: MakeHouse, connect: Connect
+) -> None:
+    house = make_house()
+
+    async def known_cards() -> tuple[Any, ...]:
+        raise ZeroDivisionError("a secret")
+
+    house.service.known_cards = known_cards  # type: ignore[method-assign]
+    async with connect() as socket:
+        await socket.say(type="models")
+        assert (await socket.hear())["error"]["code"] == "internal_error"
+
+
 async def test_it_frees_the_seat_when_the_client_disconnects(
     make_house: MakeHouse, connect: Connect
 ) -> None:
@@ -370,6 +424,7 @@ async def test_it_takes_the_key_from_the_first_message(
         ({}, {"type": "auth", "api_key": "wrong"}),
         ({}, {"type": "auth", "api_key": ""}),
         ({}, {"type": "cancel"}),
+        ({}, {"type": "models"}),
     ],
 )
 async def test_it_closes_on_a_client_without_a_key(
@@ -385,6 +440,20 @@ async def test_it_closes_on_a_client_without_a_key(
         assert await socket.closing_code() == 4401
     assert house.ledger.only_row.outcome is Outcome.REJECTED
     assert house.service.requests == []
+
+
+async def test_what_follows_a_wrong_key_is_not_read(
+    make_house: MakeHouse, connect: Connect
+) -> None:
+    house = make_house(key="sesame")
+    async with connect() as socket:
+        await socket.say(type="auth", api_key="wrong")
+        await socket.say(type="auth", api_key="sesame")
+        await socket.say(**ASK)
+        assert (await socket.hear())["error"]["code"] == "invalid_api_key"
+        assert await socket.closing_code() == 4401
+        assert await socket.wire.receive_nothing()
+    assert house.ledger.only_row.reason == "invalid_api_key"
 
 
 @pytest.mark.parametrize(

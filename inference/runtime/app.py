@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference.core.bodies import BodyKeeper
-from inference.core.callers import CallerCheck, NobodyEnters
+from inference.core.callers import (
+    CallerCheck,
+    NobodyEnters,
+    NoSessions,
+    SessionCheck,
+)
 from inference.core.events import NoExposition, RequestRecord
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.timing import Clock, SystemClock
@@ -39,7 +44,8 @@ T = TypeVar("T")
 class App:
     """Everything a request handler may use, each with one owner.
 
-    `readers` may read the record under `/api/`, `scrapers` the figures of `/metrics`.
+    `readers` may read the record under `/api/`, `scrapers` the figures of `/metrics`;
+    `sessions` lets staff chat without a key.
     """
 
     service: ModelService
@@ -62,6 +68,7 @@ class App:
     running: RunningRequests = field(default_factory=RunningRequests)
     readers: CallerCheck = field(default_factory=NobodyEnters)
     scrapers: CallerCheck = field(default_factory=NobodyEnters)
+    sessions: SessionCheck = field(default_factory=NoSessions)
     exposition: Exposition = field(default_factory=NoExposition)
 
     def begin(

@@ -39,6 +39,7 @@ from metrics.totals import Totals
 from mlxsite import __version__
 from mlxsite.asgi import application
 from mlxsite.logs import written_by_a_thread
+from mlxsite.pages.sessions import StaffSessions
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
 from mlxsite.server.refusals import leave_row
 from mlxsite.startup.network import base_url
@@ -156,6 +157,7 @@ class ServerRun:
                 allowed_hosts=hosts,
                 readers=Readers(keys, allowed_hosts=hosts),
                 scrapers=_scrapers(config, keys, hosts),
+                sessions=StaffSessions(),
                 exposition=PrometheusExposition(
                     self._counts, versions=shown_versions()
                 ),

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from tests.browsers import open_browser
+from tests.e2e.chat_page import ChatPage
 from tests.e2e.servers import REPOSITORY, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from selenium.webdriver import Chrome
 
 
 class StartServer(Protocol):
@@ -93,3 +97,31 @@ def smollm2_server(
 ) -> Iterator[Server]:
     """A small model that makes sense."""
     yield from running(smollm2_dir, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def chat_server(
+    tiny_model_dir: Path,
+    rambler_dir: Path,
+    thinker_dir: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Server]:
+    """A model that answers and sees, one that never ends and one that thinks."""
+    data = tmp_path_factory.mktemp("chat") / "data"
+    more = ("--model-path", str(rambler_dir), "--model-path", str(thinker_dir))
+    server = Server(data, tiny_model_dir, *more)
+    yield server.wait_ready()
+    server.kill()
+
+
+@pytest.fixture
+def browser() -> Iterator[Chrome]:
+    """A browser that has never been anywhere."""
+    with open_browser("--disable-gpu") as driver:
+        yield driver
+
+
+@pytest.fixture
+def page(chat_server: Server, browser: Chrome) -> ChatPage:
+    """The chat page in a browser that has never been there."""
+    return ChatPage(browser, chat_server.base_url).open()

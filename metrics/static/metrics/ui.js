@@ -77,21 +77,35 @@
         return `${at.getDate()} ${MONTHS[at.getMonth()]}`;
     }
 
-    async function copy(button) {
+    /* Copies a text, and says on the button whether that went well. */
+    async function copy(button, text) {
         const label = button.textContent;
-        try {
-            await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
-            button.textContent = 'Copied';
-        } catch {
-            button.textContent = 'Select and copy';
-        }
+        button.textContent = await isCopied(text) ? 'Copied' : 'Select and copy';
         setTimeout(() => { button.textContent = label; }, 2000);
+    }
+
+    /* The clipboard itself is for pages over HTTPS and of this machine only; elsewhere the old way does. */
+    async function isCopied(text) {
+        try {
+            await navigator.clipboard.writeText(text);
+            return true;
+        } catch {
+            const held = document.activeElement;
+            const area = h('textarea', {readonly: true, 'aria-hidden': 'true'});
+            area.value = text;
+            document.body.append(area);
+            area.select();
+            const done = document.execCommand('copy');
+            area.remove();
+            held?.focus();
+            return done;
+        }
     }
 
     document.addEventListener('click', (event) => {
         const button = event.target.closest('button[data-copy]');
         if (button) {
-            copy(button);
+            copy(button, document.getElementById(button.dataset.copy).textContent.trim());
         }
     });
 
@@ -100,5 +114,5 @@
     new MutationObserver(themed).observe(document.documentElement, {attributeFilter: ['data-theme']});
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', themed);
 
-    window.ui = {h, figure, clock, day, NOTHING};
+    window.ui = {h, figure, clock, day, copy, NOTHING};
 }

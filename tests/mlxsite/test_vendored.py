@@ -5,13 +5,23 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import pytest
+
 import metrics
+import mlxsite
 
-VENDOR = Path(metrics.__file__).parent / "static" / "metrics" / "vendor"
+ROOMS = {
+    module.__name__: Path(module.__file__).parent
+    / "static"
+    / module.__name__
+    / "vendor"
+    for module in (metrics, mlxsite)
+}
 
 
-def test_what_is_vendored_is_what_was_published() -> None:
-    folders = list(VENDOR.iterdir())
+@pytest.mark.parametrize("room", ROOMS)
+def test_what_is_vendored_is_what_was_published(room: str) -> None:
+    folders = list(ROOMS[room].iterdir())
     assert folders
     for folder in folders:
         lines = (folder / "SHA256SUMS").read_text().splitlines()
