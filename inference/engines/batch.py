@@ -15,7 +15,7 @@ import mlx.core as mx
 from inference.engines.drafting import Speculator
 from inference.engines.masking import BatchMasker
 from inference.engines.positions import PositionAdjuster
-from inference.engines.prefill import PrefillGroup, merge_caches
+from inference.engines.prefill_groups import PrefillGroup, merge_caches
 from inference.engines.sampling import BatchSampler
 from inference.engines.telling import BatchTeller, Told
 

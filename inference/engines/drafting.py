@@ -18,7 +18,7 @@ from mlx_lm.models.cache import make_prompt_cache
 from inference.engines.device import is_cpu
 from inference.engines.draft_gains import DEPTH_MOST, DraftGains, Manner
 from inference.engines.positions import PositionAdjuster, PositionSampler
-from inference.engines.prefill import PrefillPace
+from inference.engines.prefill_groups import PrefillPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,8 @@ from inference.core.frames import (
 from inference.engines.batch import Chosen, DecodeBatch
 from inference.engines.device import is_cpu
 from inference.engines.endings import take_step
-from inference.engines.prefill import PrefillError, PrefillPace, PrefillQueue
+from inference.engines.prefill import PrefillError, PrefillQueue
+from inference.engines.prefill_groups import PrefillPace
 from inference.engines.prefixes import PrefixCache
 from inference.engines.sequences import Emission, Sequence, spec_of
 from inference.engines.vision_encoding import ImageQueue

@@ -7,169 +7,37 @@ token waits longer than one chunk.
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import mlx.core as mx
-from mlx_lm.models.cache import make_prompt_cache
-
+from inference.engines.prefill_groups import (
+    NOTHING_KEPT,
+    Family,
+    PrefillGroup,
+    PrefillPace,
+    images_of,
+)
 from inference.engines.prefixes import Beginning, PrefixCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.engines.sequences import Sequence
-    from inference.engines.vision_rows import PromptImages
-
-# Sequences that answer one and the same prompt, never empty.
-Family: TypeAlias = "list[Sequence]"
-
 ROWS_PER_GROUP = 8
 # Rows may be padded to at most this many times their length, plus a little.
 PADDING_RATIO = 2
 PADDING_SLACK = 32
-CHUNK_TOKENS_MIN = 16
-CHUNK_TOKENS_MAX = 4096
-# A last chunk quicker than this is not waited for.
-LAZY_S = 0.05
-NOTHING_KEPT = Beginning()
 
 
-class PrefillPace:
-    """How fast this machine prefills, learned from past chunks."""
+class PrefillError(RuntimeError):
+    """The model failed on one group; the others are untouched."""
 
-    def __init__(self, *, tokens_per_s: float) -> None:
-        self._tokens_per_s = tokens_per_s
-
-    def learn(self, tokens: int, seconds: float) -> None:
-        """Take the time that a chunk of `tokens` tokens took."""
-        if seconds > 0 and tokens >= CHUNK_TOKENS_MIN:
-            self._tokens_per_s += 0.5 * (tokens / seconds - self._tokens_per_s)
-
-    def tokens_in(self, seconds: float) -> int:
-        """Return how many tokens one chunk may have to take about `seconds`."""
-        fitting = int(self._tokens_per_s * seconds)
-        return max(CHUNK_TOKENS_MIN, min(CHUNK_TOKENS_MAX, fitting))
-
-    def seconds_for(self, tokens: int) -> float:
-        """Return about how long `tokens` tokens take."""
-        return tokens / self._tokens_per_s
-
-
-class PrefillGroup:
-    """Prompts that run through the model together, each without its last token.
-
-    A prompt has one row of the cache, however many sequences (a family) answer it.
-    `beginnings` are what is kept of each prompt, to go on from; `make_cache` returns
-    the empty caches of one row, by default the model's own.
-    """
-
-    def __init__(
-        self,
-        model: Any,
-        families: list[Family],
-        beginnings: list[Beginning] | None = None,
-        *,
-        make_cache: Callable[[], list[Any]] | None = None,
-    ) -> None:
-        self.families = families
-        self.beginnings = beginnings or [NOTHING_KEPT] * len(families)
-        self._model = model
-        self._done = 0
-        self._prompts = [
-            family[0].prompt[beginning.held : -1] for family, beginning in self.begun
-        ]
-        self._lengths = [len(prompt) for prompt in self._prompts]
-        self._columns = max(self._lengths)
-        make_cache = make_cache or partial(make_prompt_cache, model)
-        caches = [
-            _begun(list(beginning.caches) or make_cache(), family, beginning.held)
-            for family, beginning in self.begun
-        ]
-        self.cache = caches[0] if len(caches) == 1 else merge_caches(caches)
-        self._pad_right()
-
-    @property
-    def sequences(self) -> list[Sequence]:
-        """The sequences of all prompts."""
-        return [sequence for family in self.families for sequence in family]
-
-    @property
-    def staying(self) -> list[tuple[int, Sequence]]:
-        """The sequences that have not left, each with its row of the cache."""
-        return [
-            (row, sequence)
-            for row, family in enumerate(self.families)
-            for sequence in family
-            if not sequence.has_left
-        ]
-
-    @property
-    def begun(self) -> list[tuple[Family, Beginning]]:
-        """Each prompt's sequences, with what was kept of the prompt."""
-        return list(zip(self.families, self.beginnings, strict=True))
-
-    @property
-    def read(self) -> list[int]:
-        """The tokens in the cache; none where it is not of a single, known prompt."""
-        named = self.families[0][0].named_prompt
-        if len(self.families) > 1 or named is None:
-            return []
-        return named[: self.beginnings[0].held + self._done]
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all prompts but their last tokens are in the cache."""
-        return self._done >= self._columns
-
-    @property
-    def is_abandoned(self) -> bool:
-        """Whether every sequence has left meanwhile."""
-        return all(s.has_left for s in self.sequences)
-
-    def advance(self, pace: PrefillPace, *, target_s: float) -> None:
-        """Run the next chunk through the model, and wait for it if it is long.
-
-        A short last chunk stays lazy: the batch's next step computes it along,
-        and the rows that are decoding lose no time to it.
-        """
-        if not self.is_done:
-            began = time.monotonic()
-            end = self._end_of_chunk(pace.tokens_in(target_s))
-            size = (end - self._done) * len(self.families)
-            self._model(self._tokens[:, self._done : end], cache=self.cache)
-            self._done = end
-            if pace.seconds_for(size) > LAZY_S:
-                mx.eval([c.state for c in self.cache])
-                pace.learn(size, time.monotonic() - began)
-                mx.clear_cache()
-        if self.is_done and self._is_padded:
-            for cache in self.cache:
-                cache.finalize()
-
-    def _end_of_chunk(self, tokens: int) -> int:
-        """Return the column to stop at; no chunk is left that is hardly worth it."""
-        if any(images.is_whole for images in map(_images_of, self.families) if images):
-            return self._columns
-        width = max(1, tokens // len(self.families))
-        end = self._done + width
-        return self._columns if end + width // 2 >= self._columns else end
-
-    def _pad_right(self) -> None:
-        rows = self._prompts
-        padding = [self._columns - length for length in self._lengths]
-        self._is_padded = any(padding)
-        if self._is_padded:
-            rows = [row + [0] * pad for row, pad in zip(rows, padding, strict=True)]
-            for cache in self.cache:
-                cache.prepare(lengths=self._lengths, right_padding=padding)
-        self._tokens = mx.array(rows, dtype=mx.int32)
+    def __init__(self, group: PrefillGroup, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.group = group
 
 
 class PrefillQueue:
-    """Families waiting for, or in, prefill; groups take turns chunk by chunk.
+    """Families waiting for, or in, prefill, whose groups share the time chunk by chunk.
 
     `make_cache` returns the empty caches of one row; by default the model's own.
     Where the model cannot be run over padding (`can_pad`), only prompts of one
@@ -195,6 +63,7 @@ class PrefillQueue:
         self._pace = pace
         self._waiting: deque[Family] = deque()
         self._groups: deque[PrefillGroup] = deque()
+        self._turns = 0
 
     def __len__(self) -> int:
         return sum(len(family) for family in self._waiting) + self.rows
@@ -242,15 +111,27 @@ class PrefillQueue:
         self._drop_abandoned()
         if not self._groups:
             return None
-        group = self._groups.popleft()
+        group = self._next_group()
         try:
             group.advance(self._pace, target_s=target_s)
         except Exception as error:
+            self._groups.remove(group)
             raise PrefillError(group, error) from error
-        if group.is_done:
-            return group
-        self._groups.append(group)
-        return None
+        if not group.is_done:
+            return None
+        self._groups.remove(group)
+        return group
+
+    def _next_group(self) -> PrefillGroup:
+        """Return the oldest group and the one with least left, by turns.
+
+        So groups that are alike end one after the other, not all at the end; a short
+        prompt need not wait for a long one, nor that one for ever.
+        """
+        self._turns += 1
+        if self._turns % 2:
+            return self._groups[0]
+        return min(self._groups, key=lambda group: group.tokens_left)
 
     def _drop_abandoned(self) -> None:
         """Forget the groups whose sequences have all left; keep what one had read.
@@ -265,23 +146,20 @@ class PrefillQueue:
     def _next_families(self, free_rows: int) -> tuple[list[Family], list[Beginning]]:
         """Return the first in line and those right behind it that pad little.
 
-        With them comes what is kept of each prompt. One that goes on from such a
-        beginning is alone: it has little left to prefill.
+        With them comes what is kept of each prompt.
         """
         families = [self._waiting.popleft()]
         beginnings = [self._beginning_of(families[0])]
-        if _is_alone(families[0]) or beginnings[0].held:
+        if _is_alone(families[0], beginnings[0]):
             return families, beginnings
         free_rows -= len(families[0])
-        shortest = longest = len(families[0][0].prompt)
         while self._waiting and len(families) < self._rows_per_group:
             family = self._waiting[0]
-            length = len(family[0].prompt)
-            shortest, longest = min(shortest, length), max(longest, length)
-            if len(family) > free_rows or not self._fit_together(shortest, longest):
+            if len(family) > free_rows:
                 break
             beginning = self._beginning_of(family)
-            if _is_alone(family) or beginning.held:
+            together = [*zip(families, beginnings, strict=True), (family, beginning)]
+            if _is_alone(family, beginning) or not self._fit_together(together):
                 break
             free_rows -= len(family)
             families.append(self._waiting.popleft())
@@ -292,42 +170,27 @@ class PrefillQueue:
         named = family[0].named_prompt
         return NOTHING_KEPT if named is None else self._prefixes.find(named)
 
-    def _fit_together(self, shortest: int, longest: int) -> bool:
-        """Whether prompts of these lengths may run in one group."""
-        if shortest == 1:
+    def _fit_together(self, prompts: list[tuple[Family, Beginning]]) -> bool:
+        """Whether these prompts may run in one group."""
+        held = [beginning.held for _, beginning in prompts]
+        left = [
+            len(family[0].prompt) - kept
+            for (family, _), kept in zip(prompts, held, strict=True)
+        ]
+        if min(left) == 1:
             # Nothing to prefill: a group without keys could not be taken apart.
             return False
         if not self._can_pad:
-            return shortest == longest
-        return longest <= PADDING_RATIO * shortest + PADDING_SLACK
+            return len(set(left)) == 1
+        return _pads_little(left) and _pads_little(held)
 
 
-def _images_of(family: Family) -> PromptImages | None:
-    return family[0].images
-
-
-def _is_alone(family: Family) -> bool:
+def _is_alone(family: Family, beginning: Beginning) -> bool:
     """Whether nothing may be prefilled together with this prompt."""
-    images = _images_of(family)
-    return images is not None and images.is_alone
+    images = images_of(family)
+    return not beginning.can_join or (images is not None and images.is_alone)
 
 
-def _begun(caches: list[Any], family: Family, held: int) -> list[Any]:
-    """Return a row's caches of `held` tokens, which know the images of its prompt."""
-    images = _images_of(family)
-    if images is not None:
-        images.place_in(caches, held)
-    return caches
-
-
-class PrefillError(RuntimeError):
-    """The model failed on one group; the others are untouched."""
-
-    def __init__(self, group: PrefillGroup, cause: Exception) -> None:
-        super().__init__(str(cause))
-        self.group = group
-
-
-def merge_caches(caches: list[list[Any]]) -> list[Any]:
-    """Return one batch cache per layer from one cache list per sequence."""
-    return [layer[0].merge(list(layer)) for layer in zip(*caches, strict=True)]
+def _pads_little(lengths: list[int]) -> bool:
+    """Whether rows of these lengths waste little when padded to the longest."""
+    return max(lengths) <= PADDING_RATIO * min(lengths) + PADDING_SLACK

@@ -25,8 +25,9 @@ from inference.engines.cache_copies import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# A shorter beginning is computed as fast as it is copied.
-TOKENS_LEAST = 32
+# A shorter beginning is computed as fast as it is copied. Many templates put somewhat
+# more than this before every prompt.
+TOKENS_LEAST = 16
 # Looking through many more texts would take longer than it is worth.
 TEXTS_MOST = 64
 
@@ -35,7 +36,8 @@ TEXTS_MOST = 64
 class Beginning:
     """What is kept of a prompt: the caches of its first `held` tokens.
 
-    `diverged_at` is up to which token the most alike of all kept texts is the same;
+    `can_join` says that prompts which go on from beginnings like it may be prefilled
+    together. `diverged_at` is up to which token the most alike of all kept texts is the same;
     None where nothing is kept. More may be alike than can be used: some models
     cannot go on from the middle of a text.
     """
@@ -43,6 +45,7 @@ class Beginning:
     held: int = 0
     caches: tuple[Any, ...] = ()
     diverged_at: int | None = None
+    can_join: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +96,7 @@ class PrefixCache:
         self._texts.move_to_end(best)
         text = self._texts[best]
         caches = cut(text.caches, len(text.tokens), best_held)
-        return Beginning(best_held, tuple(caches), diverged_at)
+        return Beginning(best_held, tuple(caches), diverged_at, text.can_cut)
 
     def keep(self, tokens: Sequence[int], caches: list[Any]) -> None:
         """Keep what `tokens` left in the caches of a row that goes on no longer.

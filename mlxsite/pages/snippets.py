@@ -1,4 +1,4 @@
-"""Programs to paste: the same question by curl, Python and JavaScript."""
+"""Programs to paste: one question by curl, Python, JavaScript and in the terminal."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def snippets_for(base_url: str, *, model: str, needs_key: bool) -> tuple[Snippet
             _javascript(base_url, name, needs_key=needs_key),
             needs="npm install openai",
         ),
+        Snippet("terminal", "Terminal", _terminal(base_url, name, needs_key=needs_key)),
     )
 
 
@@ -80,6 +81,14 @@ const stream = await client.chat.completions.create({{
 for await (const chunk of stream) {{
   process.stdout.write(chunk.choices[0]?.delta?.content ?? "");
 }}"""
+
+
+def _terminal(base_url: str, model: str, *, needs_key: bool) -> str:
+    key = ' \\\n  --api-key "$MLX_API_KEY"' if needs_key else ""
+    return (
+        f"mlx-server chat {shlex.quote(QUESTION)} \\\n"
+        f"  --base-url {shlex.quote(base_url)} --model {shlex.quote(model)}{key}"
+    )
 
 
 def _text(value: str) -> str:

@@ -18,7 +18,8 @@ from typing import Any
 from inference.core.requests import Grammar, GrammarKind, SamplingSpec, Tool
 from inference.engines.batch import DecodeBatch
 from inference.engines.guides import GuidePlan
-from inference.engines.prefill import PrefillPace, PrefillQueue
+from inference.engines.prefill import PrefillQueue
+from inference.engines.prefill_groups import PrefillPace
 from inference.engines.sequences import Sequence
 from inference.engines.text import TextModel, load_text_model
 from inference.structure.calls import calls_grammar

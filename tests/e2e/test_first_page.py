@@ -128,7 +128,7 @@ def test_its_tabs_and_buttons_work_with_the_keyboard(
     shown = "return [...document.querySelectorAll('[role=tabpanel]')].filter(p => !p.hidden).map(p => p.id)"
     assert browser.execute_script(shown) == ["snippet-curl"]
     browser.find_element(By.ID, "tab-curl").click()
-    for name in ("python", "javascript", "curl"):
+    for name in ("python", "javascript", "terminal", "curl"):
         browser.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
         assert browser.switch_to.active_element.get_attribute("id") == f"tab-{name}"
         assert browser.execute_script(shown) == [f"snippet-{name}"]

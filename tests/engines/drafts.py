@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from inference.core.requests import SamplingSpec
     from inference.engines.kv_cache import CacheMaker
-    from inference.engines.prefill import PrefillPace
+    from inference.engines.prefill_groups import PrefillPace
     from inference.engines.speculation import DraftModel
     from inference.engines.text import TextModel
 

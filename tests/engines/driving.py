@@ -8,7 +8,8 @@ from inference.core.frames import PreparePrompt
 from inference.core.requests import ChatMessage, SamplingSpec, TextPart
 from inference.engines.batch import DecodeBatch
 from inference.engines.endings import take_step
-from inference.engines.prefill import PrefillPace, PrefillQueue
+from inference.engines.prefill import PrefillQueue
+from inference.engines.prefill_groups import PrefillPace
 from inference.engines.sequences import Sequence
 from inference.prompting.templates import render
 

@@ -57,6 +57,21 @@ def test_it_prefills_a_long_prompt_in_chunks_to_the_same_answer(
     assert answers == {number: alone(text, number) for number in (2, 4)}
 
 
+def test_groups_end_one_after_the_other_and_short_ones_need_not_wait(
+    text: TextModel,
+) -> None:
+    run = Run(text.caches, SmallChunks())
+    long, short, also_long = (sequence(text, number) for number in (2, 1, 8))
+    run.prefill._rows_per_group = 1
+    run.add(long, also_long, short)
+    ended = []
+    while run.prefill:
+        run.prefill.form_groups(8)
+        if (group := run.prefill.advance(target_s=0.25)) is not None:
+            ended.append(group.sequences[0])
+    assert ended == [short, long, also_long]
+
+
 def test_it_drops_a_sequence_that_left_during_its_prefill(text: TextModel) -> None:
     run = Run(text.caches, SmallChunks())
     stays, goes = sequence(text, 2), sequence(text, 4)

@@ -15,7 +15,8 @@ from inference.core.requests import SamplingSpec
 from inference.engines.batch import DecodeBatch
 from inference.engines.device import settle_dtype
 from inference.engines.kv_cache import CacheMaker, cache_maker_for, kv_cost
-from inference.engines.prefill import PrefillGroup, PrefillPace, PrefillQueue
+from inference.engines.prefill import PrefillQueue
+from inference.engines.prefill_groups import PrefillGroup, PrefillPace
 from inference.engines.quantized_cache import QuantizedCache
 from inference.engines.sequences import Sequence
 from tests.engines.random_models import VOCABULARY, random_model

@@ -88,6 +88,37 @@ def test_turns_that_go_on_and_new_prompts_share_a_batch(architecture: str) -> No
     assert again.finish() == {2: answer(maker, prompts[2])}
 
 
+@pytest.mark.parametrize("kv_bits", [None, 8])
+@pytest.mark.parametrize("architecture", ANYWHERE)
+def test_prompts_that_go_on_are_prefilled_together(
+    architecture: str, kv_bits: int | None
+) -> None:
+    """A template puts the same beginning before every prompt."""
+    maker, prefixes = maker_of(architecture, kv_bits), PrefixCache(PLENTY)
+    first = conversation(maker, prefixes)
+    prompts = {
+        number: first[:held] + tokens(left, seed=number)
+        for number, (held, left) in enumerate([(20, 30), (31, 12), (25, 40), (0, 25)])
+    }
+    run = Run(maker, SmallChunks(), prefixes=prefixes)
+    run.add(*(asking(number, prompt) for number, prompt in prompts.items()))
+    (group,) = run.prefill.form_groups(8)
+    assert [beginning.held for beginning in group.beginnings] == [20, 31, 25, 0]
+    expected = {number: answer(maker, prompt) for number, prompt in prompts.items()}
+    assert run.finish() == expected
+
+
+def test_prompts_that_share_little_more_than_nothing_are_not_padded_to_long_ones() -> (
+    None
+):
+    maker, prefixes = maker_of("llama"), PrefixCache(PLENTY)
+    kept(prefixes, maker, long := tokens(400, seed=0))
+    run = Run(maker, prefixes=prefixes)
+    run.add(asking(1, long[:390] + tokens(20, 1)), asking(2, long[:20] + tokens(20, 2)))
+    groups = run.prefill.form_groups(8)
+    assert [len(group.families) for group in groups] == [1, 1]
+
+
 @pytest.mark.parametrize("kv_bits", [4, 8])
 def test_quantized_keys_and_values_are_kept_as_they_are(kv_bits: int) -> None:
     maker, prefixes = maker_of("llama", kv_bits), PrefixCache(PLENTY)

@@ -32,7 +32,7 @@ from tests.engines.random_vision_models import (
 )
 
 if TYPE_CHECKING:
-    from inference.engines.prefill import PrefillPace
+    from inference.engines.prefill_groups import PrefillPace
     from inference.engines.vision_rows import PromptImages
 
 TOKENS = 14
