@@ -201,7 +201,8 @@ class Keeper:
 
     def _quarantine(self, reason: str, deaths: int) -> None:
         key = self._source.key
-        why = f"its worker died {deaths} times in a row, the last time: {reason}"
+        times = "" if deaths == 1 else f" {deaths} times in a row, the last time"
+        why = f"its worker died{times}: {reason}"
         self._house.publish(
             "model_quarantined", model=key, detail=why, data={"deaths": deaths}
         )
