@@ -151,5 +151,3 @@ def test_it_gives_its_memory_back_before_a_prompt_is_refused(
     for number in range(8):
         completion = ask(server, [user(f"{number} word " * 800)], max_tokens=2)
         assert completion.usage.completion_tokens == 2
-    again = ask(server, [user("7 word " * 800)], max_tokens=2)
-    assert cached(again) > 1600
