@@ -105,6 +105,7 @@ def test_thinking_is_folded_and_counted(chat_server: Server, page: ChatPage) -> 
     page.choose("thinker")
     page.set("thinking_budget", 12)
     page.set("max_tokens", 40)
+    page.set("more", {"ignore_eos": True})
     page.say("Think.")
     page.wait_end()
     row = list(chat_server.wait_rows(before + 1).values())[-1]
