@@ -114,18 +114,26 @@ async def watch(server: Server) -> None:
             await socket.hear()
 
 
+async def watched(side: Side) -> tuple[float, float]:
+    """Run the loop while a dashboard is open and Prometheus scrapes."""
+    async with AsyncExitStack() as stack:
+        tasks = [asyncio.create_task(do(side.server)) for do in (scrape, watch)]
+        stack.callback(lambda: [task.cancel() for task in tasks])
+        await asyncio.sleep(1)
+        used = await side.use()
+        assert not any(task.done() for task in tasks)
+    return used
+
+
 async def measure(kept: Server, forgetful: Server, pairs: int) -> None:
     """Alternate, and print each pair's ratios and their medians."""
     on, off = Side(kept), Side(forgetful)
     ratios: list[tuple[float, float]] = []
     for number in range(-1, pairs):
-        async with AsyncExitStack() as stack:
-            tasks = [asyncio.create_task(do(kept)) for do in (scrape, watch)]
-            stack.callback(lambda tasks=tasks: [task.cancel() for task in tasks])
-            await asyncio.sleep(1)
-            web_on, worker_on = await on.use()
-            assert not any(task.done() for task in tasks)
-        web_off, worker_off = await off.use()
+        # Who is first changes, so that a machine that slows down favours neither.
+        before = await off.use() if number % 2 else None
+        web_on, worker_on = await watched(on)
+        web_off, worker_off = before or await off.use()
         if number < 0:  # Warms everything up.
             continue
         ratios.append((web_on / web_off, worker_on / worker_off))
