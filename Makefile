@@ -9,11 +9,12 @@ CORES = -n auto --dist loadscope
 # What asks the database something.
 ON_DATABASES = tests/api tests/e2e tests/metrics tests/test_*.py
 
-.PHONY: help serve test check bench clean
+.PHONY: help serve quick test check bench clean
 
 help:
 	@echo "make serve   install what is missing, then start the server"
 	@echo "make test    run all tests, the quick ones first"
+	@echo "make quick   run those that start no server: while you work"
 	@echo "make check   format, lint, types, layers, Django's own checks"
 	@echo "make bench   measure a running server"
 	@echo "make clean   remove the environment and what the tools left behind"
@@ -24,6 +25,9 @@ help:
 # exec: the server itself gets Ctrl-C and SIGTERM, not a shell around it.
 serve: $(VENV)/.installed
 	@exec $(RUN)/python manage.py runserver_mlx
+
+quick: $(VENV)/.installed-dev
+	$(RUN)/python -m pytest $(CORES) -m "not slow" --ignore=tests/e2e
 
 test: $(VENV)/.installed-dev
 	$(RUN)/python -m pytest $(CORES) -m "not slow"

@@ -60,6 +60,10 @@ class _Tally:
         self.tokens += past.tokens
         self.time_s += past.time_s
 
+    @property
+    def avg_tps(self) -> float:
+        return self.tokens / self.time_s if self.time_s else 0.0
+
     def to_totals(self) -> StatsTotals:
         return StatsTotals(
             total_requests=self.kinds.total(),
@@ -92,6 +96,11 @@ class Totals:
             self._forget()
             return False
         return True
+
+    @property
+    def avg_tps(self) -> float:
+        """Completion tokens per second of processing time; 0.0 before any."""
+        return self._all.avg_tps
 
     def totals(self) -> StatsTotals:
         """Return the totals as of now."""

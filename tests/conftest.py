@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING
 import django
 import pytest
 
-from tests import what_is_here
+from tests import fast_blas, what_is_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# A run in the background ignores Ctrl-C, and so would every program it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before Django reads its settings: no test may touch the user's own data, and
 # none depends on what the user set.
@@ -32,6 +36,7 @@ if os.environ.get("TEST_DATABASE") == "postgres":
 os.environ["DJANGO_SETTINGS_MODULE"] = "mlxsite.settings"
 django.setup()
 
+pytest_configure = fast_blas.pytest_configure
 pytest_collection_modifyitems = what_is_here.pytest_collection_modifyitems
 pytest_report_header = what_is_here.pytest_report_header
 

@@ -198,6 +198,10 @@ class StatsTotals(msgspec.Struct, frozen=True, kw_only=True):
 class StatsSource(Protocol):
     """Answers `/v1/queue/stats` from memory, without touching a database."""
 
+    @property
+    def avg_tps(self) -> float:
+        """What `totals().avg_tps` is, without the rest of it."""
+
     def totals(self) -> StatsTotals:
         """Return the totals as of now."""
 

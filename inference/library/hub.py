@@ -10,12 +10,12 @@ import asyncio
 import os
 import re
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from inference.core.child_processes import kill
 from inference.library.files import (
     is_adapter,
     missing_from_adapter,
@@ -236,7 +236,5 @@ async def _last_words(process: Process) -> str:
 
 
 async def _end(process: Process) -> None:
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.kill()
+    kill(process)
     await process.wait()

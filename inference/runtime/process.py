@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 
+from inference.core.child_processes import kill
 from inference.runtime.environment import worker_environment
 
 logger = logging.getLogger("inference.worker")
@@ -62,7 +63,7 @@ class WorkerProcess:
             async with asyncio.timeout(EXIT_GRACE_S):
                 await self._process.wait()
         except TimeoutError:
-            self._process.kill()
+            kill(self._process)
         status = await self._process.wait()
         await asyncio.gather(self._reading, return_exceptions=True)
         return self._describe_death(status)
@@ -70,8 +71,8 @@ class WorkerProcess:
     def kill(self, why: str) -> None:
         """End the process at once, as a crash would; `why` becomes the reason."""
         self._killed_for = why
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+        if self._process is not None:
+            kill(self._process)
 
     def _describe_death(self, status: int) -> str:
         if self._killed_for:

@@ -26,6 +26,8 @@ def fitted_values(table: type[models.Model], value: msgspec.Struct) -> dict[str,
     limits = _limits(table)
     values = msgspec.structs.asdict(value)
     for name, given in values.items():
+        if not given:  # Most are nothing, and that fits everywhere.
+            continue
         if isinstance(given, str):
             values[name] = given.replace("\0", "\ufffd")[: limits[name]]
         elif isinstance(given, (dict, list, tuple)):

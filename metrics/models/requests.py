@@ -352,6 +352,12 @@ class RequestLog(models.Model):
         return self.get_kind_display() if self.kind else self.endpoint
 
     @property
+    def ended_by_text(self) -> str:
+        """What ended it, in words: the finish reason, else the reason."""
+        reason = self.get_finish_reason_display() or _words(self.reason)
+        return reason or NOTHING
+
+    @property
     def why_text(self) -> str:
         """Why it ended so: finish reason, or reason and error text."""
         if self.outcome == Outcome.FINISHED:

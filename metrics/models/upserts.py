@@ -8,7 +8,7 @@ through their fields here only where a database needs them in another shape.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -97,7 +97,7 @@ def _shape(field: models.Field[Any, Any]) -> Callable[[Any], Any] | None:
     if isinstance(field, models.DateTimeField):
         return _moment
     if isinstance(field, models.JSONField):
-        return partial(_json, field.encoder)
+        return _json(field.encoder)
     return None
 
 
@@ -105,5 +105,10 @@ def _moment(value: Any) -> Any:
     return connection.ops.adapt_datetimefield_value(value)
 
 
-def _json(encoder: type[JSONEncoder] | None, value: Any) -> Any:
-    return connection.ops.adapt_json_value(value, encoder)
+def _json(encoder: type[JSONEncoder] | None) -> Callable[[Any], Any]:
+    def shape(value: Any) -> Any:
+        return connection.ops.adapt_json_value(value, encoder)
+
+    # Most are empty, and these are the same in every row.
+    empty: dict[type, Any] = {dict: shape({}), list: shape([]), tuple: shape([])}
+    return lambda value: (not value and empty.get(type(value))) or shape(value)

@@ -100,7 +100,9 @@ class SpoolWriter:
 
     def wake(self) -> None:
         """There is a new line. Cheap enough for the event loop."""
-        self._wake.set()
+        # The line is in the spool: who clears the alarm reads it afterwards.
+        if not self._wake.is_set():
+            self._wake.set()
 
     def wait_until_drained(self, timeout_s: float) -> bool:
         """Block until every line is in the database; `False` where time ran out."""

@@ -149,6 +149,10 @@ class FixedStats:
     total: StatsTotals = field(default_factory=StatsTotals)
     models: dict[str, StatsTotals] = field(default_factory=dict)
 
+    @property
+    def avg_tps(self) -> float:
+        return self.total.avg_tps
+
     def totals(self) -> StatsTotals:
         return self.total
 

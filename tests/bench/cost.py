@@ -3,21 +3,26 @@
 usage: python -m tests.bench.cost [PAIRS]
 
 Two servers with one model; one keeps its record, has a live dashboard open and is
-scraped by Prometheus every second, the other has no recorder, counts, samples or
-completion log at all. The same closed loop of eight streams runs against them in
-turns. CPU seconds are the kernel's for the web process and for its worker; ratios are
-told per pair, and their median counts.
+scraped by Prometheus every second, the other has no recorder, counts or samples at all.
+Both log a line for each answer and add up what `/v1/queue/stats` tells. The same closed loop of eight streams runs against them in
+turns; a pair is one, the other, the other and the one again, so that a machine that
+slows down or speeds up favours neither. The worker has one core to itself, and the web
+process and this one another: who shares a core with whom would else change from run to
+run, and with it what a step takes by a half. CPU seconds are the kernel's for the web process
+and for its worker; ratios are told per pair, and their median counts.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +34,8 @@ from tests.e2e.servers import REPOSITORY, Server
 
 STREAMS = 8
 REQUESTS = 96
+# That of the web process and the client, and that of the worker.
+CORES = sorted(os.sched_getaffinity(0))[:2]
 # As long as an answer is.
 TOKENS = 256
 BODY: dict[str, Any] = {
@@ -43,7 +50,9 @@ import os, sys
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlxsite.settings")
 import django
 django.setup()
+from metrics.completion_log import CompletionLog
 from metrics.observers import Observers
+from metrics.totals import Totals
 from mlxsite.server import lifecycle
 
 class Nothing:
@@ -51,14 +60,16 @@ class Nothing:
     def start(self, *args): return True
     async def stop(self, *args): return True
 
-def silent(observers): return Observers(())
+def few(observers):
+    kept = (Totals, CompletionLog)
+    return Observers(tuple(each for each in observers if isinstance(each, kept)))
 
 class NoRecorder(Nothing):
     spool_lag_bytes = backlog_lines = dropped_total = refused_total = 0
     last_error = ""
     def stop(self, *args): return True
 
-lifecycle.Observers = silent
+lifecycle.Observers = few
 lifecycle.Recorder = NoRecorder
 lifecycle.Sampler = Nothing
 from django.core.management import execute_from_command_line
@@ -75,12 +86,21 @@ def cpu_s(pid: int) -> float:
     return used_ns / 1e9
 
 
+def pin(pid: int, core: int) -> None:
+    """Let all threads of a process run on one core only, and those they start."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), {core})
+
+
 class Side:
     """One of the two servers, and what it used."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
         (self.worker,) = server.worker_pids()
+        web, worker = CORES
+        pin(server.process.pid, web)
+        pin(self.worker, worker)
 
     async def use(self) -> tuple[float, float]:
         """Run the loop; return CPU microseconds per token: web, worker."""
@@ -128,12 +148,16 @@ async def watched(side: Side) -> tuple[float, float]:
 async def measure(kept: Server, forgetful: Server, pairs: int) -> None:
     """Alternate, and print each pair's ratios and their medians."""
     on, off = Side(kept), Side(forgetful)
+    watched_on = partial(watched, on)
     ratios: list[tuple[float, float]] = []
     for number in range(-1, pairs):
-        # Who is first changes, so that a machine that slows down favours neither.
-        before = await off.use() if number % 2 else None
-        web_on, worker_on = await watched(on)
-        web_off, worker_off = before or await off.use()
+        # Who is first changes as well.
+        first, second = (off.use, watched_on) if number % 2 else (watched_on, off.use)
+        used = [await use() for use in (first, second, second, first)]
+        outer, inner = _mean(used[0], used[3]), _mean(used[1], used[2])
+        (web_on, worker_on), (web_off, worker_off) = (
+            (inner, outer) if number % 2 else (outer, inner)
+        )
         if number < 0:  # Warms everything up.
             continue
         ratios.append((web_on / web_off, worker_on / worker_off))
@@ -144,6 +168,11 @@ async def measure(kept: Server, forgetful: Server, pairs: int) -> None:
         )
     web, worker = (statistics.median(side) for side in zip(*ratios, strict=True))
     say(f"median of {pairs} pairs: web {web:.3f}, worker {worker:.3f}")
+
+
+def _mean(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    """Return the mean of two runs of one side."""
+    return (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
 
 
 def say(line: str) -> None:
@@ -169,6 +198,7 @@ def main(pairs: int) -> int:
         try:
             for server in servers:
                 server.wait_ready()
+            pin(os.getpid(), CORES[0])
             time.sleep(2)
             asyncio.run(measure(servers[0], servers[1], pairs))
         finally:

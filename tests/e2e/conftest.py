@@ -99,7 +99,8 @@ def smollm2_server(
     yield from running(smollm2_dir, tmp_path_factory)
 
 
-@pytest.fixture(scope="module")
+# With three models it is the slowest to start, and its tests look at their own rows.
+@pytest.fixture(scope="session")
 def chat_server(
     tiny_model_dir: Path,
     rambler_dir: Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -60,6 +61,7 @@ class Server:
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
         self.record = record_of(data_dir, environment.get("DATABASE_URL"))
+        self._key = environment.get("MLX_API_KEY", "none")
         self._async_clients: list[openai.AsyncOpenAI] = []
         self.process = subprocess.Popen(
             [
@@ -115,7 +117,9 @@ class Server:
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the JSON that a GET answers with."""
-        with urllib.request.urlopen(self.base_url + path, timeout=10) as answer:
+        headers = {"Authorization": f"Bearer {self._key}"}
+        asked = urllib.request.Request(self.base_url + path, headers=headers)
+        with urllib.request.urlopen(asked, timeout=10) as answer:
             parsed: dict[str, Any] = json.load(answer)
             return parsed
 
@@ -178,6 +182,7 @@ class Server:
 
     def open_files(self) -> int:
         """Return how many files and sockets the web process holds."""
+        gc.collect()  # clients that nobody holds any more keep their connections
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def kill(self) -> None:

@@ -61,7 +61,7 @@ def ended_row(server: Server, key_name: str) -> dict[str, object]:
 def test_a_stranger_gets_in_with_the_key_that_is_typed_and_with_no_other(
     locked: Server, browser: Chrome
 ) -> None:
-    before = len(all_rows(locked))
+    before = locked.count_rows()
     page = ChatPage(browser, locked.base_url).open(connected=False)
     gate = page.one("#gate")
     wait_until(gate.is_displayed, "the question for a key", PATIENCE_S)

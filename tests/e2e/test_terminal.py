@@ -68,10 +68,6 @@ def newest_row(server: Server, count: int) -> dict[str, Any]:
     return list(server.wait_rows(count).values())[-1]
 
 
-def rows_so_far(server: Server) -> int:
-    return len(server.rows())
-
-
 def test_it_answers_on_a_terminal_and_in_a_pipe(server: Server, tmp_path: Path) -> None:
     done = piped("chat", "Count to twenty.", **at(server))
     assert done.returncode == 0, done.stderr
@@ -139,7 +135,7 @@ def test_thinking_is_dimmed_and_apart(server: Server, tmp_path: Path) -> None:
 def test_ctrl_c_in_an_answer_frees_its_seat_and_keeps_the_shell(
     server: Server, tmp_path: Path
 ) -> None:
-    before = rows_so_far(server)
+    before = server.count_rows()
     options = ("--model", "rambler", "-t", "0", "-n", "100000")
     with on_terminal("shell", *options, data_dir=tmp_path, **at(server)) as terminal:
         terminal.wait_for(r"rambler at http://(?s:.*)>")

@@ -131,9 +131,9 @@ def test_metadata_built_to_be_slow_is_not() -> None:
     exif = b"II*\0\x08\0\0\0" + struct.pack("<H", count - 1) + entries + b"\0" * size
     plain = file_of(landscape(), "PNG")
     data = plain[:33] + chunk(b"eXIf", exif) + plain[33:]
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert difference(decoded(to_image(data)), landscape()) == 0
-    assert time.perf_counter() - begun < 5
+    assert time.thread_time() - begun < 5
 
 
 @pytest.mark.parametrize(
@@ -251,9 +251,9 @@ def test_fitting_keeps_an_image_upright() -> None:
 def test_a_huge_photograph_is_decoded_small_in_a_fraction_of_the_time() -> None:
     data = file_of(landscape((5600, 4200)), "JPEG")
     image = to_image(data)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     decoded(image)
-    whole_s = time.perf_counter() - begun
-    begun = time.perf_counter()
+    whole_s = time.thread_time() - begun
+    begun = time.thread_time()
     assert decoded(image, max_side=448).size == (448, 336)
-    assert time.perf_counter() - begun < whole_s
+    assert time.thread_time() - begun < whole_s

@@ -115,10 +115,10 @@ def test_a_bomb_is_refused_without_being_decoded(side: int) -> None:
     bomb = png_bomb(side, side)
     assert len(bomb) < 25_000
     tracemalloc.start()
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(ImageTooLargeError, match="pixels") as refused:
         to_image(bomb)
-    taken_s = time.perf_counter() - begun
+    taken_s = time.thread_time() - begun
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert refused.value.code == "image_too_large"
@@ -199,20 +199,20 @@ def test_what_common_writers_leave_behind_is_tolerated() -> None:
 @pytest.mark.parametrize("data", SLOW_TO_WALK.values(), ids=SLOW_TO_WALK)
 def test_a_file_built_to_be_slow_is_refused_quickly(data: bytes) -> None:
     assert len(data) < Limits().image_bytes
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(InvalidImageError, match="more than 16,384 parts"):
         to_image(data)
-    assert time.perf_counter() - begun < 0.2
+    assert time.thread_time() - begun < 0.2
 
 
 def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
     data = picture("JPEG", (640, 640), progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
     assert to_image(data[:-2] + last * 40 + data[-2:]).width == 640
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(InvalidImageError, match="more than 64 scans"):
         to_image(data[:-2] + last * 5000 + data[-2:])
-    assert time.perf_counter() - begun < 0.2
+    assert time.thread_time() - begun < 0.2
 
 
 @pytest.mark.parametrize("window", [2, 3, 7, 8])
@@ -233,6 +233,6 @@ def test_a_large_photograph_is_judged_in_milliseconds() -> None:
     noise.save(file, "JPEG", quality=92)
     data = file.getvalue()
     assert len(data) > 5_000_000
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert to_image(data).width == 4000
-    assert time.perf_counter() - begun < 0.2
+    assert time.thread_time() - begun < 0.2

@@ -217,7 +217,10 @@ def waiting_import(
             process.stdout.readline()
             said = process.stdout.readline()
             assert said == "Another model is just being made; waiting for it\n"
-            yield process, lambda: fcntl.flock(lock, fcntl.LOCK_UN)
+            try:
+                yield process, lambda: fcntl.flock(lock, fcntl.LOCK_UN)
+            finally:
+                process.kill()
 
 
 def test_it_waits_for_another_that_is_making_a_model(

@@ -108,6 +108,14 @@ def test_a_request_tells_what_its_answer_had_to_be_and_was(admin_client):
     assert "tool calls" in page(admin_client, LIST)
 
 
+def test_a_refusal_tells_its_reason_in_words(admin_client):
+    row = kept(
+        outcome=Outcome.INVALID, reason="context_length_exceeded", finish_reason=""
+    )
+    text = page(admin_client, detail_url(row))
+    assert "<dt>Ended by</dt><dd>context length exceeded</dd>" in text
+
+
 def test_a_free_answer_without_warnings_says_so_in_few_words(admin_client):
     text = page(admin_client, detail_url(kept()))
     assert "<dt>Structure</dt><dd>free</dd>" in text

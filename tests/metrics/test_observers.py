@@ -80,6 +80,14 @@ def test_it_logs_other_ends_in_one_line(caplog):
     ]
 
 
+def test_it_keeps_to_the_level_that_was_set(caplog):
+    log = CompletionLog(Totals())
+    with caplog.at_level(logging.WARNING, "mlxsite.requests"):
+        log.request_finished(ended(started()))
+        log.request_finished(ended(started(), outcome=Outcome.FAILED, reason="hang"))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
 def test_it_is_silent_about_what_generates_nothing(caplog):
     log = CompletionLog(Totals())
     with caplog.at_level(logging.INFO, "mlxsite.requests"):

@@ -83,9 +83,9 @@ def test_it_takes_what_forbids_nothing_or_can_end(right: Any) -> None:
     ],
 )
 def test_a_schema_cannot_keep_the_server_busy(heavy: Any) -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     refusal_of(schema(heavy))
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_a_schema_inside_lark_is_bounded_too() -> None:
