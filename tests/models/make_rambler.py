@@ -2,8 +2,10 @@
 
 usage: make_rambler.py TOKENIZER_DIR OUT
 
-The tests need answers that last until they are told to end. The end-of-sequence
-row of the tied embedding is zero, so its logit is 0 and never the largest.
+The tests need answers that last until they are told to end, at any temperature. The
+first hidden dimension is therefore the same for every token, no layer writes to it, and
+the end-of-sequence row of the tied embedding is far on its other side: the logit of the
+end is some hundreds below every other one.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from mlx.utils import tree_flatten
 from mlx_lm.models import llama
 
 CONTEXT = 131_072
+# Times the final norm's share of the first dimension, the end's logit.
+MUTE = -1000.0
 
 
 def main(source: Path, target: Path) -> None:
@@ -46,7 +50,13 @@ def main(source: Path, target: Path) -> None:
         name: array if array.ndim == 1 else mx.random.normal(array.shape) * 0.2
         for name, array in tree_flatten(model.parameters())
     }
-    weights["model.embed_tokens.weight"][eos] = 0.0
+    for layer in range(shape["num_hidden_layers"]):
+        for last in ("self_attn.o_proj", "mlp.down_proj"):
+            weights[f"model.layers.{layer}.{last}.weight"][0] = 0.0
+    rows = weights["model.embed_tokens.weight"]
+    rows[:, 0] = 1.0
+    rows[eos] = 0.0
+    rows[eos, 0] = MUTE
     target.mkdir(parents=True, exist_ok=True)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(source / name, target / name)
