@@ -60,10 +60,6 @@ class _Tally:
         self.tokens += past.tokens
         self.time_s += past.time_s
 
-    @property
-    def avg_tps(self) -> float:
-        return self.tokens / self.time_s if self.time_s else 0.0
-
     def to_totals(self) -> StatsTotals:
         return StatsTotals(
             total_requests=self.kinds.total(),
@@ -100,7 +96,8 @@ class Totals:
     @property
     def avg_tps(self) -> float:
         """Completion tokens per second of processing time; 0.0 before any."""
-        return self._all.avg_tps
+        now = self._all
+        return StatsTotals(total_tokens=now.tokens, total_time_s=now.time_s).avg_tps
 
     def totals(self) -> StatsTotals:
         """Return the totals as of now."""
