@@ -149,6 +149,12 @@ def running() -> Iterator[Running]:
 
 
 @pytest.fixture
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends by itself is done at once, however busy the machine."""
+    monkeypatch.setattr(DEEDS, "_patience_s", 60.0)
+
+
+@pytest.fixture
 def entry(shelf: Shelf) -> ModelEntry:
     return ModelEntry.objects.entry_for("org/model", source="/models/m")
 
@@ -459,7 +465,7 @@ def test_new_settings_of_a_loaded_model_wait_for_its_next_load(
     )
     assert any("unload and load it" in m for m in messages_of(answer.content.decode()))
     # A pin holds at once.
-    wait_until(lambda: running.service.models[entry.key].pinned, "the pin", 5)
+    wait_until(lambda: running.service.models[entry.key].pinned, "the pin", 60)
 
 
 # --- adding and deleting
@@ -546,10 +552,12 @@ def test_a_load_is_begun_and_not_waited_for(
     text = act(admin_client, "load", entry)
     assert time.monotonic() - began < 5
     assert messages_of(text) == ["Loading: org/model."]
+    wait_until(lambda: running.service.asked, "the load", 60)
     assert running.service.asked == [("load", entry.key)]
     running.let_go(entry.key)
 
 
+@pytest.mark.usefixtures("_patient")
 def test_a_refusal_that_comes_at_once_is_told_at_once(
     admin_client: Client, entry: ModelEntry, running: Running
 ) -> None:
@@ -573,7 +581,7 @@ def test_a_failure_that_comes_late_is_told_by_the_pages(
             == "It needs 39.7 GB."
         ),
         "the failure in the states",
-        5,
+        60,
     )
     assert cell(page(admin_client), "why", entry.key) == "It needs 39.7 GB."
     # The next attempt begins with a clean slate.
@@ -588,12 +596,14 @@ def test_several_are_loaded_one_after_the_other(
     running.hold("a")
     running.service.errors["b"] = InsufficientMemoryError("It needs 39.7 GB.")
     assert messages_of(act(admin_client, "load", *entries)) == ["Loading: a, b, c."]
+    wait_until(lambda: running.service.asked, "the first load", 60)
     assert running.service.asked == [("load", "a")]
     running.let_go("a")
-    wait_until(lambda: len(running.service.asked) == 3, "the other loads", 5)
-    wait_until(lambda: DEEDS.failures == {"b": "It needs 39.7 GB."}, "a failure", 5)
+    wait_until(lambda: len(running.service.asked) == 3, "the other loads", 60)
+    wait_until(lambda: DEEDS.failures == {"b": "It needs 39.7 GB."}, "a failure", 60)
 
 
+@pytest.mark.usefixtures("_patient")
 @pytest.mark.parametrize(
     ("action", "asked", "said"),
     [
@@ -624,6 +634,7 @@ def test_an_unload_waits_for_requests_and_the_page_does_not(
     running.let_go(entry.key)
 
 
+@pytest.mark.usefixtures("_patient")
 def test_a_pin_is_kept_and_holds_at_once(
     admin_client: Client, shelf: Shelf, entry: ModelEntry, running: Running
 ) -> None:
@@ -640,6 +651,7 @@ def test_a_pin_is_kept_and_holds_at_once(
     assert entry.pin is False
 
 
+@pytest.mark.usefixtures("_patient")
 def test_a_bug_in_the_service_breaks_no_page(
     admin_client: Client, entry: ModelEntry, running: Running, caplog: Any
 ) -> None:

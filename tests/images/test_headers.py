@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-import time
 import tracemalloc
 from typing import Any
 
@@ -20,7 +19,7 @@ from inference.core.errors import (
 from inference.core.limits import Limits
 from inference.images import anatomy
 from inference.images.headers import format_of, to_image
-from tests.images.cast import chunk, picture, png_bomb
+from tests.images.cast import chunk, picture, png_bomb, processor_s
 
 KINDS = ["JPEG", "PNG", "WEBP", "GIF"]
 PNG_HEAD = 33  # magic and IHDR
@@ -114,14 +113,16 @@ def test_no_cut_or_broken_head_makes_it_fail_otherwise(kind: str) -> None:
 def test_a_bomb_is_refused_without_being_decoded(side: int) -> None:
     bomb = png_bomb(side, side)
     assert len(bomb) < 25_000
+
+    def refused() -> None:
+        with pytest.raises(ImageTooLargeError, match="pixels") as refusal:
+            to_image(bomb)
+        assert refusal.value.code == "image_too_large"
+
     tracemalloc.start()
-    begun = time.thread_time()
-    with pytest.raises(ImageTooLargeError, match="pixels") as refused:
-        to_image(bomb)
-    taken_s = time.thread_time() - begun
+    taken_s = processor_s(refused)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert refused.value.code == "image_too_large"
     assert taken_s < 0.05
     assert most < 100_000
 
@@ -199,20 +200,25 @@ def test_what_common_writers_leave_behind_is_tolerated() -> None:
 @pytest.mark.parametrize("data", SLOW_TO_WALK.values(), ids=SLOW_TO_WALK)
 def test_a_file_built_to_be_slow_is_refused_quickly(data: bytes) -> None:
     assert len(data) < Limits().image_bytes
-    begun = time.thread_time()
-    with pytest.raises(InvalidImageError, match="more than 16,384 parts"):
-        to_image(data)
-    assert time.thread_time() - begun < 0.2
+
+    def refused() -> None:
+        with pytest.raises(InvalidImageError, match="more than 16,384 parts"):
+            to_image(data)
+
+    assert processor_s(refused) < 0.2
 
 
 def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
     data = picture("JPEG", (640, 640), progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
     assert to_image(data[:-2] + last * 40 + data[-2:]).width == 640
-    begun = time.thread_time()
-    with pytest.raises(InvalidImageError, match="more than 64 scans"):
-        to_image(data[:-2] + last * 5000 + data[-2:])
-    assert time.thread_time() - begun < 0.2
+    thousands = data[:-2] + last * 5000 + data[-2:]
+
+    def refused() -> None:
+        with pytest.raises(InvalidImageError, match="more than 64 scans"):
+            to_image(thousands)
+
+    assert processor_s(refused) < 0.2
 
 
 @pytest.mark.parametrize("window", [2, 3, 7, 8])
@@ -233,6 +239,5 @@ def test_a_large_photograph_is_judged_in_milliseconds() -> None:
     noise.save(file, "JPEG", quality=92)
     data = file.getvalue()
     assert len(data) > 5_000_000
-    begun = time.thread_time()
     assert to_image(data).width == 4000
-    assert time.thread_time() - begun < 0.2
+    assert processor_s(lambda: to_image(data)) < 0.2

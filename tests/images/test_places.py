@@ -75,7 +75,7 @@ def _held(*, path: str) -> Any:
 async def test_who_finds_all_places_taken_is_told_to_come_back() -> None:
     async with site(silent) as it:
         bounds = Limits(image_fetches=1)
-        fetching = loader(RoutedPolicy(it.port), timeout_s=0.6, limits=bounds)
+        fetching = loader(RoutedPolicy(it.port), timeout_s=30, limits=bounds)
         first = asyncio.create_task(fetching.load(asked(URL)))
         await it.until_open(1)
         second = loader(RoutedPolicy(it.port), timeout_s=0.2, limits=bounds)
@@ -101,8 +101,8 @@ async def test_a_request_that_is_given_up_closes_its_connections() -> None:
 
 async def test_one_refused_image_ends_the_fetches_of_the_others() -> None:
     async with site(_held(path="/held")) as it:
-        begun = time.monotonic()
         loads = loader(RoutedPolicy(it.port), timeout_s=20)
+        begun = time.monotonic()
         with pytest.raises(InvalidImageError) as refused:
             await loads.load(asked(f"http://{NAME}/held", "data:image/png;base64,QUJD"))
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOON = 1_800_000_000.0
+PATIENCE_S = 60.0
 
 
 def started(boot_id: str = "boot", **changes: Any) -> RequestRecord:
@@ -68,10 +69,26 @@ def event(**changes: Any) -> ServerEvent:
     return ServerEvent(**values | changes)
 
 
+class PatientRecorder(Recorder):
+    """A recorder of a machine that may be very busy with other tests."""
+
+    def start(self, timeout_s: float = PATIENCE_S) -> bool:
+        """Begin."""
+        return super().start(timeout_s)
+
+    def flush(self, timeout_s: float = PATIENCE_S) -> bool:
+        """Block until everything kept so far is committed."""
+        return super().flush(timeout_s)
+
+    def stop(self, timeout_s: float = PATIENCE_S) -> bool:
+        """Commit everything and end."""
+        return super().stop(timeout_s)
+
+
 def new_recorder(data_dir: Path, boot_id: str = "boot", **options: Any) -> Recorder:
     """Return a recorder that has not started."""
     identity = ServerIdentity(node="node", boot_id=boot_id)
-    return Recorder(data_dir=data_dir, identity=identity, **options)
+    return PatientRecorder(data_dir=data_dir, identity=identity, **options)
 
 
 @contextmanager
@@ -116,7 +133,7 @@ def default_database(**settings: Any) -> Iterator[None]:
         connections["default"] = connection
 
 
-def eventually(holds: Callable[[], Any], timeout_s: float = 15.0) -> bool:
+def eventually(holds: Callable[[], Any], timeout_s: float = PATIENCE_S) -> bool:
     """Look again and again until `holds` is true; for what sends no signal."""
     deadline = time.monotonic() + timeout_s
     while not holds():

@@ -94,6 +94,7 @@ def test_a_row_opens_and_copies_as_curl(server: Server, browser: WebDriver) -> N
         browser.execute_cdp_cmd("Browser.grantPermissions", grant)
     browser.get(origin + LIST + "?outcome=finished")
     browser.find_element(By.CSS_SELECTOR, "#result_list tbody th a").click()
+    wait_until(lambda: "/change/" in browser.current_url, "its page", PATIENCE_S)
     assert browser.find_element(By.CSS_SELECTOR, ".title-row .chip").text == "finished"
     assert browser.find_elements(By.CSS_SELECTOR, ".timeline rect.ph-decode")
     button = browser.find_element(By.CSS_SELECTOR, "button[data-copy]")
@@ -112,7 +113,7 @@ def test_what_is_shown_leaves_as_a_file(server: Server, browser: WebDriver) -> N
     link = browser.find_element(By.LINK_TEXT, "JSON lines").get_attribute("href")
     assert link is not None
     cookies = {one["name"]: one["value"] for one in browser.get_cookies()}
-    with httpx.stream("GET", link, cookies=cookies) as answer:
+    with httpx.stream("GET", link, cookies=cookies, timeout=PATIENCE_S) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "application/x-ndjson"
         rows = [json.loads(line) for line in answer.iter_lines()]
@@ -123,6 +124,7 @@ def test_what_is_shown_leaves_as_a_file(server: Server, browser: WebDriver) -> N
 def test_the_keys_page_is_one_click_away(server: Server, browser: WebDriver) -> None:
     browser.get(server.base_url + LIST)
     browser.find_element(By.LINK_TEXT, "Keys").click()
+    wait_until(lambda: "/keys/" in browser.current_url, "the page", PATIENCE_S)
     assert browser.find_element(By.TAG_NAME, "h1").text == "Keys"
     assert _complaints(browser) == []
 
@@ -140,8 +142,13 @@ def _shown(browser: WebDriver, server: Server) -> int:
 
 
 def _outcomes(browser: WebDriver) -> list[str]:
-    chips = browser.find_elements(By.CSS_SELECTOR, "#result_list .chip")
-    return [chip.text for chip in chips]
+    # Found and read at once: a page that leaves takes its elements with it.
+    script = (
+        "const chips = document.querySelectorAll('#result_list .chip');"
+        "return Array.from(chips, (chip) => chip.innerText.trim())"
+    )
+    found: list[str] = browser.execute_script(script)
+    return found
 
 
 def _complaints(browser: WebDriver) -> list[str]:

@@ -75,11 +75,13 @@ def red_square() -> ImagePart:
     return ImagePart(f"data:image/png;base64,{encoded}")
 
 
-async def row_of(service: ModelService, *parts: Any, **sampling: Any) -> RequestRecord:
+async def row_of(
+    service: ModelService, *parts: Any, max_tokens: int = 20, **sampling: Any
+) -> RequestRecord:
     """Run one request to its end and return its last record."""
     request = GenerationRequest(
         messages=(ChatMessage("user", parts),),
-        sampling=SamplingRequest(max_tokens=20, **sampling),
+        sampling=SamplingRequest(max_tokens=max_tokens, **sampling),
     )
     trace = RequestTrace(
         record=RequestRecord(
@@ -116,8 +118,10 @@ async def test_the_batch_the_memory_and_the_defaults(service: ModelService) -> N
     assert "temperature" not in alone.defaults
     assert alone.defaults["top_p"] <= 1
     assert "max_tokens" not in alone.defaults
+    # Long enough that the first still speaks when the last begins.
+    long: dict[str, Any] = {"ignore_eos": True, "max_tokens": 1000}
     together = await asyncio.gather(
-        *(row_of(service, TextPart("Hello"), ignore_eos=True) for _ in range(4))
+        *(row_of(service, TextPart("Hello"), **long) for _ in range(4))
     )
     assert max(row.batch_max or 0 for row in together) > 1
     for row in together:
