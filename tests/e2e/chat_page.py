@@ -82,7 +82,8 @@ class ChatPage:
     @property
     def link_state(self) -> str:
         """How the connection stands."""
-        script = "return document.getElementById('link').dataset.link ?? ''"
+        # Between two pages there is none.
+        script = "return document.getElementById('link')?.dataset.link ?? ''"
         return str(self.run(script))
 
     @property
