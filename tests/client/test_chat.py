@@ -33,7 +33,7 @@ def piped(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -65,7 +65,7 @@ def test_a_pipe_of_anything_and_no_input_at_all_are_taken(scripted) -> None:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert (done.stdout, done.stderr) == ("ok\n", "")
     said = [asked["messages"][-1]["content"] for asked in server.asked]
@@ -294,6 +294,6 @@ def test_who_reads_only_the_beginning_stops_the_answer(scripted) -> None:
         env=os.environ | {"OPENAI_BASE_URL": server.base_url},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert (done.stdout, done.stderr) == ("one\n", "")

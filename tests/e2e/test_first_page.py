@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 KEY = "sesame-and-a-long-text-behind-it"
 TABS = ["curl", "python", "javascript"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from selenium.webdriver.remote.webdriver import WebDriver
 
 PAGE = "/admin/live/"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 ENDLESS: dict[str, Any] = {
     "model": "rambler",
     "messages": [{"role": "user", "content": "Hello"}],
