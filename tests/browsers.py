@@ -12,7 +12,9 @@ from selenium.webdriver.common.by import By
 from tests.e2e.servers import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from selenium.webdriver.remote.webdriver import WebDriver
 
     from tests.e2e.servers import Server
 
@@ -32,6 +34,32 @@ def open_browser(*options: str) -> Iterator[webdriver.Chrome]:
         yield driver
     finally:
         driver.quit()
+
+
+def every_text(driver: WebDriver, selector: str) -> Callable[[], list[str]]:
+    """Return what tells all that an element says from now on, however briefly."""
+    driver.execute_script(
+        "const e = document.querySelector(arguments[0]); const texts = [];"
+        "(window.texts ??= {})[arguments[0]] = texts;"
+        "new MutationObserver(() => texts.push(e.textContent.trim()))"
+        ".observe(e, {subtree: true, childList: true, characterData: true})",
+        selector,
+    )
+
+    def told() -> list[str]:
+        script = "return window.texts[arguments[0]]"
+        found: list[str] = driver.execute_script(script, selector)
+        return found
+
+    return told
+
+
+def show_at(driver: WebDriver, width: int, *, height: int = 800) -> None:
+    """Show the page as on a device of this width; return once it is so wide."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    script = "return screen.width"
+    wait_until(lambda: driver.execute_script(script) == width, f"a width of {width}")
 
 
 def log_in(driver: webdriver.Chrome, server: Server, *, page: str = "") -> None:

@@ -91,10 +91,13 @@ def _sizes(blobs: Path) -> Iterator[tuple[str, int]]:
     except OSError:
         return
     for entry in entries:
-        try:
-            yield entry.name.partition(".")[0], entry.stat().st_size
-        except OSError:  # it was given its name just now
-            continue
+        digest = entry.name.partition(".")[0]
+        for path in (entry, entry.with_name(digest)):  # it may get its name just now
+            try:
+                yield digest, path.stat().st_size
+            except OSError:
+                continue
+            break
 
 
 def _complete(partial: Path, blob: Blob, url: str) -> None:

@@ -141,5 +141,5 @@ def points_up(span: Span, down: list[tuple[int, int]], *, now_s: int) -> list[bo
     for at_s in span.points:
         ends_s = min(at_s + span.step_s, now_s)
         is_down = any(start <= at_s and ends_s <= end for start, end in down)
-        up.append(at_s < now_s and not is_down)
+        up.append(at_s <= now_s and not is_down)
     return up

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.client.scripted_server import CUT
-from tests.e2e.servers import REPOSITORY, free_port
+from tests.e2e.servers import REPOSITORY
 from tests.e2e.terminals import CTRL_C, on_terminal
+from tests.ports import kept_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ def piped(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -64,7 +65,7 @@ def test_a_pipe_of_anything_and_no_input_at_all_are_taken(scripted) -> None:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert (done.stdout, done.stderr) == ("ok\n", "")
     said = [asked["messages"][-1]["content"] for asked in server.asked]
@@ -252,8 +253,9 @@ def test_wrong_usage_is_2_and_asks_nobody(
 @pytest.mark.parametrize("word", ["list", "ps", "chat", "load", "unload", "compare"])
 def test_a_server_that_is_not_there_is_one_line(word: str) -> None:
     words = {"list": (), "ps": (), "compare": ("a,b", "Hi")}.get(word, ("x",))
-    address = f"http://127.0.0.1:{free_port()}/v1"
-    done = piped(word, *words, base_url=address)
+    with kept_port() as port:
+        address = f"http://127.0.0.1:{port}/v1"
+        done = piped(word, *words, base_url=address)
     assert done.returncode == 1
     assert f"no server answers at {address}: start one with `mlx-serve" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -292,6 +294,6 @@ def test_who_reads_only_the_beginning_stops_the_answer(scripted) -> None:
         env=os.environ | {"OPENAI_BASE_URL": server.base_url},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert (done.stdout, done.stderr) == ("one\n", "")

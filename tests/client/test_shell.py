@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.client.scripted_server import CUT, ScriptedServer
-from tests.e2e.servers import free_port
 from tests.e2e.terminals import (
     ALT_ENTER,
     CTRL_C,
@@ -22,6 +21,7 @@ from tests.e2e.terminals import (
     on_terminal,
 )
 from tests.pictures import encoded, pixels
+from tests.ports import kept_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,7 +130,9 @@ def test_ctrl_c_stops_the_answer_and_not_the_shell(scripted, shell) -> None:
         server.steps = ("Whole.",)
         typist.says("typed after", "Whole")
         # At the prompt it drops the line.
+        at = typist.terminal.mark()
         typist.terminal.type(f"dropped{CTRL_C}")
+        typist.terminal.wait_for(r"dropped *\n>", after=at)
         typist.leaves()
     assert texts(server.asked[1]) == ["One", "So far", "typed after"]
 
@@ -231,7 +233,9 @@ def test_tab_completes_commands_and_models_and_no_questions(scripted, shell) -> 
         at = terminal.mark()
         terminal.type("/stream o")
         terminal.wait_for("off", after=at)
+        at = terminal.mark()
         terminal.type(CTRL_C)
+        terminal.wait_for(r"/stream o *\n>", after=at)
         # A question is left alone: Tab offers nothing in it.
         typist.says(f"qui{TAB}ck", "TTFT")
         typist.leaves()
@@ -303,10 +307,11 @@ def test_a_terminal_may_change_its_size_at_any_time(scripted, shell) -> None:
 
 
 def test_it_does_not_begin_where_nobody_answers(tmp_path: Path) -> None:
-    address = f"http://127.0.0.1:{free_port()}/v1"
-    with on_terminal("shell", "--base-url", address, data_dir=tmp_path) as terminal:
-        assert terminal.wait() == 1
-        terminal.wait_for(f"error: no server answers at {address}")
+    with kept_port() as port:
+        address = f"http://127.0.0.1:{port}/v1"
+        with on_terminal("shell", "--base-url", address, data_dir=tmp_path) as terminal:
+            assert terminal.wait() == 1
+            terminal.wait_for(f"error: no server answers at {address}")
 
 
 def test_it_begins_where_the_models_are_not_told(scripted, shell) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
     from selenium.webdriver.remote.webelement import WebElement
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 COUNT = "Count to twenty."
 ANSWER = "#turns .turn.model:last-child"
 
@@ -82,7 +82,8 @@ class ChatPage:
     @property
     def link_state(self) -> str:
         """How the connection stands."""
-        script = "return document.getElementById('link').dataset.link ?? ''"
+        # Between two pages there is none.
+        script = "return document.getElementById('link')?.dataset.link ?? ''"
         return str(self.run(script))
 
     @property

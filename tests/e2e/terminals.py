@@ -106,16 +106,20 @@ class Terminal:
         os.close(self._fd)
 
     def _read(self) -> None:
-        rest = b""
+        rest = asked = b""
         while True:
             try:
                 data = os.read(self._fd, 65536)
             except OSError:  # how Linux says that the other side is closed
                 data = b""
-            if ASKS_FOR_CURSOR in data:
-                os.write(self._fd, b"\x1b[1;1R")
+            # A code may be cut in two, and who asks may be gone before the answer.
+            asked += data
+            if ASKS_FOR_CURSOR in asked:
+                with contextlib.suppress(OSError):
+                    os.write(self._fd, b"\x1b[1;1R")
+            asked = asked[1 - len(ASKS_FOR_CURSOR) :]
             rest += data
-            # A character may be cut in two.
+            # So may a character.
             text = rest.decode("utf-8", "ignore")
             rest = rest[len(text.encode()) :]
             with self._changed:

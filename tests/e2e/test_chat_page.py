@@ -105,6 +105,7 @@ def test_a_picture_is_chosen_pasted_or_dropped_and_seen(
 def test_thinking_is_folded_and_counted(chat_server: Server, page: ChatPage) -> None:
     before = chat_server.count_rows()
     page.choose("thinker")
+    page.set("temperature", 0)
     page.set("thinking_budget", 12)
     page.set("max_tokens", 40)
     page.set("more", {"ignore_eos": True})
@@ -125,6 +126,7 @@ def test_a_call_that_a_model_makes_is_shown(page: ChatPage) -> None:
     schema = {"type": "object", "properties": {"at": {"enum": ["the sky"]}}}
     look = {"name": "look", "parameters": schema | {"required": ["at"]}}
     tools = [{"type": "function", "function": look}]
+    page.set("temperature", 0)
     page.set("more", {"tools": tools, "tool_choice": "required"})
     page.set("reasoning_effort", "none")
     page.say("Look up.")
@@ -201,6 +203,7 @@ def test_a_model_that_reads_text_goes_on_without_earlier_pictures_and_it_is_said
     before = chat_server.count_rows()
     page.hand_over("paste", encoded(pixels("red", 1)), "image/png")
     wait_until(lambda: page.count("#tray img") == 1, "the picture", PATIENCE_S)
+    page.set("temperature", 0)
     page.set("max_tokens", 5)
     page.ask(ONE)
     page.choose("rambler")

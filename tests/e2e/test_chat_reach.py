@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from tests.browsers import show_at
 from tests.e2e.chat_page import COUNT, HOSTILE, PATIENCE_S, ChatPage
 from tests.e2e.servers import wait_until
 
@@ -63,8 +64,7 @@ def test_it_fits_every_width_in_light_and_in_dark(page: ChatPage) -> None:
     page.set("max_tokens", 2000)
     page.ask("long " * 40)
     for width in WIDTHS:
-        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-        page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        show_at(page.driver, width)
         for theme in ("light", "dark"):
             page.run("document.documentElement.dataset.theme = arguments[0]", theme)
             wide = page.run("return document.documentElement.scrollWidth")
@@ -77,8 +77,7 @@ def test_it_fits_every_width_in_light_and_in_dark(page: ChatPage) -> None:
 def test_on_a_touch_screen_enter_breaks_the_line_and_drawers_give_way(
     page: ChatPage,
 ) -> None:
-    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    show_at(page.driver, 390)
     touch = {"enabled": True, "maxTouchPoints": 1}
     page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", touch)
     page.open()

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.servers import REPOSITORY, Server, free_port, wait_until
+from tests.e2e.servers import REPOSITORY, Server, wait_until
 from tests.e2e.terminals import CTRL_C, CTRL_D, Terminal, on_terminal
 from tests.pictures import ONE, encoded, pixels
+from tests.ports import kept_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,12 @@ def server(
         MODEL_DIRS=str(shelf),
         MLX_API_KEY=KEY,
     )
-    yield server.wait_ready()
+    server.wait_ready()
+    # Listed from the beginning, whichever test is the first to ask for them.
+    client = server.client(api_key=KEY)
+    for model in (rambler_dir, thinker_dir):
+        client.post("/models/load", body={"model": model.name}, cast_to=object)
+    yield server
     server.kill()
 
 
@@ -60,7 +66,7 @@ def piped(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -247,9 +253,17 @@ def test_a_server_that_dies_in_the_middle_is_said_and_fails(
         assert re.search(closed, " ".join(terminal.text.split()))
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that no other program is given."""
+    with kept_port() as kept:
+        yield kept
+
+
 @pytest.mark.slow
-def test_it_speaks_to_mlx_lms_own_server(rambler_dir: Path, tmp_path: Path) -> None:
-    port = free_port()
+def test_it_speaks_to_mlx_lms_own_server(
+    rambler_dir: Path, tmp_path: Path, port: int
+) -> None:
     command = (sys.executable, "-m", "mlx_lm", "server")
     environment = {"OPENAI_BASE_URL": f"127.0.0.1:{port}"}
     cache = tmp_path / "hub"

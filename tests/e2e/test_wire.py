@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import pytest
 
 from inference.client.load import closed_loop
 from inference.client.wire import ChatConnection, RequestFailedError
 from tests.e2e.wire_servers import SPACED, TIGHT, answering, chunked
+from tests.ports import kept_port
 
 OLD = b"HTTP/1.0 200 OK\r\nContent-type: text/event-stream\r\n\r\n"
 NEW = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -78,14 +78,13 @@ async def test_a_silent_server_costs_no_more_than_the_timeout() -> None:
 
 
 async def test_each_end_is_told_also_of_those_that_fail() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
     ended: list[None] = []
-    result = await closed_loop(
-        f"http://127.0.0.1:{port}/v1",
-        [BODY] * 5,
-        concurrency=2,
-        on_end=lambda: ended.append(None),
-    )
+    with kept_port() as port:
+        result = await closed_loop(
+            f"http://127.0.0.1:{port}/v1",
+            [BODY] * 5,
+            concurrency=2,
+            on_end=lambda: ended.append(None),
+        )
     assert len(ended) == 5
     assert set(result.errors) == {"nobody answers there"}

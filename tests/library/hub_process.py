@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 REPO = "org/tiny"
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 def start(hub: FakeHub, tmp_path: Path, *arguments: str, **more: str) -> Any:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 REPO = "org/tiny"
 MEGABYTE = 1 << 20
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 REPO = "org/tiny"
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1 << 20
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from tests.library.fake_hub import FakeHub
 from tests.library.hub_process import REPO, content, fetch
+from tests.ports import kept_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,14 +86,12 @@ def test_a_revision_is_no_way_out_of_the_cache(
     assert hub.requests == []
 
 
-def test_no_hub_in_reach_is_said_with_its_address(
-    hub: FakeHub, tmp_path: Path, unused_tcp_port: int
-) -> None:
-    url = f"http://127.0.0.1:{unused_tcp_port}"
+def test_no_hub_in_reach_is_said_with_its_address(hub: FakeHub, tmp_path: Path) -> None:
+    with kept_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        said = fetch(hub, tmp_path, REPO, HF_ENDPOINT=url)
 
-    assert fetch(hub, tmp_path, REPO, HF_ENDPOINT=url) == [
-        {"error": f"org/tiny cannot be fetched: no hub in reach at {url}"}
-    ]
+    assert said == [{"error": f"org/tiny cannot be fetched: no hub in reach at {url}"}]
 
 
 def test_a_hub_that_is_not_well_is_said_with_its_answer(

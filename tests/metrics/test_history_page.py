@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PAGE = "/admin/history/"
 ROWS = "/admin/metrics/requestlog/"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 
 pytestmark = pytest.mark.slow

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlxsite.cli import COMMANDS, grouped_commands
-from tests.e2e.servers import REPOSITORY, Server, free_port
+from tests.e2e.servers import REPOSITORY, Server
 from tests.mlxsite.commands import mlx_server, only_line
 from tests.mlxsite.shells import Shell
+from tests.ports import kept_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +106,8 @@ def test_zsh_completes_commands_options_and_models(zsh: Shell) -> None:
 
 
 def test_names_are_none_where_no_server_answers() -> None:
-    result = mlx_server("completion", "--names", PORT=str(free_port()))
+    with kept_port() as port:
+        result = mlx_server("completion", "--names", PORT=str(port))
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 

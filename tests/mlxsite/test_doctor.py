@@ -22,9 +22,10 @@ from mlxsite.doctor import machine
 from mlxsite.doctor.findings import State, well
 from mlxsite.doctor.looks import Answer, Look, all_found
 from mlxsite.doctor.stores import look_at_data_dir
-from tests.e2e.servers import Server, free_port
+from tests.e2e.servers import Server
 from tests.e2e.terminals import on_terminal
 from tests.mlxsite.commands import mlx_server
+from tests.ports import kept_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,8 +44,9 @@ def server(
 
 def examined(data_dir: Path, **environment: str) -> tuple[int, dict[str, Any]]:
     """Return the exit code, and what was found by name."""
-    settings = {"MLX_DATA_DIR": str(data_dir), "PORT": str(free_port())}
-    result = mlx_server("doctor", "--json", **settings | environment)
+    with kept_port() as port:
+        settings = {"MLX_DATA_DIR": str(data_dir), "PORT": str(port)}
+        result = mlx_server("doctor", "--json", **settings | environment)
     found = json.loads(result.stdout)
     assert found["is_healthy"] == (result.returncode == 0)
     return result.returncode, {one["name"]: one for one in found["findings"]}
@@ -78,13 +80,14 @@ def test_in_a_terminal_it_has_a_glyph_a_name_and_words_for_each(
 
 
 def test_a_terminal_without_such_characters_gets_plain_ones(tmp_path: Path) -> None:
-    result = mlx_server(
-        "doctor",
-        MLX_DATA_DIR=str(tmp_path),
-        DATABASE_URL="",
-        PYTHONIOENCODING="ascii",
-        PORT=str(free_port()),
-    )
+    with kept_port() as port:
+        result = mlx_server(
+            "doctor",
+            MLX_DATA_DIR=str(tmp_path),
+            DATABASE_URL="",
+            PYTHONIOENCODING="ascii",
+            PORT=str(port),
+        )
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.isascii()
     assert "\n+  MLX " in result.stdout
@@ -160,8 +163,9 @@ def test_a_model_larger_than_the_budget_is_wrong(
 
 
 def test_a_database_that_is_away_locked_or_old_is_told(tmp_path: Path) -> None:
-    away = f"postgres://ann:pa55word@127.0.0.1:{free_port()}/orders"
-    code, found = examined(tmp_path, DATABASE_URL=away)
+    with kept_port() as port:
+        away = f"postgres://ann:pa55word@127.0.0.1:{port}/orders"
+        code, found = examined(tmp_path, DATABASE_URL=away)
     assert code == 1
     assert "orders cannot be used: " in found["database"]["words"]
     assert "pa55word" not in json.dumps(found)
@@ -263,8 +267,8 @@ def test_a_look_that_hangs_is_given_up_and_the_others_are_told() -> None:
 
     looks = [
         Look("disk", 0.05, hang),
-        Look("clock", 5.0, lambda: [well("clock", "ticks")]),
-        Look("bug", 5.0, lambda: [1 / 0]),  # type: ignore[list-item]
+        Look("clock", 60.0, lambda: [well("clock", "ticks")]),
+        Look("bug", 60.0, lambda: [1 / 0]),  # type: ignore[list-item]
     ]
     disk, clock, bug = all_found(looks)
     never.set()
@@ -275,4 +279,4 @@ def test_a_look_that_hangs_is_given_up_and_the_others_are_told() -> None:
 
 def test_an_answer_may_be_asked_for_more_than_once() -> None:
     answer = Answer(lambda: "here")
-    assert [answer.within(5.0), answer.within(5.0)] == ["here", "here"]
+    assert [answer.within(60.0), answer.within(60.0)] == ["here", "here"]

@@ -65,7 +65,7 @@ async def test_a_session_of_staff_stands_in_for_the_key_and_is_named_in_the_row(
     await socket.say(type="models")
     assert (await socket.hear())["type"] == "models"
     assert not await refused(socket)
-    await socket.wire.disconnect()
+    await socket.wire.disconnect(timeout=PATIENCE_S)
     assert house.ledger.only_row.key_name == "staff:ann"
 
 
@@ -108,7 +108,7 @@ async def test_a_key_that_is_sent_counts_and_not_the_session(house: House) -> No
     await socket.say(type="auth", api_key="sesame")
     await Session.objects.all().adelete()
     assert not await refused(socket)
-    await socket.wire.disconnect()
+    await socket.wire.disconnect(timeout=PATIENCE_S)
     assert house.ledger.only_row.key_name == "api_key"
 
 

@@ -16,6 +16,7 @@ from mlxsite.startup.errors import StartupError
 from mlxsite.startup.model_source import resolve_model
 from mlxsite.startup.network import base_url, is_loopback
 from tests.mlxsite.commands import mlx_server, only_line
+from tests.ports import kept_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +31,10 @@ def taken_port() -> Iterator[int]:
 
 
 @pytest.fixture
-def free_port() -> int:
+def free_port() -> Iterator[int]:
     """A port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+    with kept_port() as port:
+        yield port
 
 
 def test_it_names_the_port_that_is_in_use(taken_port: int) -> None:
