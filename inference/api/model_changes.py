@@ -121,6 +121,9 @@ async def _steps(call: Call, asked: LoadRequest) -> AsyncGenerator[bytes, None]:
             update = latest.take()
             if update is not None:
                 yield msgspec.json.encode(progress_body(update))
+        # The load may have ended while its reader was slow.
+        if (update := latest.take()) is not None:
+            yield msgspec.json.encode(progress_body(update))
         yield msgspec.json.encode(changed_body(await loading))
     finally:
         loading.cancel()

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATIENCE_S = 60.0
+# Three models load one after the other, perhaps beside other tests' servers.
+START_S = 180.0
+# At once, compared with what would take a minute or more; on a busy machine, too.
+SOON_S = 20.0
 
 T = TypeVar("T")
 
@@ -35,6 +39,18 @@ def free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def held_port() -> socket.socket:
+    """Return a socket whose port goes to nobody but a server that is told it.
+
+    It listens to nothing. Linux gives a bound port to no other program, but lets
+    one that reuses addresses listen on it, as servers do.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder
 
 
 def wait_until(look: Callable[[], T], what: str, within_s: float = PATIENCE_S) -> T:
@@ -57,7 +73,10 @@ class Server:
         self, data_dir: Path, model: Path, *options: str, **environment: str
     ) -> None:
         self.data_dir = data_dir
-        self.port = free_port()
+        self._holder = held_port()
+        self.port = int(self._holder.getsockname()[1])
+        if sys.platform != "linux":
+            self._holder.close()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
         self.record = record_of(data_dir, environment.get("DATABASE_URL"))
@@ -88,12 +107,12 @@ class Server:
 
     def wait_ready(self) -> Server:
         """Return once the server said that its model answers."""
-        wait_until(lambda: self._is_up("Ready: "), "the server's Ready line")
+        wait_until(lambda: self._is_up("Ready: "), "the server's Ready line", START_S)
         return self
 
     def wait_listening(self) -> Server:
         """Return once the port is open; the model may still load."""
-        wait_until(lambda: self._answers("/health"), "an open port")
+        wait_until(lambda: self._answers("/health"), "an open port", START_S)
         return self
 
     def client(self, **options: Any) -> openai.OpenAI:
@@ -119,7 +138,7 @@ class Server:
         """Return the JSON that a GET answers with."""
         headers = {"Authorization": f"Bearer {self._key}"}
         asked = urllib.request.Request(self.base_url + path, headers=headers)
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
             parsed: dict[str, Any] = json.load(answer)
             return parsed
 
@@ -189,6 +208,7 @@ class Server:
         """End the web process as a crash would."""
         self.process.kill()
         self.process.wait()
+        self._holder.close()
 
     def stop(self) -> int:
         """Ask the server to end, as Ctrl-C does, and return its exit code."""

@@ -13,7 +13,7 @@ import websockets
 
 from tests.e2e import raw
 from tests.e2e.dashboards import dashboard
-from tests.e2e.servers import Server
+from tests.e2e.servers import SOON_S, Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 HELLO = [{"role": "user", "content": "Hello"}]
-LONG = [{"role": "user", "content": "one two three four five " * 8000}]
+LONG = [{"role": "user", "content": "one two three four five " * 25_000}]
 ENDLESS = {"model": "rambler", "temperature": 0, "max_tokens": 100_000}
 SAID = "The request was cancelled by an administrator."
 ERROR = json.dumps(
@@ -94,7 +94,7 @@ async def test_one_that_decodes(
     )
     assert await staff.cancel(request["id"])
     assert await asking == f"{'event' if stream else 499} {ERROR}"
-    await asyncio.to_thread(server.wait_idle, 5)
+    await asyncio.to_thread(server.wait_idle, SOON_S)
     row = await row_of(server, request["id"])
     assert facts(row) == ("cancelled", "cancelled_by_staff", "decode", 499)
     assert row["completion_tokens"] >= request["tokens"]
@@ -135,7 +135,7 @@ async def test_one_whose_prompt_is_computed(
     request = await staff.request_in("prefill")
     assert await staff.cancel(request["id"])
     assert await asking == f"499 {ERROR}"
-    await asyncio.to_thread(server.wait_idle, 5)
+    await asyncio.to_thread(server.wait_idle, SOON_S)
     row = await row_of(server, request["id"])
     assert facts(row) == ("cancelled", "cancelled_by_staff", "prefill", 499)
     assert row["prompt_tokens"] > 8000
@@ -194,7 +194,7 @@ async def test_one_whose_client_reads_nothing(
 
     request = await staff.until(stalled)
     assert await staff.cancel(request["id"])
-    await asyncio.to_thread(server.wait_idle, 5)
+    await asyncio.to_thread(server.wait_idle, SOON_S)
     row = await row_of(server, request["id"])
     assert facts(row) == ("cancelled", "cancelled_by_staff", "decode", 499)
     writer.close()

@@ -65,11 +65,12 @@ async def test_it_refuses_an_announced_body_before_it_is_sent(server: Server) ->
 
 
 async def test_it_refuses_a_chunked_body_once_it_is_too_large_and_keeps_nothing(
-    server: Server,
+    rambler_server: Server,
 ) -> None:
-    before = server.resident_bytes()
-    reader, writer = await connect(server)
-    writer.write(head(server, None))
+    # One that gives it the time to become too large.
+    before = rambler_server.resident_bytes()
+    reader, writer = await connect(rambler_server)
+    writer.write(head(rambler_server, None))
     chunk = b"100000\r\n" + b" " * MIB + b"\r\n"
     with contextlib.suppress(ConnectionError):
         for _ in range(200):
@@ -79,8 +80,8 @@ async def test_it_refuses_a_chunked_body_once_it_is_too_large_and_keeps_nothing(
         status, body = parsed(await reader.read(65536))
         assert (status, body["error"]["code"]) == (413, "request_too_large")
     writer.close()
-    assert last_row(server)["reason"] == "request_too_large"
-    assert server.resident_bytes() - before < 60 * MIB
+    assert last_row(rambler_server)["reason"] == "request_too_large"
+    assert rambler_server.resident_bytes() - before < 60 * MIB
 
 
 async def test_it_cuts_off_a_body_that_comes_a_byte_a_second(server: Server) -> None:
@@ -108,6 +109,7 @@ async def test_it_cuts_off_headers_that_never_end(server: Server) -> None:
 
 
 async def test_it_gives_up_a_client_that_reads_nothing(server: Server) -> None:
+    before = server.count_rows()
     _, writer = await connect(server)
     sock = writer.get_extra_info("socket")
     writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -121,6 +123,7 @@ async def test_it_gives_up_a_client_that_reads_nothing(server: Server) -> None:
     await asyncio.to_thread(wait_until, is_active, "the stream")
     await asyncio.to_thread(server.wait_idle, 60)
     writer.close()
+    server.wait_rows(before + 1)
     row = last_row(server)
     assert (row["outcome"], row["reason"]) == ("cancelled", "client_too_slow")
 
@@ -128,9 +131,11 @@ async def test_it_gives_up_a_client_that_reads_nothing(server: Server) -> None:
 async def test_it_serves_others_while_sixty_four_connections_dawdle(
     server: Server,
 ) -> None:
-    dawdlers = [await connect(server) for _ in range(64)]
-    for _, writer in dawdlers:
+    dawdlers = []
+    for _ in range(64):
+        reader, writer = await connect(server)
         writer.write(head(server, 1000))
+        dawdlers.append((reader, writer))
     answer = await server.async_client().chat.completions.create(
         model="rambler", **HELLO
     )

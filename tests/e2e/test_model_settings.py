@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 
-from tests.e2e.servers import REPOSITORY, Server, wait_until
+from tests.e2e.servers import PATIENCE_S, REPOSITORY, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,8 +212,8 @@ def test_a_wrong_models_file_stops_the_start_with_one_line(
     file = tmp_path / "models.toml"
     file.write_text('[models."a"]\nkv_bitz = 4\n')
     server = start_server(tiny_model_dir, MODELS_FILE=str(file))
-    wait_until(lambda: server.process.poll() is not None, "the end")
-    assert server.process.returncode == 2
+    assert server.process.wait(PATIENCE_S) == 2
+    server.stop()
     line = server.output().splitlines()[-1]
     assert line.startswith("error: ")
     assert "kv_bitz" in line

@@ -19,7 +19,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mlxsite.openapi import document
-from tests.e2e.servers import REPOSITORY, Server, wait_until
+from tests.e2e.servers import PATIENCE_S, REPOSITORY, Server, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +49,7 @@ class Tally:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self.client = server.async_client()
         self.ends: Counter[tuple[str, str]] = Counter()
         self.tokens = 0
 
@@ -63,9 +64,8 @@ class Tally:
         await asyncio.to_thread(wait_until, look, f"{name} = {count}")
 
     async def ask(self, *, outcome: str = "finished", **body: Any) -> None:
-        client = self.server.async_client()
         try:
-            answer = await client.chat.completions.create(**{**SHORT, **body})
+            answer = await self.client.chat.completions.create(**{**SHORT, **body})
         except openai.APIStatusError as error:
             self.ends[outcome, str(error.code)] += 1
         else:
@@ -74,8 +74,7 @@ class Tally:
 
     async def hold(self) -> Any:
         """Begin an endless answer, and return it once it runs."""
-        client = self.server.async_client()
-        stream = await client.chat.completions.create(**ENDLESS, stream=True)
+        stream = await self.client.chat.completions.create(**ENDLESS, stream=True)
         await anext(aiter(stream))
         return stream
 
@@ -114,7 +113,7 @@ async def test_the_figures_agree_with_the_client_and_the_rows(
 ) -> None:
     server = start_server(
         *(rambler_dir, "--max-concurrency", "1", "--queue-size", "1"),
-        QUEUE_TIMEOUT="3",
+        QUEUE_TIMEOUT="6",
     )
     await asyncio.to_thread(server.wait_ready)
     tally = Tally(server)
@@ -191,7 +190,8 @@ def test_every_answer_and_refusal_of_a_chat_fits_its_schema(
         ({"messages": HELLO, "temperature": 9}, 400),
         ({"messages": HELLO, "model": "nonsense"}, 404),
     ):
-        answer = httpx.post(f"{tiny_server.base_url}/v1/chat/completions", json=body)
+        url = f"{tiny_server.base_url}/v1/chat/completions"
+        answer = httpx.post(url, json=body, timeout=PATIENCE_S)
         assert answer.status_code == status
         content = operation["responses"][str(status)]["content"]
         schema = {**content["application/json"]["schema"], "components": components}

@@ -65,7 +65,7 @@ def resident_bytes(pid: int) -> int:
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0
 
 
@@ -358,6 +358,7 @@ def test_a_busy_model_is_never_evicted(
     server = start_server(
         rambler_dir, MODEL_DIRS=str(library), MEMORY_BUDGET="2.5MB"
     ).wait_ready()
+    (worker,) = server.worker_pids()
     stream = server.client().chat.completions.create(
         model="rambler",
         messages=ESSAY,
@@ -367,7 +368,12 @@ def test_a_busy_model_is_never_evicted(
         extra_body={"ignore_eos": True},
     )
     next(iter(stream))
-    refused = post(server, "models/load", model="alpha")
+    # What is busy stays so, however long the answer to the load takes.
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        refused = post(server, "models/load", model="alpha")
+    finally:
+        os.kill(worker, signal.SIGCONT)
     assert refused.status_code == 503
     error = refused.json()["error"]
     assert error["code"] == "insufficient_memory"
@@ -476,6 +482,7 @@ def test_a_broken_model_is_refused_and_disturbs_nobody(
 
     asking = threading.Thread(target=keep_asking)
     asking.start()
+    wait_until(lambda: answers, "an answer")
     refused = post(server, "models/load", model="gamma")
     quiet.set()
     asking.join()

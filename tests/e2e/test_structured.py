@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -25,12 +26,13 @@ async def ask_all(server: Server, prompts: list[str]) -> list[tuple[str, str, st
     model = (await client.models.list()).data[0].id
     turns = asyncio.Semaphore(16)
 
-    async def ask(name: str, prompt: str) -> tuple[str, str, str]:
+    async def ask(name: str, prompt: str, seed: int) -> tuple[str, str, str]:
         async with turns:
             answer = await client.chat.completions.create(
                 model=model,
                 messages=[{"role": "user", "content": prompt}],
                 temperature=1,
+                seed=seed,
                 max_tokens=256,
                 response_format={
                     "type": "json_schema",
@@ -41,7 +43,10 @@ async def ask_all(server: Server, prompts: list[str]) -> list[tuple[str, str, st
         return name, choice.finish_reason, choice.message.content or ""
 
     return await asyncio.gather(
-        *(ask(name, prompt) for name in SCHEMAS for prompt in prompts)
+        *(
+            ask(name, prompt, seed)
+            for seed, (name, prompt) in enumerate(product(SCHEMAS, prompts))
+        )
     )
 
 

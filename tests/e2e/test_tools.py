@@ -211,7 +211,9 @@ def test_thinking_can_be_turned_off(thinker_server: Server) -> None:
         {"chat_template_kwargs": {"enable_thinking": False}},
         {"reasoning_effort": "none"},
     ):
-        answer = create(thinker_server, "thinker", max_tokens=10, **options)
+        answer = create(
+            thinker_server, "thinker", max_tokens=10, temperature=0, **options
+        )
         assert answer.usage.completion_tokens_details.reasoning_tokens == 0
         assert answer.choices[0].message.content
     with pytest.raises(openai.BadRequestError) as refusal:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import websockets
 
+from tests.e2e.servers import SOON_S
+
 if TYPE_CHECKING:
     from tests.e2e.servers import Server
 
@@ -53,7 +55,7 @@ async def test_it_stops_at_once_when_the_client_cancels(
         assert json.loads(await socket.recv())["object"] == "chat.completion.chunk"
         await socket.send(json.dumps({"type": "cancel"}))
         await messages_until(socket, "cancelled")
-        rambler_server.wait_idle(within_s=5)
+        rambler_server.wait_idle(SOON_S)
         # The connection is still good for the next question.
         await socket.send(json.dumps({"messages": COUNT, "max_tokens": 3}))
         await messages_until(socket, "done")
@@ -72,6 +74,6 @@ async def test_it_frees_the_seat_when_the_socket_is_closed_in_mid_answer(
     async with websockets.connect(address(rambler_server)) as socket:
         await socket.send(json.dumps(endless))
         await socket.recv()
-    rambler_server.wait_idle(within_s=5)
+    rambler_server.wait_idle(SOON_S)
     row = list(rambler_server.wait_rows(before + 1).values())[-1]
     assert (row["outcome"], row["phase"]) == ("cancelled", "decode")
