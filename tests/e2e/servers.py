@@ -7,13 +7,12 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from contextlib import closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +20,7 @@ import openai
 
 from tests.e2e.databases import REPOSITORY as REPOSITORY
 from tests.e2e.databases import record_of
+from tests.ports import kept_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,25 +32,6 @@ START_S = 180.0
 SOON_S = 20.0
 
 T = TypeVar("T")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def held_port() -> socket.socket:
-    """Return a socket whose port goes to nobody but a server that is told it.
-
-    It listens to nothing. Linux gives a bound port to no other program, but lets
-    one that reuses addresses listen on it, as servers do.
-    """
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind(("127.0.0.1", 0))
-    return holder
 
 
 def wait_until(look: Callable[[], T], what: str, within_s: float = PATIENCE_S) -> T:
@@ -73,10 +54,8 @@ class Server:
         self, data_dir: Path, model: Path, *options: str, **environment: str
     ) -> None:
         self.data_dir = data_dir
-        self._holder = held_port()
-        self.port = int(self._holder.getsockname()[1])
-        if sys.platform != "linux":
-            self._holder.close()
+        self._kept = ExitStack()
+        self.port = self._kept.enter_context(kept_port())
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
         self.record = record_of(data_dir, environment.get("DATABASE_URL"))
@@ -208,7 +187,7 @@ class Server:
         """End the web process as a crash would."""
         self.process.kill()
         self.process.wait()
-        self._holder.close()
+        self._kept.close()
 
     def stop(self) -> int:
         """Ask the server to end, as Ctrl-C does, and return its exit code."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.servers import REPOSITORY, Server, free_port
+from tests.e2e.servers import REPOSITORY, Server
+from tests.ports import kept_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,6 +85,7 @@ def test_a_wrong_key_and_a_server_that_is_not_there_are_one_line(
         "error: Incorrect API key provided. "
         "Name its key with --api-key, OPENAI_API_KEY or MLX_API_KEY.\n"
     )
-    absent = run("list", "--base-url", f"http://127.0.0.1:{free_port()}/v1")
+    with kept_port() as port:
+        absent = run("list", "--base-url", f"http://127.0.0.1:{port}/v1")
     assert "start one with `mlx-server launch`" in absent.stderr
     assert absent.returncode == 1
