@@ -17,7 +17,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from inference.core.outcomes import Outcome
 from tests.e2e.servers import REPOSITORY, Server
+from tests.models.make_rambler import main as make_rambler
 
 CLIENTS = 17
 SEATS = 8
@@ -265,9 +265,7 @@ def main(count: int) -> int:
     """Serve, measure, and say whether all agree."""
     with tempfile.TemporaryDirectory(prefix="mlxsite-tally-") as folder:
         model = Path(folder) / "rambler"
-        maker = REPOSITORY / "tests" / "models" / "make_rambler.py"
-        tokenizer = REPOSITORY / "tests" / "models" / "tiny-qwen2-vl"
-        subprocess.run([sys.executable, maker, tokenizer, model], check=True)
+        make_rambler(REPOSITORY / "tests" / "models" / "tiny-qwen2-vl", model)
         server = Server(
             Path(folder) / "data",
             model,

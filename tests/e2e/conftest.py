@@ -37,10 +37,9 @@ def thinker_dir(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 def _made(name: str, tokenizer: Path, factory: pytest.TempPathFactory) -> Path:
     target = factory.mktemp("models") / name
-    maker = REPOSITORY / "tests" / "models" / f"make_{name}.py"
-    subprocess.run(
-        [sys.executable, str(maker), str(tokenizer), str(target)], check=True
-    )
+    maker = f"tests.models.make_{name}"
+    command = [sys.executable, "-m", maker, str(tokenizer), str(target)]
+    subprocess.run(command, check=True, cwd=REPOSITORY)
     return target
 
 

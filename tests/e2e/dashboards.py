@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def log_in(server: Server) -> str:
     """Log the first staff user in; return the cookies."""
     url = f"{server.base_url}/admin/login/"
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         await client.get(url)
         token = client.cookies["csrftoken"]
         form = {"username": "admin", "password": server.password()}

@@ -600,11 +600,16 @@ def test_fifty_loads_and_unloads_leave_nothing_behind(
         assert ask(server, "alpha", max_tokens=2).choices
         assert post(server, "models/unload", key="alpha").is_success
 
+    def spare_is_there() -> bool:
+        return len(server.worker_pids()) == 2
+
     for _ in range(5):
         cycle()
+    wait_until(spare_is_there, "the next spare worker")
     memory, files = server.resident_bytes(), server.open_files()
     for _ in range(45):
         cycle()
+    wait_until(spare_is_there, "the next spare worker")
     assert server.resident_bytes() < memory + 20_000_000
     wait_until(lambda: server.open_files() <= files + 4, "no more files than before")
 

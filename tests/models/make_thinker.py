@@ -1,6 +1,6 @@
 """Writes a model that thinks and calls in Qwen's format, with random weights.
 
-usage: make_thinker.py TOKENIZER_DIR OUT
+usage: python -m tests.models.make_thinker TOKENIZER_DIR OUT
 
 Its tokenizer has a token for each marker, and its template opens the thinking
 unless `enable_thinking` is false.
@@ -12,9 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-import mlx.core as mx
-from mlx.utils import tree_flatten
-from mlx_lm.models import llama
+from tests.models.random_llama import write_random_llama
 
 MARKERS = ("<think>", "</think>", "<tool_call>", "</tool_call>")
 TEMPLATE = (
@@ -33,7 +31,15 @@ TEMPLATE = (
 def main(source: Path, target: Path) -> None:
     """Write the model."""
     vocabulary = write_tokenizer(source, target)
-    _write_weights(source, target, vocabulary=vocabulary)
+    eos = json.loads((source / "config.json").read_text())["eos_token_id"]
+    write_random_llama(
+        target,
+        # It neither stops nor uses a marker of its own accord.
+        mute=[eos, *range(vocabulary - len(MARKERS), vocabulary)],
+        vocab_size=vocabulary,
+        max_position_embeddings=8192,
+        eos_token_id=eos,
+    )
 
 
 def write_tokenizer(source: Path, target: Path) -> int:
@@ -50,38 +56,6 @@ def write_tokenizer(source: Path, target: Path) -> int:
     config.pop("added_tokens_decoder", None)
     (target / "tokenizer_config.json").write_text(json.dumps(config))
     return first + len(MARKERS)
-
-
-def _write_weights(source: Path, target: Path, *, vocabulary: int) -> None:
-    config = json.loads((source / "config.json").read_text())
-    shape = {
-        "model_type": "llama",
-        "hidden_size": 64,
-        "num_hidden_layers": 2,
-        "intermediate_size": 128,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "rms_norm_eps": 1e-5,
-        "vocab_size": vocabulary,
-        "rope_theta": 10000.0,
-        "max_position_embeddings": 8192,
-        "tie_word_embeddings": True,
-        "eos_token_id": config["eos_token_id"],
-        "torch_dtype": "float32",
-    }
-    mx.random.seed(0)
-    model = llama.Model(llama.ModelArgs.from_dict(shape))
-    weights = {
-        name: array if array.ndim == 1 else mx.random.normal(array.shape) * 0.2
-        for name, array in tree_flatten(model.parameters())
-    }
-    # It neither stops nor uses a marker of its own accord.
-    weights["model.embed_tokens.weight"][config["eos_token_id"]] = 0.0
-    weights["model.embed_tokens.weight"][vocabulary - len(MARKERS) :] = 0.0
-    mx.save_safetensors(
-        str(target / "model.safetensors"), weights, metadata={"format": "mlx"}
-    )
-    (target / "config.json").write_text(json.dumps(shape))
 
 
 if __name__ == "__main__":
