@@ -33,7 +33,8 @@ def server(data_dir: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A process that records without end, killed with -9 at the end of the block."""
     process = subprocess.Popen(
         [sys.executable, SCRIPTS / "record_until_killed.py", *arguments],
-        env=os.environ | {"MLX_DATA_DIR": str(data_dir)},
+        # The file of `sqlite_file`, also where other tests ask PostgreSQL.
+        env=os.environ | {"MLX_DATA_DIR": str(data_dir), "DATABASE_URL": ""},
         stdout=subprocess.PIPE,
         text=True,
     )

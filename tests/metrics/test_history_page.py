@@ -67,10 +67,11 @@ def requests(server: Server, browser: webdriver.Chrome) -> int:
         "from tests.metrics.history_rows import seed\n"
         "print(seed(datetime.now(UTC), days=0.98, per_minute=1))"
     )
+    data, database = str(server.data_dir), server.record.url
     made = subprocess.run(
         [sys.executable, "-c", script],
         cwd=REPOSITORY,
-        env=os.environ | {"MLX_DATA_DIR": str(server.data_dir)},
+        env=os.environ | {"MLX_DATA_DIR": data, "DATABASE_URL": database},
         capture_output=True,
         text=True,
         check=True,

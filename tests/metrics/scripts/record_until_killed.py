@@ -31,7 +31,8 @@ def main() -> None:
     recorder = new_recorder(
         Path(os.environ["MLX_DATA_DIR"]), boot_id, rotate_bytes=100_000
     )
-    recorder.start()
+    if not recorder.start():
+        sys.exit("There is no database")
     recorder.server_event(event(kind="server_start", boot_id=boot_id))
     for number in count():
         record = started(boot_id)
@@ -41,7 +42,8 @@ def main() -> None:
             recorder.request_finished(ended(record))
             say("end", record.request_id)
         if flushes and number % 50 == 49:
-            recorder.flush()
+            if not recorder.flush():
+                sys.exit("The database took nothing")
             say("flushed", str(number))
 
 
