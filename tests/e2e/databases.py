@@ -1,7 +1,8 @@
 """Where the servers of end-to-end tests keep their record: a file each, or PostgreSQL.
 
-`TEST_DATABASE=postgres` gives each server without a `DATABASE_URL` of its own a
-database on the server at `TEST_DATABASE_URL`, copied from one that is migrated.
+Each has a copy of one that is migrated: migrations take a second or more, and a first
+start has tests of its own. `TEST_DATABASE=postgres` gives each server without a
+`DATABASE_URL` of its own a database on the server at `TEST_DATABASE_URL`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -30,12 +32,15 @@ IS_POSTGRES = os.environ.get("TEST_DATABASE") == "postgres"
 
 
 class RecordFile:
-    """A SQLite file in a data folder."""
+    """A SQLite file in a data folder; it may be there already."""
 
     url = ""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "db.sqlite3"
+        if not self._path.exists():
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copy(_template_file(), self._path)
 
     def select(self, query: str) -> list[dict[str, Any]]:
         """Return the rows of a query by column."""
@@ -81,15 +86,27 @@ def _database_of(data_dir: Path) -> str:
 
 
 @cache
+def _template_file() -> Path:
+    folder = tempfile.mkdtemp(prefix="mlxsite-migrated-")
+    atexit.register(shutil.rmtree, folder)
+    _migrate("", folder)
+    return Path(folder) / "db.sqlite3"
+
+
+@cache
 def _template() -> str:
     url = _made("")
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(
-            [sys.executable, str(REPOSITORY / "manage.py"), "migrate", "--verbosity=0"],
-            env={**os.environ, "DATABASE_URL": url, "MLX_DATA_DIR": folder},
-            check=True,
-        )
+        _migrate(url, folder)
     return url
+
+
+def _migrate(url: str, folder: str) -> None:
+    subprocess.run(
+        [sys.executable, str(REPOSITORY / "manage.py"), "migrate", "--verbosity=0"],
+        env={**os.environ, "DATABASE_URL": url, "MLX_DATA_DIR": folder},
+        check=True,
+    )
 
 
 def _made(options: str) -> str:
