@@ -4,9 +4,8 @@
 PYTHON ?=
 VENV = .venv
 RUN = $(VENV)/bin
-# A module's tests share their server, so they stay together. In the order of files:
-# the many short ones come after the servers, and no core is left with a long module.
-CORES = -n auto --dist loadscope --no-loadscope-reorder
+# A module's tests share their server, so they stay together.
+CORES = -n auto --dist loadscope
 # What asks the database something.
 ON_DATABASES = tests/api tests/e2e tests/metrics tests/test_*.py
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
@@ -17,13 +17,23 @@ from inference import routing
 from inference.core.errors import InvalidRequestError
 from inference.core.limits import DEFAULT_LIMITS
 from inference.protocol.parameters import chat_parameters
+from inference.runtime.app import install_app
 from metrics.api.views import ReadView
 from mlxsite.openapi import document
 from tests.metrics.api.cast import KEY, open_doors
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 HELLO = [{"role": "user", "content": "Hello"}]
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
 TOOL = {"type": "function", "function": {"name": "look"}}
+
+
+@pytest.fixture(autouse=True)
+def _no_app_left() -> Iterator[None]:
+    yield
+    install_app(None)
 
 
 def schema_of(name: str) -> dict[str, Any]:
