@@ -40,7 +40,7 @@ class RecordFile:
         self._path = data_dir / "db.sqlite3"
         if not self._path.exists():
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            shutil.copy(_template_file(), self._path)
+            shutil.copy(migrated_file(), self._path)
 
     def select(self, query: str) -> list[dict[str, Any]]:
         """Return the rows of a query by column."""
@@ -86,25 +86,27 @@ def _database_of(data_dir: Path) -> str:
 
 
 @cache
-def _template_file() -> Path:
-    folder = tempfile.mkdtemp(prefix="mlxsite-migrated-")
+def migrated_file() -> Path:
+    """Return a SQLite file with all tables, to be copied."""
+    folder = Path(tempfile.mkdtemp(prefix="mlxsite-migrated-"))
     atexit.register(shutil.rmtree, folder)
-    _migrate("", folder)
-    return Path(folder) / "db.sqlite3"
+    migrate(folder)
+    return folder / "db.sqlite3"
 
 
 @cache
 def _template() -> str:
     url = _made("")
     with tempfile.TemporaryDirectory() as folder:
-        _migrate(url, folder)
+        migrate(Path(folder), url)
     return url
 
 
-def _migrate(url: str, folder: str) -> None:
+def migrate(folder: Path, url: str = "") -> None:
+    """Make all tables in the file of a data folder, or in the database at `url`."""
     subprocess.run(
         [sys.executable, str(REPOSITORY / "manage.py"), "migrate", "--verbosity=0"],
-        env={**os.environ, "DATABASE_URL": url, "MLX_DATA_DIR": folder},
+        env={**os.environ, "DATABASE_URL": url, "MLX_DATA_DIR": str(folder)},
         check=True,
     )
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tests.e2e.databases import RecordDatabase, RecordFile
+from tests.e2e.databases import RecordDatabase, RecordFile, migrate, migrated_file
 from tests.e2e.servers import REPOSITORY, Server
 from tests.e2e.terminals import CTRL_C, on_terminal
 from tests.ports import kept_port
@@ -28,18 +28,13 @@ MODEL = "tiny-qwen2-vl"
 QUICK = ("--requests", "4", "--concurrency", "1,4", "--max-tokens", "4")
 
 
-@pytest.fixture(scope="module")
-def migrated_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose database has all tables, to be copied."""
-    folder = tmp_path_factory.mktemp("migrated")
-    migrate(folder)
-    return folder
-
-
 @pytest.fixture
-def data_dir(tmp_path: Path, migrated_dir: Path) -> Path:
+def data_dir(tmp_path: Path) -> Path:
     """A client's data folder, with a database that has all tables."""
-    return shutil.copytree(migrated_dir, tmp_path / "client")
+    folder = tmp_path / "client"
+    folder.mkdir()
+    shutil.copy(migrated_file(), folder)
+    return folder
 
 
 @pytest.fixture
@@ -49,20 +44,9 @@ def own_database_url(postgres_url: str, tmp_path: Path) -> Iterator[str]:
     url = f"{postgres_url.rpartition('/')[0]}/{name}"
     with closing(psycopg.connect(postgres_url, autocommit=True)) as server:
         server.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
-        migrate(tmp_path, DATABASE_URL=url)
+        migrate(tmp_path, url)
         yield url
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
-
-
-def migrate(folder: Path, **environment: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "mlxsite", "migrate", "--verbosity=0"],
-        cwd=REPOSITORY,
-        env=os.environ
-        | {"MLX_DATA_DIR": str(folder), "DATABASE_URL": ""}
-        | environment,
-        check=True,
-    )
 
 
 def bench(
