@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 120
 ROOM_TOKENS = 1000
+# More models than these are not needed in memory at once.
+KEPT = 6
 
 
 @dataclass
@@ -37,11 +39,12 @@ class Answer:
 
 
 class FamilyServer:
-    """One server; each model is loaded when it is asked first."""
+    """One server; each model is loaded when it is asked first, and goes in time."""
 
     def __init__(self, models: dict[str, Scripted], folder: Path, data: Path) -> None:
         first = next(iter(models.values()))
         self.models = models
+        self._loaded: list[str] = []
         self._prompt_tokens: dict[str, int] = {}
         self.server = Server(data, first.folder, MODEL_DIRS=str(folder))
         self._client = httpx.Client(
@@ -57,7 +60,10 @@ class FamilyServer:
         self, model: str, script: str, messages: list[dict[str, Any]], **options: Any
     ) -> dict[str, Any]:
         """Return a request whose prompt is as long as the script's place."""
-        body = {"model": model, "messages": messages, "temperature": 0} | options
+        self._make_room(model)
+        made = self.models[model]
+        key = made.folder.name
+        body = {"model": key, "messages": messages, "temperature": 0} | options
         key = json.dumps(body | {"max_tokens": 1})
         if key not in self._prompt_tokens:
             self._prompt_tokens[key] = self.ask(body | {"max_tokens": 1}).prompt_tokens
@@ -85,6 +91,15 @@ class FamilyServer:
         assert row is not None
         warnings: list[str] = json.loads(row["warnings"])
         return warnings
+
+    def _make_room(self, model: str) -> None:
+        if model in self._loaded:
+            return
+        self._loaded.append(model)
+        if len(self._loaded) > KEPT:
+            key = self.models[self._loaded.pop(0)].folder.name
+            gone = self._client.post("models/unload", json={"model": key})
+            assert gone.status_code == 200, gone.text
 
     def _streamed(self, body: dict[str, Any]) -> Answer:
         asked = body | {"stream": True, "stream_options": {"include_usage": True}}

@@ -8,9 +8,9 @@ the MLP: a short closing answer follows wherever a prompt may end.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ TOKENIZER = Path(__file__).resolve().parent.parent / "models" / "tiny-qwen2-vl"
 POSITIONS = 12_288
 WIDTH = 64
 END = "<|im_end|>"
+END_ROOM = 48
 # A word that is one token wherever it stands, to make prompts longer.
 FILLER = " the"
 
@@ -40,8 +41,8 @@ _WORDS = (
 )
 # What families have tokens of their own for.
 _MARKER = re.compile(
-    rf"<\|[^|<>\n ]{{1,40}}\|>|<｜[^｜<>\n]{{1,40}}｜>|</?{_TAGS}>|\[/?{_WORDS}\]"
-    r"|<\|[a-z_\"]+>|<[a-z_]+\|>|｜DSML｜|\]<\]minimax\[>\["
+    rf"<\|[^|<>\n ]{{1,40}}\|>|<\uff5c[^\uff5c<>\n]{{1,40}}\uff5c>|</?{_TAGS}>"
+    rf"|\[/?{_WORDS}\]|<\|[a-z_\"]+>|<[a-z_]+\|>|\uff5cDSML\uff5c|\]<\]minimax\[>\["
 )
 
 
@@ -71,6 +72,12 @@ class Scripted:
         assert missing >= 0, f"{prompt_tokens} tokens are too many for {script}"
         return FILLER * missing
 
+    def token(self, marker: str) -> int:
+        """Return the one token of a marker."""
+        found = self.tokenizer.token_to_id(marker)
+        assert found is not None, marker
+        return found
+
     def tokens(self, text: str) -> list[int]:
         """Return a text's tokens."""
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
@@ -86,15 +93,17 @@ def write_scripted(
     end: str = END,
 ) -> Scripted:
     """Write a model that says each of `scripts`, by name, and then `end`."""
-    dress(folder, template, [*markers, end])
+    shown = [marker for text in scripts.values() for marker in _MARKER.findall(text)]
+    dress(folder, template, [*markers, *shown, end])
     made = Scripted(folder, {})
     table: list[int] = []
-    stop = made.tokenizer.token_to_id(end)
+    stop = made.token(end)
     for name, text in scripts.items():
         tokens = made.tokens(text)
         made.places[name] = len(table) + 1
         made.lengths[name] = len(tokens)
-        table += [*tokens, stop]
+        # Where a grammar made it say more, it still ends.
+        table += [*tokens, *([stop] * END_ROOM)]
     said = {at: table[at % len(table)] for at in range(POSITIONS)}
     write_weights(folder, made.tokenizer, said, end=stop)
     return Scripted(folder, made.places, len(table), made.lengths)
@@ -115,13 +124,14 @@ def write_caller(
 
     A prompt ends with one of the tokens `after`; none of them is in `answer`.
     """
-    dress(folder, template, [*markers, end])
+    shown = _MARKER.findall(call + answer)
+    dress(folder, template, [*markers, *shown, end])
     made = Scripted(folder, {"call": at})
-    stop = made.tokenizer.token_to_id(end)
+    stop = made.token(end)
     spoken = [*made.tokens(call), stop]
     said = {at - 1 + index: token for index, token in enumerate(spoken)}
     chain = [*made.tokens(answer), stop]
-    follows = dict(zip(chain, chain[1:], strict=False))
+    follows = dict(itertools.pairwise(chain))
     assert len(follows) == len(chain) - 1, "a token of the answer comes twice"
     for token in after:
         assert token not in chain, "a prompt ends like a part of the answer"
@@ -145,7 +155,7 @@ def dress(folder: Path, template: str, markers: Iterable[str] = ()) -> None:
     config = json.loads((TOKENIZER / "tokenizer_config.json").read_text())
     for name in ("added_tokens_decoder", "chat_template"):
         config.pop(name, None)
-    config["bos_token"] = "<|endoftext|>"  # noqa: S105 -- no password
+    config["bos_token"] = "<|endoftext|>"
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
 
@@ -227,8 +237,3 @@ def _wire(
         # Heard from the token itself (64) and from no other (44 at most).
         weights[f"{mlp}c_fc.bias"][unit] = 10 - WIDTH
         weights[f"{mlp}c_proj.weight"][:, unit] = 2 * codes[following]
-
-
-def copy_of(made: Scripted, folder: Path) -> Path:
-    """Copy a model to another name."""
-    return Path(shutil.copytree(made.folder, folder))
