@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.family_server import FamilyServer
+from tests.e2e.family_server import ASK, FamilyServer, serving
 from tests.families.cases import MORE, Case, met_cases
-from tests.families.scripted import write_scripted
-from tests.families.templates import NotFetchedError, template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ASK = [{"role": "user", "content": "How is the weather?"}]
 # A family's cases follow each other, so that its model is loaded once.
 CASES = sorted([*met_cases(), *MORE], key=lambda case: case.family)
 
@@ -24,22 +19,8 @@ CASES = sorted([*met_cases(), *MORE], key=lambda case: case.family)
 @pytest.fixture(scope="module")
 def families(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FamilyServer]:
     """A server of a model for each family that writes what its cases say."""
-    folder = tmp_path_factory.mktemp("families")
-    models = {}
-    for family, own in itertools.groupby(CASES, lambda case: case.family):
-        scripts = {case.name: case.writes for case in own}
-        try:
-            dressed = template(family)
-        except NotFetchedError as error:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(str(error))
-        name = family.replace("/", "-")
-        models[family] = write_scripted(folder / name, dressed, scripts)
-    server = FamilyServer(models, folder, tmp_path_factory.mktemp("data") / "data")
-    server.server.wait_ready()
-    yield server
-    server.close()
+    with serving(CASES, tmp_path_factory) as server:
+        yield server
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
