@@ -56,9 +56,10 @@ class TemplateTraits:
     fault: str = ""
 
 
-def traits_of(tokenizer: Any) -> TemplateTraits:
+def traits_of(tokenizer: Any, *, reads_calls: bool | None = None) -> TemplateTraits:
     """Read and try out a tokenizer's template; none has no traits.
 
+    `reads_calls`: somebody can read the calls that tools lead to; left out, mlx-lm.
     What is not rendered within `PROBE_S` seconds, all trials together, is given up.
     """
     names = _names_in(getattr(tokenizer, "chat_template", None))
@@ -71,8 +72,9 @@ def traits_of(tokenizer: Any) -> TemplateTraits:
     if fault:
         return TemplateTraits(knows_effort=knows_effort, toggle=toggle, fault=fault)
     # Tools are of use only where somebody can read the calls they lead to.
-    reads_calls = "tools" in names and getattr(tokenizer, "has_tool_calling", False)
-    dialect = probe.dialect() if reads_calls else None
+    if reads_calls is None:
+        reads_calls = getattr(tokenizer, "has_tool_calling", False)
+    dialect = probe.dialect() if "tools" in names and reads_calls else None
     return TemplateTraits(
         knows_tools=dialect is not None,
         knows_effort=knows_effort,
