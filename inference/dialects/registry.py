@@ -91,6 +91,8 @@ _FAMILIES: tuple[_Family, ...] = (
     hermes,
     llama,
 )
+# What an entry says of a model whose tools are to be explained in words.
+IN_WORDS = "words"
 DIALECTS = {family.DIALECT.name: family.DIALECT for family in _FAMILIES}
 
 
