@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ASK = [{"role": "user", "content": "How is the weather?"}]
 
 PATIENCE_S = 120
-ROOM_TOKENS = 1000
+ROOM_TOKENS = 3000
 # More models than these are not needed in memory at once.
 KEPT = 6
 
@@ -68,14 +68,20 @@ class FamilyServer:
         self._client.close()
         self.server.kill()
 
+    def served(self, model: str) -> str:
+        """Return what requests call a model; it is loaded, and has room."""
+        self._make_room(model)
+        return self.models[model].folder.name
+
     def body_for(
         self, model: str, script: str, messages: list[dict[str, Any]], **options: Any
     ) -> dict[str, Any]:
         """Return a request whose prompt is as long as the script's place."""
-        self._make_room(model)
-        made = self.models[model]
-        key = made.folder.name
-        body = {"model": key, "messages": messages, "temperature": 0} | options
+        body = {
+            "model": self.served(model),
+            "messages": messages,
+            "temperature": 0,
+        } | options
         key = json.dumps(body | {"max_tokens": 1})
         if key not in self._prompt_tokens:
             self._prompt_tokens[key] = self.ask(body | {"max_tokens": 1}).prompt_tokens

@@ -436,20 +436,24 @@ FORMS = [
     Case(
         "muse-glimmer",
         "call",
-        f" to=functions<|message|>{muse('get_weather', TEXTS)}",
+        f" to=self<|message|>hm<|eom|><|start|>assistant to=get_weather<|message|>"
+        f"{muse('get_weather', TEXTS)}",
+        reasoning="hm",
         calls=(FULL,),
     ),
     Case(
         "deepseek-ai-DeepSeek-V3.2",
         "text, then a call",
-        f"Looking.{dsml('get_weather', TEXTS)}",
+        f"hm</think>Looking.{dsml('get_weather', TEXTS)}",
         content="Looking.",
+        reasoning="hm",
         calls=(FULL,),
     ),
     Case(
         "deepseek-ai-DeepSeek-V4",
         "call",
-        dsml("get_weather", TEXTS, "tool_calls"),
+        f"hm</think>{dsml('get_weather', TEXTS, 'tool_calls')}",
+        reasoning="hm",
         calls=(FULL,),
     ),
     Case(
@@ -633,17 +637,12 @@ FORMS = [
         calls=(FULL, SUM),
     ),
     Case(
-        "fireworks-ai-llama-3-firefunction-v2",
-        "a list of calls",
-        f" functools[{NAMED}, {ADDED}]",
-        calls=(FULL, SUM),
-    ),
-    Case(
         "openbmb-MiniCPM5-1B",
         "two calls, text before",
-        f"Looking.\n{minicpm('get_weather', TEXTS)}\n"
+        f"hm</think>Looking.\n{minicpm('get_weather', TEXTS)}\n"
         f"{minicpm('add_numbers', {'a': '1', 'b': '2'})}",
         content="Looking.",
+        reasoning="hm",
         calls=(FULL, SUM),
     ),
     # --- templates written after those that could not be fetched
@@ -727,8 +726,8 @@ TYPED = [
     _typed("tencent-Hy3", hunyuan("save", _SAVED_TEXTS)),
     _typed("MiniMax-M2", f"</think>\n\n{minimax('save', _SAVED_TEXTS)}"),
     _typed("MiniMax-M3", minimax_3("save", _M3_TEXTS)),
-    _typed("openbmb-MiniCPM5-1B", minicpm("save", _SAVED_TEXTS)),
-    _typed("deepseek-ai-DeepSeek-V3.2", dsml("save", _SAVED_TEXTS)),
+    _typed("openbmb-MiniCPM5-1B", f"</think>{minicpm('save', _SAVED_TEXTS)}"),
+    _typed("deepseek-ai-DeepSeek-V3.2", f"</think>{dsml('save', _SAVED_TEXTS)}"),
     _typed(
         "Kimi-K3",
         "<|close|>think<|sep|><|open|>response<|sep|><|close|>response<|sep|>"
@@ -818,7 +817,8 @@ SLIPS = [
     Case(
         "openbmb-MiniCPM5-1B",
         "a tag in prose",
-        "A `<function name=...>` element calls.",
+        "hm</think>A `<function name=...>` element calls.",
+        reasoning="hm",
         content="A `<function name=...>` element calls.",
     ),
     Case(

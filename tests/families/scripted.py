@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 TOKENIZER = Path(__file__).resolve().parent.parent / "models" / "tiny-qwen2-vl"
 POSITIONS = 12_288
@@ -113,30 +113,21 @@ def write_caller(
     folder: Path,
     template: str,
     call: str,
+    answer: str,
     *,
     at: int,
-    answer: str,
-    after: Iterable[int],
-    markers: Iterable[str] = (),
     end: str = END,
 ) -> Scripted:
-    """Write a model that calls where a prompt is `at` tokens long, else answers.
-
-    A prompt ends with one of the tokens `after`; none of them is in `answer`.
-    """
+    """Write a model that calls where a prompt is `at` tokens long, else answers."""
     shown = _MARKER.findall(call + answer)
-    dress(folder, template, [*markers, *shown, end])
+    dress(folder, template, [*shown, end])
     made = Scripted(folder, {"call": at})
     stop = made.token(end)
     spoken = [*made.tokens(call), stop]
     said = {at - 1 + index: token for index, token in enumerate(spoken)}
     chain = [*made.tokens(answer), stop]
-    follows = dict(itertools.pairwise(chain))
-    assert len(follows) == len(chain) - 1, "a token of the answer comes twice"
-    for token in after:
-        assert token not in chain, "a prompt ends like a part of the answer"
-        follows[token] = chain[0]
-    write_weights(folder, made.tokenizer, said, end=stop, follows=follows)
+    assert len(set(chain)) == len(chain), "a token of the answer comes twice"
+    write_weights(folder, made.tokenizer, said, end=stop, chain=chain)
     return made
 
 
@@ -166,9 +157,9 @@ def write_weights(
     said: Mapping[int, int],
     *,
     end: int,
-    follows: Mapping[int, int] | None = None,
+    chain: Sequence[int] = (),
 ) -> None:
-    """Write config and weights: `said` by position, else what `follows` a token."""
+    """Write config and weights: `said` by position, else `chain` from its beginning."""
     vocabulary = tokenizer.get_vocab_size()
     codes = _codes(vocabulary)
     places = np.zeros((POSITIONS, WIDTH), np.float32)
@@ -187,7 +178,8 @@ def write_weights(
         **_silent(f"{layer}mlp.c_fc", 4 * WIDTH, WIDTH),
         **_silent(f"{layer}mlp.c_proj", WIDTH, 4 * WIDTH),
     }
-    _wire(weights, f"{layer}mlp.", codes, follows or {})
+    if chain:
+        _wire(weights, f"{layer}mlp.", codes, chain)
     save_file(weights, folder / "model.safetensors", metadata={"format": "mlx"})
     config = {
         "model_type": "gpt2",
@@ -225,15 +217,13 @@ def _silent(name: str, rows: int, columns: int) -> dict[str, np.ndarray]:
 
 
 def _wire(
-    weights: dict[str, np.ndarray],
-    mlp: str,
-    codes: np.ndarray,
-    follows: Mapping[int, int],
+    weights: dict[str, np.ndarray], mlp: str, codes: np.ndarray, chain: Sequence[int]
 ) -> None:
-    """Give the MLP a unit for each token that is followed by a certain one."""
-    assert len(follows) <= 4 * WIDTH
-    for unit, (token, following) in enumerate(follows.items()):
+    """Let each token of a chain be followed by the next, any other by the first."""
+    assert len(chain) <= 4 * WIDTH
+    for unit, (token, following) in enumerate(itertools.pairwise(chain)):
         weights[f"{mlp}c_fc.weight"][unit] = codes[token]
         # Heard from the token itself (64) and from no other (44 at most).
         weights[f"{mlp}c_fc.bias"][unit] = 10 - WIDTH
         weights[f"{mlp}c_proj.weight"][:, unit] = 2 * codes[following]
+    weights[f"{mlp}c_proj.bias"] = 6 * codes[chain[0]]
