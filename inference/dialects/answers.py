@@ -164,6 +164,23 @@ class AnswerParser:
         """Note what was not written as it should be."""
         self._calls.warnings.append(slip)
 
+    def take_call(self, name: str, arguments: str) -> None:
+        """Take a whole call with its arguments as JSON text.
+
+        Raises:
+            NotWrittenError: it names no function of the request, or does not fit it.
+        """
+        self.flush()
+        sink = HeldSink(self._calls, self.source)
+        sink.begin(name)
+        sink.write(arguments)
+        sink.end()
+
+    def refuse_call(self, why: str, written: str) -> None:
+        """Tell as content what is no call."""
+        self.warn(f"{_LEFT}: {why}")
+        self.show(written)
+
     def read_call(self, opener: Opener, *, blanks: str = "") -> Reading:
         """Read a block of calls whose opener comes next; what is none is content."""
         self.flush()
