@@ -84,6 +84,7 @@ class AnswerParser:
         self._is_held = False
         self._skips_blanks = False
         self._has_content = False
+        self._has_thought = False
         self._reader = (answers or AnswerParser._read)(self)
         self._is_read = self._is_plain
         if not self._is_plain:
@@ -151,8 +152,15 @@ class AnswerParser:
         self._has_content |= bool(text)
         self._box.put(text=self._stops.feed(text))
 
+    def begin_thinking(self) -> None:
+        """Tell that thinking begins; what was thought before is another thought."""
+        if self._has_thought:
+            self._box.put(reasoning="\n\n")
+        self.is_thinking, self._has_thought = True, False
+
     def think(self, text: str) -> None:
         """Tell thinking."""
+        self._has_thought |= bool(text)
         self._box.put(reasoning=text)
 
     def flush(self) -> None:
@@ -267,7 +275,7 @@ class AnswerParser:
 
     def _read_thinking(self, start: str) -> Reading:
         source, end = self.source, self._tags[start].end
-        self.is_thinking = True
+        self.begin_thinking()
         yield from source.blanks()
         markers = (end, *self._openers)
         while True:
