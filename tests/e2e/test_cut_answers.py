@@ -50,7 +50,7 @@ def test_an_answer_that_is_cut_anywhere_holds_no_call_that_nobody_wrote(
         if replace(streamed, request_id=answer.request_id) != answer:
             found.append(f"streamed it is {streamed}, else {answer}")
         faults += [f"cut after {written!r}: {fault}" for fault in found]
-    assert faults == []
+    assert not faults, "\n".join(faults)
 
 
 def faults_of(answer: Answer, whole: Answer, case: Case, written: str) -> Iterator[str]:
