@@ -110,6 +110,11 @@ class WorkerHello(msgspec.Struct, frozen=True, tag="hello"):
     blas: str
     memory_bytes: int = 0
 
+    @property
+    def computes_on(self) -> str:
+        """What arrays are computed on, and on a CPU with which BLAS."""
+        return f"{self.device} ({self.blas})" if self.blas else self.device
+
 
 class LoadProgress(msgspec.Struct, frozen=True, tag="load_progress"):
     """How far a load is; the total is what the weights take in memory."""

@@ -83,7 +83,10 @@ class ModelService:
             clock=self._clock,
             waiting=WaitingRoom(places=config.queue_size),
             spare=SpareWorker(
-                make=lambda: WorkerHandle(stream_limit_bytes=config.stream_limit_bytes),
+                make=lambda: WorkerHandle(
+                    stream_limit_bytes=config.stream_limit_bytes,
+                    openblas=config.openblas,
+                ),
                 is_enabled=config.has_spare_worker,
             ),
             images=supplies.images,

@@ -33,6 +33,7 @@ from inference.runtime.streams import TokenStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from inference.core.frames import SequenceDelta
     from inference.core.images import ImageData
@@ -47,10 +48,12 @@ class ModelLoadError(RuntimeError):
 class WorkerHandle:
     """Owns one worker process and everything that waits for its answers."""
 
-    def __init__(self, *, stream_limit_bytes: int) -> None:
+    def __init__(
+        self, *, stream_limit_bytes: int, openblas: Path | None = None
+    ) -> None:
         self._stream_limit_bytes = stream_limit_bytes
         self._ids = itertools.count(1)
-        self._process = WorkerProcess()
+        self._process = WorkerProcess(openblas=openblas)
         self._transport: asyncio.WriteTransport | None = None
         self._prompts: dict[int, asyncio.Future[PromptPrepared]] = {}
         self._streams: dict[int, TokenStream] = {}
