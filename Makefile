@@ -68,7 +68,7 @@ INSTALL = install() { \
 
 # The second time, both of these are a comparison of dates.
 $(VENV)/.installed: $(RUN)/python requirements.txt pyproject.toml setup.py
-	@$(INSTALL) "Packages: 330 MB to download, 1.4 GB installed (once, some minutes)" -e .
+	@$(INSTALL) "Packages: 300 MB to download, 1.3 GB installed (once, some minutes)" -e .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt

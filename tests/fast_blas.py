@@ -53,6 +53,6 @@ def share_openblas(data_dir: Path) -> None:
     if kept is None:
         return
     shared = data_dir / "openblas" / Path(kept).name
-    shared.parent.mkdir(parents=True, exist_ok=True)
     with suppress(OSError):
+        shared.parent.mkdir(parents=True, exist_ok=True)
         os.link(kept, shared)

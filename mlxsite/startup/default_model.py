@@ -53,11 +53,9 @@ def _is_complete(target: Path) -> bool:
 
 def _make(target: Path, variant: str, work: Path) -> None:
     """Work in a folder beside `target`; the last step gives it the name."""
-    with step(f"Default model: {DEFAULT_KEY}, 93 MB to download (once)"):
-        gguf = fetch_gguf(work)
     made = work / target.name
-    with step(f"Default model: converting it for this machine ({variant})"):
-        _convert(gguf, made, variant)
+    with step(f"Default model: {DEFAULT_KEY}, 93 MB to download (once)"):
+        _convert(fetch_gguf(work), made, variant)
     shutil.rmtree(target, ignore_errors=True)
     _choose_greedy(made)
     made.rename(target)
