@@ -37,6 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def openblas_for_tests() -> Path | None:
     """Return what workers preload, as the environment chooses; copied at most once."""
+    if _KEPT in os.environ:
+        return Path(os.environ[_KEPT])
     folder = Path(os.environ["MLX_DATA_DIR"], "openblas")
     library = provide_openblas(os.environ.get("MLX_OPENBLAS") or AUTO, folder)
     if library is not None and library.parent == folder:

@@ -13,6 +13,7 @@ from inference.core.errors import WorkerDiedError
 from inference.core.models import ModelSource
 from inference.core.requests import ChatMessage, GenerationRequest, TextPart
 from inference.runtime.worker import WorkerHandle
+from tests.fast_blas import openblas_for_tests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 async def loaded_worker(model: Path) -> WorkerHandle:
-    worker = WorkerHandle(stream_limit_bytes=1000)
+    worker = WorkerHandle(stream_limit_bytes=1000, openblas=openblas_for_tests())
     await worker.start()
     await worker.load(ModelSource("tiny", str(model)), max_rows=4)
     return worker
