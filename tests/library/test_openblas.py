@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -73,9 +74,9 @@ def test_the_systems_is_preferred(
 def test_the_packages_is_copied_once_and_then_found(tmp_path: Path) -> None:
     steps: list[str] = []
 
-    def announce(words: str) -> openblas.AbstractContextManager[None]:
+    def announce(words: str) -> AbstractContextManager[None]:
         steps.append(words)
-        return openblas.nullcontext()
+        return nullcontext()
 
     first = provide_openblas("bundled", tmp_path, announce=announce)
     assert first is not None
