@@ -92,7 +92,21 @@ class Purge(msgspec.Struct, frozen=True, tag="purge"):
     """
 
 
-Command = LoadModel | PreparePrompt | Generate | CancelSequence | DropPrompt | Purge
+class UseThreads(msgspec.Struct, frozen=True, tag="threads"):
+    """Multiply with so many threads from the next step on, where a CPU computes."""
+
+    count: int
+
+
+Command = (
+    LoadModel
+    | PreparePrompt
+    | Generate
+    | CancelSequence
+    | DropPrompt
+    | Purge
+    | UseThreads
+)
 
 
 # --- worker -> web

@@ -7,6 +7,7 @@ it, and ends with 0 where that one answers, and rightly.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ PRODUCT = "cblas_sgemm"
 OPENBLAS, REFERENCE = "openblas", "reference"
 # Only OpenBLAS has it, whatever its file is called.
 OPENBLAS_SIGN = "openblas_get_config"
+OPENBLAS_SET_THREADS = "openblas_set_num_threads"
+THREADS_SETTINGS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 ROW_MAJOR, NOT_TRANSPOSED = 101, 111
 
 
@@ -57,6 +60,16 @@ def owner_of(symbol: str, caller: Path) -> Path | None:
         if function is not None:
             return _file_of(function)
     return None
+
+
+def use_threads(count: int) -> None:
+    """Have a preloaded OpenBLAS multiply with so many threads from now on.
+
+    Where the user has said how many, or another BLAS serves, nothing changes.
+    """
+    set_threads = getattr(ctypes.CDLL(None), OPENBLAS_SET_THREADS, None)
+    if set_threads is not None and not any(map(os.environ.get, THREADS_SETTINGS)):
+        set_threads(ctypes.c_int(count))
 
 
 def _file_of(function: object) -> Path | None:

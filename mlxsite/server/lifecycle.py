@@ -38,6 +38,7 @@ from metrics.sampler import Sampler
 from metrics.totals import Totals
 from mlxsite import __version__
 from mlxsite.asgi import application
+from mlxsite.hardware import core_count
 from mlxsite.logs import written_by_a_thread
 from mlxsite.pages.sessions import StaffSessions
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
@@ -157,6 +158,7 @@ class ServerRun:
                 allow_on_demand=config.allow_on_demand,
                 has_spare_worker=config.has_spare_worker,
                 openblas=self._openblas,
+                cores=core_count(),
             ),
             observer=self._observer,
             identity=self._identity,

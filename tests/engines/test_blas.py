@@ -28,10 +28,10 @@ print(blas_name())
 """
 
 
-def named(**environment: str) -> str:
-    """Return what a process in this environment names."""
+def named(program: str = ASK, **environment: str) -> str:
+    """Return what a process in this environment says."""
     result = subprocess.run(
-        [sys.executable, "-c", ASK],
+        [sys.executable, "-c", program],
         env=os.environ | {"LD_PRELOAD": ""} | environment,
         cwd=REPOSITORY,
         capture_output=True,
@@ -58,3 +58,21 @@ def test_a_name_that_merely_looks_like_openblas_is_not_believed(
     shutil.copy(reference, other)
     name = named(LD_PRELOAD=str(other), LD_LIBRARY_PATH=str(libraries))
     assert name == "openblas-not"
+
+
+THREADS = """
+import ctypes
+from inference.engines.blas import use_threads
+use_threads(1)
+print(ctypes.CDLL(None).openblas_get_num_threads())
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "threads"), [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)]
+)
+def test_it_uses_as_many_threads_as_it_is_told_unless_the_user_said_how_many(
+    said: dict[str, str], threads: int
+) -> None:
+    library = str(openblas_for_tests())
+    assert named(THREADS, LD_PRELOAD=library, **said) == str(threads)
