@@ -7,7 +7,6 @@ it, and ends with 0 where that one answers, and rightly.
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from pathlib import Path
 
@@ -16,7 +15,6 @@ OPENBLAS, REFERENCE = "openblas", "reference"
 # Only OpenBLAS has it, whatever its file is called.
 OPENBLAS_SIGN = "openblas_get_config"
 OPENBLAS_SET_THREADS = "openblas_set_num_threads"
-THREADS_SETTINGS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 ROW_MAJOR, NOT_TRANSPOSED = 101, 111
 
 
@@ -63,12 +61,9 @@ def owner_of(symbol: str, caller: Path) -> Path | None:
 
 
 def use_threads(count: int) -> None:
-    """Have a preloaded OpenBLAS multiply with so many threads from now on.
-
-    Where the user has said how many, or another BLAS serves, nothing changes.
-    """
+    """Have a preloaded OpenBLAS multiply with so many threads from now on."""
     set_threads = getattr(ctypes.CDLL(None), OPENBLAS_SET_THREADS, None)
-    if set_threads is not None and not any(map(os.environ.get, THREADS_SETTINGS)):
+    if set_threads is not None:
         set_threads(ctypes.c_int(count))
 
 

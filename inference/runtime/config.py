@@ -19,7 +19,8 @@ class RuntimeConfig:
     of 0 is for ever. A model is quarantined after `quarantine_after` deaths of its
     worker in a row. `prompt_cache_bytes` are what each model may keep of prompts and
     answers; `None` is a share of the budget. `openblas` is what workers preload, if
-    they need one; those that compute share the `cores`.
+    they need one; those that compute share the `cores`; 0: they
+    use as many threads as the user said.
     """
 
     max_concurrency: int = 32
@@ -41,4 +42,4 @@ class RuntimeConfig:
     has_spare_worker: bool = True
     prompt_cache_bytes: int | None = None
     openblas: Path | None = None
-    cores: int = 1
+    cores: int = 0

@@ -1,13 +1,19 @@
 """How many threads each worker multiplies with: those that compute share the cores.
 
-A BLAS thread that waits for the others of its product spins, and with more of them
-than cores it spins while the one that it waits for has no core. Measured with two
-workers on two cores: two threads each take two to six times as long as one each.
+A BLAS thread spins while it waits for the others of its product; where the one that it
+waits for has no core, it spins for whole time slices. So there is a thread less than
+cores, because the web process, the client and the rest of the machine compute too, and
+workers that compute at the same time divide them. `docs/benchmarks.md` has figures.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
+
+
+def threads_each(cores: int, workers: int = 1) -> int:
+    """Return the threads that each of so many computing workers uses."""
+    return max(1, (cores - 1) // max(1, workers))
 
 
 class Sharer(Protocol):
@@ -18,7 +24,7 @@ class Sharer(Protocol):
 
 
 class CoreShare:
-    """Owns who computes just now. A worker begins with all cores to itself."""
+    """Owns who computes just now. A worker begins as if it were alone."""
 
     def __init__(self, cores: int) -> None:
         self._cores = cores
@@ -34,9 +40,9 @@ class CoreShare:
             self._computing.add(worker)
         else:
             self._computing.discard(worker)
-        share = max(1, self._cores // max(1, len(self._computing)))
+        share = threads_each(self._cores, len(self._computing))
         for one in self._computing:
-            if self._told.get(one, self._cores) != share:
+            if self._told.get(one, threads_each(self._cores)) != share:
                 self._told[one] = share
                 one.use_threads(share)
 

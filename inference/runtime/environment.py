@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference.library.machine import core_count
+from inference.runtime.cores import threads_each
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+# How many threads OpenBLAS uses; what the user says is never changed.
+THREADS_SETTING = "OPENBLAS_NUM_THREADS"
 _PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,6 +35,7 @@ def worker_environment(
     environment["PYTHONUNBUFFERED"] = "1"
     # Idle BLAS threads must sleep, not spin: the web process needs the cores too.
     environment.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+    environment.setdefault(THREADS_SETTING, str(threads_each(core_count())))
     if openblas is not None:
         environment["LD_PRELOAD"] = _joined(
             [str(openblas), base.get("LD_PRELOAD", "")], " "

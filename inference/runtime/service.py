@@ -79,7 +79,7 @@ class ModelService:
         self._catalog = supplies.catalog
         self._fetches = supplies.fetches
         self._registry = ModelRegistry(any_model_name=config.any_model_name)
-        cores = CoreShare(config.cores) if config.openblas is not None else None
+        cores = CoreShare(config.cores) if config.openblas and config.cores else None
         self._house = House(
             config=config,
             clock=self._clock,

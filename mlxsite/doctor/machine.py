@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from inference.library import openblas
-from inference.library.machine import memory_bytes
+from inference.library.machine import core_count, memory_bytes
 from inference.library.words import size_in_words
 from inference.runtime.environment import worker_environment
 from inference.runtime.memory import MemoryBudget
 from mlxsite.doctor.findings import Finding, warning, well, wrong
-from mlxsite.hardware import core_count, processor_name, sysctl, system_name
+from mlxsite.hardware import processor_name, sysctl, system_name
 from mlxsite.startup.versions import component_versions
 
 if TYPE_CHECKING:

@@ -25,9 +25,10 @@ from inference.images.fetching import ImageFetcher
 from inference.images.hosts import HostList
 from inference.images.loader import ImageLoader
 from inference.known_models import KnownModels, shared_library
-from inference.library.machine import memory_bytes
+from inference.library.machine import core_count, memory_bytes
 from inference.runtime.app import App, install_app
 from inference.runtime.config import RuntimeConfig
+from inference.runtime.environment import THREADS_SETTING
 from inference.runtime.service import ModelService, Supplies
 from metrics.completion_log import CompletionLog
 from metrics.conf import keeping_of
@@ -38,7 +39,6 @@ from metrics.sampler import Sampler
 from metrics.totals import Totals
 from mlxsite import __version__
 from mlxsite.asgi import application
-from mlxsite.hardware import core_count
 from mlxsite.logs import written_by_a_thread
 from mlxsite.pages.sessions import StaffSessions
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
@@ -158,7 +158,7 @@ class ServerRun:
                 allow_on_demand=config.allow_on_demand,
                 has_spare_worker=config.has_spare_worker,
                 openblas=self._openblas,
-                cores=core_count(),
+                cores=0 if os.environ.get(THREADS_SETTING) else core_count(),
             ),
             observer=self._observer,
             identity=self._identity,

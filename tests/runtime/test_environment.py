@@ -8,10 +8,15 @@ from inference.runtime.environment import worker_environment
 
 
 def test_it_keeps_a_workers_hands_off_the_hub_and_the_users_settings() -> None:
-    base = {"OPENBLAS_CORETYPE": "Haswell", "PATH": "/bin"}
+    base = {
+        "OPENBLAS_CORETYPE": "Haswell",
+        "OPENBLAS_NUM_THREADS": "64",
+        "PATH": "/bin",
+    }
     environment = worker_environment(None, base)
     assert environment["HF_HUB_OFFLINE"] == "1"
     assert environment["OPENBLAS_CORETYPE"] == "Haswell"
+    assert environment["OPENBLAS_NUM_THREADS"] == "64"
     assert environment["PATH"] == "/bin"
     assert "LD_PRELOAD" not in environment
 

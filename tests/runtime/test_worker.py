@@ -77,7 +77,7 @@ async def test_workers_share_the_cores_while_both_compute(
             told.append((self.name, count))
             super().use_threads(count)
 
-    share = CoreShare(2)
+    share = CoreShare(4)
     workers = [
         Noting(stream_limit_bytes=10_000, openblas=openblas_for_tests(), cores=share)
         for _ in range(2)
@@ -96,7 +96,7 @@ async def test_workers_share_the_cores_while_both_compute(
         for stream in streams:
             while not stream.has_left:
                 await stream.take()
-        assert told[2:] in ([("a", 2)], [("b", 2)])
+        assert told[2:] in ([("a", 3)], [("b", 3)])
     finally:
         for worker in workers:
             await worker.stop()
