@@ -108,6 +108,7 @@ class ModelCardSerializer(_Cards):
     pinned = serializers.BooleanField()
     ttl_s = serializers.FloatField(allow_null=True)
     progress = serializers.FloatField(allow_null=True)
+    computes_on = serializers.CharField(help_text="Its device; on a CPU with the BLAS.")
 
     def get_source(self, card: ModelCard) -> str | None:
         """Return where it came from, unless that is a folder."""

@@ -92,7 +92,21 @@ class Purge(msgspec.Struct, frozen=True, tag="purge"):
     """
 
 
-Command = LoadModel | PreparePrompt | Generate | CancelSequence | DropPrompt | Purge
+class UseThreads(msgspec.Struct, frozen=True, tag="threads"):
+    """Multiply with so many threads from the next step on, where a CPU computes."""
+
+    count: int
+
+
+Command = (
+    LoadModel
+    | PreparePrompt
+    | Generate
+    | CancelSequence
+    | DropPrompt
+    | Purge
+    | UseThreads
+)
 
 
 # --- worker -> web
@@ -109,6 +123,11 @@ class WorkerHello(msgspec.Struct, frozen=True, tag="hello"):
     device: str
     blas: str
     memory_bytes: int = 0
+
+    @property
+    def computes_on(self) -> str:
+        """What arrays are computed on, and on a CPU with which BLAS."""
+        return f"{self.device} ({self.blas})" if self.blas else self.device
 
 
 class LoadProgress(msgspec.Struct, frozen=True, tag="load_progress"):

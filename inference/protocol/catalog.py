@@ -29,6 +29,7 @@ def model_body(card: ModelCard) -> dict[str, Any]:
         "context_length": card.context_length,
         "size_bytes": card.size_bytes,
         "memory_bytes": card.memory_bytes,
+        "computes_on": card.computes_on or None,
         "loaded_at": card.loaded_at,
         "last_used_at": card.last_used_at,
         "pinned": card.pinned,

@@ -118,6 +118,7 @@ def _model_schemas(limits: Limits) -> Schema:
         context_length=COUNT_OR_NULL,
         size_bytes=COUNT_OR_NULL,
         memory_bytes=COUNT_OR_NULL,
+        computes_on=TEXT_OR_NULL,
         loaded_at=NUMBER_OR_NULL,
         last_used_at=NUMBER_OR_NULL,
         pinned=FLAG,
