@@ -35,7 +35,8 @@ _BARE_CALLS = CallFormat(start="", end="", parse=json.loads, streams=True)
 class PreparedPrompt:
     """A prompt's tokens, and what holds for the answers to it.
 
-    `pictures` are its images, to be encoded before it is prefilled.
+    `pictures` are its images, to be encoded before it is prefilled. `effort_budget`
+    bounds thinking where the request does not.
     """
 
     tokens: list[int]
@@ -43,15 +44,20 @@ class PreparedPrompt:
     opens_thinking: bool = False
     calls: CallFormat | None = None
     pictures: PromptPictures | None = None
+    effort_budget: int | None = None
 
     def thinking_budget(self, spec: SamplingSpec) -> int | None:
         """Return how many tokens thinking may take; `None`: as many as it likes.
 
         Where the answer has to have a form, half of it is kept for the answer.
         """
-        if spec.thinking_budget is not None or not self.plan.is_strict:
+        if spec.thinking_budget is not None:
             return spec.thinking_budget
-        return max(1, spec.max_tokens // 2)
+        most = self.effort_budget
+        if not self.plan.is_strict:
+            return most
+        half = max(1, spec.max_tokens // 2)
+        return half if most is None else min(most, half)
 
 
 def prepare_answer(
@@ -92,6 +98,7 @@ def prepare_answer(
             spell=vocabulary.bytes_of,
         ),
         opens_thinking=rendered.opens_thinking,
+        effort_budget=rendered.thinking_budget,
         calls=None if calls is None or tools is None else _for(tools, calls),
     )
 

@@ -1,0 +1,269 @@
+"""Control tokens in what people write: text for the model, and no turns.
+
+A user may write `<|im_end|>`, and so may a document or a tool. Each such text is put
+between two sentinels before a template sees it; what the template writes itself has
+none. What stands between sentinels is then encoded as the text that it is.
+
+An assistant's turn keeps the markers of thinking and of calls in its content, since
+the model itself wrote them; those of turns become text there too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from inference.core.requests import TextPart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from inference.core.frames import PreparePrompt
+    from inference.core.requests import ChatMessage, ToolCall, ToolUse
+
+# Nobody outside can know the number, so none can be forged. Digits survive a
+# template that changes case.
+_NONCE = secrets.randbelow(10**12)
+_OPEN, _CLOSE = f"\ue0f2{_NONCE:012}\ue0f3", f"\ue0f4{_NONCE:012}\ue0f5"
+_SENTINELS = re.compile(f"({_OPEN}.*?{_CLOSE})|{_OPEN}|{_CLOSE}", re.DOTALL)
+# Places in a picture are for users to write.
+_FOR_USERS = re.compile(r"box|point|quad|(?:^|\W|_)ref(?:\W|_|$)|loc\d", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlTokens:
+    """The texts of one model's control tokens; `ids` are what they must not become.
+
+    `pattern` finds any, `turns` those that an assistant's content may not hold
+    either.
+    """
+
+    pattern: re.Pattern[str] | None = None
+    turns: re.Pattern[str] | None = None
+    ids: frozenset[int] = frozenset()
+
+    def marked(self, command: PreparePrompt) -> PreparePrompt:
+        """Return a command with sentinels around the control tokens in its texts."""
+        if self.pattern is None:
+            return command
+        return msgspec.structs.replace(
+            command,
+            messages=tuple(self._message(message) for message in command.messages),
+            tools=None if command.tools is None else self._tools(command.tools),
+            template_kwargs=_walked(command.template_kwargs, self._all),
+        )
+
+    def _message(self, message: ChatMessage) -> ChatMessage:
+        change = self._turns if message.role == "assistant" else self._all
+        content = message.content
+        # Texts side by side become one, and half a token may be in each.
+        whole = message.text
+        if message.has_images:
+            content = tuple(
+                TextPart(change(part.text)) if isinstance(part, TextPart) else part
+                for part in content
+            )
+        elif (changed := change(whole)) != whole:
+            content = (TextPart(changed),)
+        return msgspec.structs.replace(
+            message,
+            content=content,
+            name=None if message.name is None else self._all(message.name),
+            tool_calls=tuple(map(self._call, message.tool_calls)),
+            reasoning=self._all(message.reasoning),
+        )
+
+    def _call(self, call: ToolCall) -> ToolCall:
+        arguments = self._all(call.arguments)
+        try:
+            given = json.loads(call.arguments)
+        except ValueError:
+            pass
+        else:
+            # JSON spells a token in many ways, and is one again once it is read.
+            changed = _walked(given, self._all)
+            if changed != given:
+                arguments = json.dumps(changed, ensure_ascii=False)
+        return msgspec.structs.replace(
+            call, name=self._all(call.name), arguments=arguments
+        )
+
+    def _tools(self, use: ToolUse) -> ToolUse:
+        tools = tuple(
+            msgspec.structs.replace(
+                tool,
+                description=self._all(tool.description),
+                parameters=_walked(tool.parameters, self._all),
+            )
+            for tool in use.tools
+        )
+        return msgspec.structs.replace(use, tools=tools)
+
+    def _all(self, text: str) -> str:
+        return _wrapped(self.pattern, text)
+
+    def _turns(self, text: str) -> str:
+        return _wrapped(self.turns, text)
+
+
+NO_CONTROL = ControlTokens()
+
+
+def control_tokens_of(
+    tokenizer: Any, template: str, *, own: Iterable[str] = ()
+) -> ControlTokens:
+    """Return what a tokenizer would take for more than text.
+
+    Those are its special tokens, and further added ones that the template writes.
+    `own` are the markers of the model's thinking and of its calls.
+    """
+    added = getattr(tokenizer, "added_tokens_decoder", None)
+    if not isinstance(added, dict):
+        return NO_CONTROL
+    own = {text for text in own if text}
+    known: dict[str, int] = {}
+    special = set()
+    for number, token in added.items():
+        text = str(getattr(token, "content", token))
+        if _is_words(text) or _FOR_USERS.search(text):
+            continue
+        is_special = bool(getattr(token, "special", False))
+        if is_special or text in own or text in template:
+            known[text] = number
+        if is_special and text not in own:
+            special.add(text)
+    if not known:
+        return NO_CONTROL
+    return ControlTokens(_any_of(known), _any_of(special), frozenset(known.values()))
+
+
+def is_marked(text: str) -> bool:
+    """Whether any sentinel is in a text."""
+    return _OPEN in text or _CLOSE in text
+
+
+def unmarked(text: str) -> str:
+    """Return a text without sentinels."""
+    return text.replace(_OPEN, "").replace(_CLOSE, "") if is_marked(text) else text
+
+
+def blanked(text: str) -> str:
+    """Return a text whose marked control tokens have a blank inside.
+
+    They read nearly the same, and whoever tokenizes this takes them for no control
+    tokens.
+    """
+    return "".join(
+        _with_blank(piece) if is_control else piece
+        for piece, is_control in _pieces(text)
+    )
+
+
+def encoded(
+    tokenizer: Any, text: str, control: ControlTokens, **special: Any
+) -> list[int]:
+    """Return a rendered text's tokens; what is marked in it becomes no control token."""
+    if not is_marked(text):
+        return list(tokenizer.encode(text, **special))
+    if getattr(tokenizer, "reads_whole", False):
+        return list(tokenizer.encode(blanked(text), **special))
+    tokens: list[int] = []
+    for at, (piece, is_control) in enumerate(_pieces(text)):
+        if is_control:
+            tokens += _as_text(tokenizer, piece, control)
+        elif at == 0:
+            tokens += tokenizer.encode(piece, **special)
+        else:
+            tokens += _inside(piece, _encoder(tokenizer))
+    return tokens
+
+
+def _pieces(text: str) -> list[tuple[str, bool]]:
+    """Return what stands between sentinels, and what stands around them."""
+    pieces, start = [], 0
+    for found in _SENTINELS.finditer(text):
+        pieces.append((text[start : found.start()], False))
+        if found.group(1):
+            pieces.append((unmarked(found.group(1)), True))
+        start = found.end()
+    pieces.append((text[start:], False))
+    return [piece for piece in pieces if piece[0]]
+
+
+def _as_text(tokenizer: Any, text: str, control: ControlTokens) -> list[int]:
+    backend = getattr(_inner(tokenizer), "backend_tokenizer", None)
+    if backend is not None:
+        tokens = _inside(text, lambda piece: _plainly(backend, piece), tokenizer)
+        if tokens and not control.ids.intersection(tokens):
+            return tokens
+    return _inside(_with_blank(text), _encoder(tokenizer))
+
+
+def _plainly(backend: Any, text: str) -> list[int]:
+    """Encode without looking for added tokens: they come before all else."""
+    if backend.normalizer is not None:
+        text = backend.normalizer.normalize_str(text)
+    words = [text]
+    if backend.pre_tokenizer is not None:
+        words = [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(text)]
+    return [token.id for word in words for token in backend.model.tokenize(word)]
+
+
+def _inside(
+    text: str, encode: Callable[[str], list[int]], plain: Any = None
+) -> list[int]:
+    """Encode what follows other text: behind a newline, that is then taken away.
+
+    Tokenizers of SentencePiece's kind put a blank before a text.
+    """
+    newline = encode("\n") if plain is None else _encoder(plain)("\n")
+    tokens = encode(f"\n{text}")
+    if newline and tokens[: len(newline)] == newline:
+        return tokens[len(newline) :]
+    return encode(text)
+
+
+def _encoder(tokenizer: Any) -> Callable[[str], list[int]]:
+    return lambda text: list(tokenizer.encode(text, add_special_tokens=False))
+
+
+def _inner(tokenizer: Any) -> Any:
+    """Return the Hugging Face tokenizer inside mlx-lm's."""
+    return getattr(tokenizer, "_tokenizer", tokenizer)
+
+
+def _is_words(text: str) -> bool:
+    """Whether it is what anybody may write: a word, or blanks."""
+    return len(text) < 2 or text.isspace() or text.isalnum()
+
+
+def _any_of(texts: Iterable[str]) -> re.Pattern[str] | None:
+    longest_first = sorted(texts, key=lambda text: (-len(text), text))
+    return (
+        re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+    )
+
+
+def _wrapped(pattern: re.Pattern[str] | None, text: str) -> str:
+    if pattern is None:
+        return text
+    return pattern.sub(lambda found: f"{_OPEN}{found.group()}{_CLOSE}", text)
+
+
+def _walked(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(key): _walked(item, change) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_walked(item, change) for item in value]
+    return value
+
+
+def _with_blank(text: str) -> str:
+    return f"{text[0]} {text[1:]}"
