@@ -77,7 +77,9 @@ def formats_of(
         OverrideError: the entry's template or tags cannot be used.
     """
     options = options or ModelOptions()
-    traits = traits_of(tokenizer)
+    thinking = _thinking_of(tokenizer, vocabulary, configured=tags_of(options))
+    tags = None if thinking is None else (thinking.tags.start, thinking.tags.end)
+    traits = traits_of(tokenizer, thinking_tags=tags)
     if options.chat_template and traits.fault:
         raise OverrideError(
             f"chat_template cannot render a user's message: {traits.fault}"
@@ -87,7 +89,7 @@ def formats_of(
         calls = None
     return ModelFormats(
         traits=traits,
-        thinking=_thinking_of(tokenizer, vocabulary, configured=tags_of(options)),
+        thinking=thinking,
         calls=calls,
         system_prompt=system_prompt_of(options),
     )

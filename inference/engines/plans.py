@@ -112,7 +112,9 @@ def _with_thinking(
 ) -> GuidePlan:
     if thinking is None:
         return plan
-    closed = _has_closed_thinking(rendered.tokens, thinking.end, spell)
+    closed = rendered.continues or _has_closed_thinking(
+        rendered.tokens, thinking.end, spell
+    )
     return replace(
         plan,
         think_start=None if closed or rendered.opens_thinking else thinking.start,

@@ -1,8 +1,9 @@
 """Control tokens in what people write: text for the model, and no turns.
 
-A user may write `<|im_end|>`, and so may a document or a tool. Each such text is put
-between two sentinels before a template sees it; what the template writes itself has
-none. What stands between sentinels is then encoded as the text that it is.
+A user may write `<|im_end|>`, and so may a document or a tool. Each such text gives
+way to a placeholder before a template sees it, and is back in its place when the
+prompt is encoded: there as the text that it is. So only what a template writes itself
+is a control token, and no template takes what a user wrote for a marker.
 
 An assistant's turn keeps the markers of thinking and of calls in its content, since
 the model itself wrote them; those of turns become text there too.
@@ -26,11 +27,10 @@ if TYPE_CHECKING:
     from inference.core.frames import PreparePrompt
     from inference.core.requests import ChatMessage, ToolCall, ToolUse
 
-# Nobody outside can know the number, so none can be forged. Digits survive a
-# template that changes case.
-_NONCE = secrets.randbelow(10**12)
-_OPEN, _CLOSE = f"\ue0f2{_NONCE:012}\ue0f3", f"\ue0f4{_NONCE:012}\ue0f5"
-_SENTINELS = re.compile(f"({_OPEN}.*?{_CLOSE})|{_OPEN}|{_CLOSE}", re.DOTALL)
+# Nobody outside can know the number, so none can be forged. Whatever a template does
+# to texts, it leaves digits alone.
+_NONCE = f"{secrets.randbelow(9 * 10**15) + 10**15}"
+_PLACEHOLDER = re.compile(f"{_NONCE}-([0-9]+)-{_NONCE}")
 # Places in a picture are for users to write.
 _FOR_USERS = re.compile(r"box|point|quad|(?:^|\W|_)ref(?:\W|_|$)|loc\d", re.IGNORECASE)
 
@@ -40,15 +40,16 @@ class ControlTokens:
     """The texts of one model's control tokens; `ids` are what they must not become.
 
     `pattern` finds any, `turns` those that an assistant's content may not hold
-    either.
+    either. A placeholder holds a text's place in `texts`.
     """
 
+    texts: tuple[str, ...] = ()
     pattern: re.Pattern[str] | None = None
     turns: re.Pattern[str] | None = None
     ids: frozenset[int] = frozenset()
 
     def marked(self, command: PreparePrompt) -> PreparePrompt:
-        """Return a command with sentinels around the control tokens in its texts."""
+        """Return a command with placeholders for the control tokens in its texts."""
         if self.pattern is None:
             return command
         return msgspec.structs.replace(
@@ -105,10 +106,42 @@ class ControlTokens:
         return msgspec.structs.replace(use, tools=tools)
 
     def _all(self, text: str) -> str:
-        return _wrapped(self.pattern, text)
+        return self._placed(self.pattern, text)
 
     def _turns(self, text: str) -> str:
-        return _wrapped(self.turns, text)
+        return self._placed(self.turns, text)
+
+    def _placed(self, pattern: re.Pattern[str] | None, text: str) -> str:
+        if pattern is None:
+            return text
+        return pattern.sub(
+            lambda found: f"{_NONCE}-{self.texts.index(found.group())}-{_NONCE}", text
+        )
+
+    def unmarked(self, text: str) -> str:
+        """Return a text as it was written, without placeholders."""
+        return "".join(piece for piece, _ in self.pieces(text))
+
+    def blanked(self, text: str) -> str:
+        """Return a text whose placeholders are control tokens with a blank inside.
+
+        They read nearly the same, and whoever tokenizes this takes them for no
+        control tokens.
+        """
+        return "".join(
+            _with_blank(piece) if is_control else piece
+            for piece, is_control in self.pieces(text)
+        )
+
+    def pieces(self, text: str) -> list[tuple[str, bool]]:
+        """Return what placeholders stand for, and what stands around them."""
+        pieces, start = [], 0
+        for found in _PLACEHOLDER.finditer(text):
+            pieces.append((text[start : found.start()], False))
+            pieces.append((self.texts[int(found.group(1))], True))
+            start = found.end()
+        pieces.append((text[start:], False))
+        return [piece for piece in pieces if piece[0]]
 
 
 NO_CONTROL = ControlTokens()
@@ -139,41 +172,24 @@ def control_tokens_of(
             special.add(text)
     if not known:
         return NO_CONTROL
-    return ControlTokens(_any_of(known), _any_of(special), frozenset(known.values()))
-
-
-def is_marked(text: str) -> bool:
-    """Whether any sentinel is in a text."""
-    return _OPEN in text or _CLOSE in text
-
-
-def unmarked(text: str) -> str:
-    """Return a text without sentinels."""
-    return text.replace(_OPEN, "").replace(_CLOSE, "") if is_marked(text) else text
-
-
-def blanked(text: str) -> str:
-    """Return a text whose marked control tokens have a blank inside.
-
-    They read nearly the same, and whoever tokenizes this takes them for no control
-    tokens.
-    """
-    return "".join(
-        _with_blank(piece) if is_control else piece
-        for piece, is_control in _pieces(text)
+    return ControlTokens(
+        texts=tuple(known),
+        pattern=_any_of(known),
+        turns=_any_of(special),
+        ids=frozenset(known.values()),
     )
 
 
 def encoded(
     tokenizer: Any, text: str, control: ControlTokens, **special: Any
 ) -> list[int]:
-    """Return a rendered text's tokens; what is marked in it becomes no control token."""
-    if not is_marked(text):
+    """Return a rendered text's tokens; placeholders become no control tokens."""
+    if _NONCE not in text:
         return list(tokenizer.encode(text, **special))
     if getattr(tokenizer, "reads_whole", False):
-        return list(tokenizer.encode(blanked(text), **special))
+        return list(tokenizer.encode(control.blanked(text), **special))
     tokens: list[int] = []
-    for at, (piece, is_control) in enumerate(_pieces(text)):
+    for at, (piece, is_control) in enumerate(control.pieces(text)):
         if is_control:
             tokens += _as_text(tokenizer, piece, control)
         elif at == 0:
@@ -183,20 +199,8 @@ def encoded(
     return tokens
 
 
-def _pieces(text: str) -> list[tuple[str, bool]]:
-    """Return what stands between sentinels, and what stands around them."""
-    pieces, start = [], 0
-    for found in _SENTINELS.finditer(text):
-        pieces.append((text[start : found.start()], False))
-        if found.group(1):
-            pieces.append((unmarked(found.group(1)), True))
-        start = found.end()
-    pieces.append((text[start:], False))
-    return [piece for piece in pieces if piece[0]]
-
-
 def _as_text(tokenizer: Any, text: str, control: ControlTokens) -> list[int]:
-    backend = getattr(_inner(tokenizer), "backend_tokenizer", None)
+    backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         tokens = _inside(text, lambda piece: _plainly(backend, piece), tokenizer)
         if tokens and not control.ids.intersection(tokens):
@@ -232,11 +236,6 @@ def _encoder(tokenizer: Any) -> Callable[[str], list[int]]:
     return lambda text: list(tokenizer.encode(text, add_special_tokens=False))
 
 
-def _inner(tokenizer: Any) -> Any:
-    """Return the Hugging Face tokenizer inside mlx-lm's."""
-    return getattr(tokenizer, "_tokenizer", tokenizer)
-
-
 def _is_words(text: str) -> bool:
     """Whether it is what anybody may write: a word, or blanks."""
     return len(text) < 2 or text.isspace() or text.isalnum()
@@ -247,12 +246,6 @@ def _any_of(texts: Iterable[str]) -> re.Pattern[str] | None:
     return (
         re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
     )
-
-
-def _wrapped(pattern: re.Pattern[str] | None, text: str) -> str:
-    if pattern is None:
-        return text
-    return pattern.sub(lambda found: f"{_OPEN}{found.group()}{_CLOSE}", text)
 
 
 def _walked(value: Any, change: Callable[[str], str]) -> Any:

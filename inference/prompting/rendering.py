@@ -41,7 +41,7 @@ def text_of(
     if jinja is None:
         text: str = tokenizer.apply_chat_template(turns, tokenize=False, **options)
         return text
-    source = jinja.get_chat_template(None, options.get("tools"))
+    source = _source_of(jinja, options.get("tools"))
     return sandbox.rendered(source, {**jinja.special_tokens_map, **options}, turns)
 
 
@@ -61,6 +61,14 @@ def sources_of(template: Any) -> list[str]:
         one_each = [t.get("template") if isinstance(t, dict) else t for t in template]
         return [source for source in one_each if isinstance(source, str)]
     return [template] if isinstance(template, str) else []
+
+
+def _source_of(jinja: Any, tools: Any) -> str:
+    """Return the template for a conversation; a model may have one with tools only."""
+    sources = jinja.chat_template
+    if isinstance(sources, dict) and "default" not in sources and sources:
+        return str(next(iter(sources.values())))
+    return str(jinja.get_chat_template(None, tools))
 
 
 def _jinja_of(tokenizer: Any) -> Any:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 RENDER_S = 20.0
 # What one rendering may add to lists and dicts of its own, all together.
-GROWTH_MOST = 1_000_000
+GROWTH_MOST = 100_000
 # Only these, and not what is derived from them, are made by templates.
 _OWN = (list, dict, set)
 _TEMPLATES_KEPT = 16

@@ -12,7 +12,7 @@ from inference.core.requests import ToolMode
 from inference.images.parts import refuse_images
 from inference.prompting.attempts import attempts
 from inference.prompting.continuing import MARK, continued
-from inference.prompting.control import encoded, unmarked
+from inference.prompting.control import encoded
 from inference.prompting.effort import chosen, in_its_words
 from inference.prompting.probes import values_of
 from inference.prompting.rendering import Tokenizer, text_of
@@ -109,7 +109,7 @@ def render(
         with rendering_within(RENDER_S):
             found = page.written(command, system_prompt)
     except TimeoutError as error:
-        raise _refused(error) from error
+        raise page.refused(error) from error
     # A template has written the special tokens already.
     special = {"add_special_tokens": False} if tokenizer.has_chat_template else {}
     tokens = encoded(tokenizer, found.text, traits.control, **special)
@@ -172,7 +172,7 @@ class _Page:
             text, warnings = last.after(found.text), ()
             attempt = found.attempt
         else:
-            raise _refused(ValueError("nothing of them comes out"))
+            raise self.refused(ValueError("nothing of them comes out"))
         return _Text(
             text=text,
             attempt=replace(attempt, warnings=(*attempt.warnings, *warnings)),
@@ -204,12 +204,21 @@ class _Page:
                 return _Text(text, attempt)
             lossy = lossy or _Text(text, attempt)
         if lossy is None:
-            raise _refused(refusal) from refusal
+            raise self.refused(refusal) from refusal
         lost = (
             () if all(it in lossy.text for it in lossy.attempt.must_show) else (_LOST,)
         )
         warnings = (*lossy.attempt.warnings, *lost)
         return replace(lossy, attempt=replace(lossy.attempt, warnings=warnings))
+
+    def refused(self, refusal: Exception | None) -> InvalidRequestError:
+        """Return what the client is told, in the words of the template."""
+        told = self.traits.control.unmarked(str(refusal))
+        reason = " ".join(told.split())[:_REASON_CHARS]
+        return InvalidRequestError(
+            f"The model's chat template refuses these messages: {reason}",
+            param="messages",
+        )
 
     def _rendered(
         self, turns: list[dict[str, Any]], options: dict[str, Any], *, is_open: bool
@@ -217,14 +226,6 @@ class _Page:
         if not self.tokenizer.has_chat_template:
             return _plain_transcript(turns, is_open=is_open)
         return text_of(self.tokenizer, turns, is_open=is_open, **options)
-
-
-def _refused(refusal: Exception | None) -> InvalidRequestError:
-    reason = " ".join(unmarked(str(refusal)).split())[:_REASON_CHARS]
-    return InvalidRequestError(
-        f"The model's chat template refuses these messages: {reason}",
-        param="messages",
-    )
 
 
 def _plain_transcript(turns: list[dict[str, Any]], *, is_open: bool) -> str:

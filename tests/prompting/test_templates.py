@@ -43,12 +43,6 @@ def to_prompt_tokens(tokenizer: Any, messages: list[ChatMessage]) -> list[int]:
     return render(tokenizer, command, traits_of(tokenizer), think_start=None).tokens
 
 
-@pytest.fixture
-def inner(tiny_model_dir: Path) -> Any:
-    """A tokenizer to give templates to."""
-    return load_tokenizer(tiny_model_dir)
-
-
 class Recorder:
     """A tokenizer that keeps what its template was given."""
 

@@ -102,7 +102,7 @@ def test_it_takes_a_default_and_what_has_no_effect(name: str, value: Any) -> Non
     assert request.sampling == SamplingRequest()
     assert (request.n, request.tools, request.grammar) == (1, None, None)
     assert request.params == {name: value}
-    assert ignored_names(request) == []
+    assert ignored_names(request.params) == []
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_it_checks_what_has_no_effect_too(
 
 def test_it_lists_the_names_that_nobody_knows() -> None:
     request = read(mirostat=1, top_p=1, typical_p=None)
-    assert ignored_names(request) == ["mirostat"]
+    assert ignored_names(request.params) == ["mirostat"]
     assert request.params == {"top_p": 1, "ignored": ["mirostat"]}
 
 
@@ -162,7 +162,7 @@ def test_it_lists_unknown_names_at_any_depth_once() -> None:
         tools=[tool, tool | {"function": {"name": "g"}}],
         structured_outputs=None,
     )
-    assert ignored_names(request) == [
+    assert ignored_names(request.params) == [
         "messages[].weight",
         "messages[].content[].cache_control",
         "messages[].content[].image_url.size",
@@ -176,7 +176,7 @@ def test_it_lists_unknown_names_at_any_depth_once() -> None:
 def test_it_lists_unknown_names_of_a_response_format() -> None:
     schema = {"name": "n", "schema": {"anything": 1}, "foo": 1}
     form = {"type": "json_schema", "json_schema": schema, "bar": 1}
-    assert ignored_names(read(response_format=form)) == [
+    assert ignored_names(read(response_format=form).params) == [
         "response_format.bar",
         "response_format.json_schema.foo",
     ]
@@ -184,8 +184,8 @@ def test_it_lists_unknown_names_of_a_response_format() -> None:
 
 def test_it_bounds_the_list_of_unknown_names() -> None:
     request = read(**{f"{i:03}{'x' * 500}": 1 for i in range(500)})
-    assert len(ignored_names(request)) == 20
-    assert max(map(len, ignored_names(request))) == 64
+    assert len(ignored_names(request.params)) == 20
+    assert max(map(len, ignored_names(request.params))) == 64
 
 
 def test_it_refuses_all_unknown_names_where_it_is_strict() -> None:
