@@ -9,10 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from inference.prompting.traits import TemplateTraits
+from typing import Any
 
 NONE = "none"
 LEVELS = (NONE, "minimal", "low", "medium", "high", "xhigh", "max")
@@ -114,20 +111,19 @@ def chosen(effort: str | None, traits: EffortTraits, *, thinks: bool) -> Chosen:
 
 
 def in_its_words(
-    given: Mapping[str, Any], traits: TemplateTraits
+    given: Mapping[str, Any], names: frozenset[str] | None, effort: EffortTraits
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return template arguments under the names that a template reads.
 
     A switch of thinking goes by the template's own name. The second value names
-    what the template does not read.
+    what the template does not read; `names`: what it does, `None`: nobody knows.
     """
-    if traits.names is None:
+    if names is None:
         return dict(given), ()
     kept: dict[str, Any] = {}
     unread = []
-    effort = traits.effort
     for name, value in given.items():
-        if name in traits.names:
+        if name in names:
             kept[name] = value
         elif name in _SWITCHES and effort.switch:
             is_on = value not in (False, 0, None, _SWITCHES[name][1], "off", "false")

@@ -95,7 +95,7 @@ def render(
     thinks = think_start is not None
     effort = chosen(command.reasoning_effort, traits.effort, thinks=thinks)
     command = traits.control.marked(command)
-    given, unread = in_its_words(command.template_kwargs, traits)
+    given, unread = in_its_words(command.template_kwargs, traits.names, traits.effort)
     # mlx-lm turns thinking off where it does not know the model's tags itself.
     usual = {_USUAL_SWITCH: thinks} if traits.effort.switch == _USUAL_SWITCH else {}
     page = _Page(

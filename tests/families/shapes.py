@@ -108,7 +108,13 @@ SHAPES = (
     Shape("system", (said("system", "heron."), _ASK), ("heron", "kestrel")),
     Shape(
         "later system",
-        (said("system", "heron."), _ASK, _MORE[0], said("system", "lapwing."), _MORE[1]),
+        (
+            said("system", "heron."),
+            _ASK,
+            _MORE[0],
+            said("system", "lapwing."),
+            _MORE[1],
+        ),
         ("heron", "kestrel", "godwit", "lapwing", "avocet"),
     ),
     Shape("tools", (_ASK,), ("kestrel", "find_osprey", "bittern"), _WITH_TOOLS),
@@ -152,9 +158,7 @@ SHAPES = (
         ("whimbrel", "dunlin", "plover", "curlew"),
         _WITH_TOOLS,
     ),
-    Shape(
-        "names", (said("user", "kestrel?", name="avocet"),), ("avocet",)
-    ),
+    Shape("names", (said("user", "kestrel?", name="avocet"),), ("avocet",)),
     Shape("answered", (_ASK, _MORE[0]), ("kestrel", "godwit")),
 )
 
@@ -192,7 +196,9 @@ def effort(family: Dressed) -> Outcome:
         told.append(
             "ignored"
             if prompt.ignored
-            else "" if prompt.thinking_budget is None else str(prompt.thinking_budget)
+            else ""
+            if prompt.thinking_budget is None
+            else str(prompt.thinking_budget)
         )
     traits = family.formats.traits.effort
     if "ignored" in told:

@@ -98,18 +98,18 @@ def main() -> int:
     asked = parser.parse_args()
     rows = sweep(asked.names)
     made = table(rows)
-    print(made)
+    lines = [made]
     if asked.why:
         for name, row in rows.items():
             for shape, outcome in row.items():
                 if outcome.why:
-                    print(f"{name}: {shape}: {'; '.join(outcome.why)}")
+                    lines.append(f"{name}: {shape}: {'; '.join(outcome.why)}")
     if asked.write:
         text = PAGE.read_text(encoding="utf-8")
         PAGE.write_text(_written(text, made), encoding="utf-8")
     wrong = faults(rows)
-    for line in wrong:
-        print(line, file=sys.stderr)
+    sys.stdout.write("\n".join([*lines, ""]))
+    sys.stderr.write("".join(f"{line}\n" for line in wrong))
     return 1 if wrong else 0
 
 

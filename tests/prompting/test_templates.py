@@ -134,9 +134,9 @@ def test_an_effort_reaches_templates_that_know_it() -> None:
     assert tokenizer.options["reasoning_effort"] == "high"
     switch = TemplateTraits(effort=EffortTraits(switch="thinking"))
     rendered(tokenizer, switch, reasoning_effort="none")
-    assert tokenizer.options["thinking"] is False
+    assert tokenizer.options.get("thinking") is False
     prompt = rendered(tokenizer, switch, reasoning_effort="low")
-    assert tokenizer.options["thinking"] is True
+    assert tokenizer.options.get("thinking") is True
     assert (prompt.thinking_budget, prompt.ignored) == (1024, ())
 
 

@@ -140,6 +140,52 @@ def test_it_checks_what_has_no_effect_too(
     assert fault_of(**{name: value}) == (code, param)
 
 
+def test_the_last_message_of_an_assistant_may_be_continued() -> None:
+    said = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    for more in ({}, {"add_generation_prompt": False}):
+        request = read(messages=said, continue_final_message=True, **more)
+        assert request.continue_final_message
+        assert not request.add_generation_prompt
+    assert read(add_generation_prompt=True).add_generation_prompt
+    assert not read(add_generation_prompt=False).add_generation_prompt
+    assert read(continue_final_message=False).add_generation_prompt
+
+
+@pytest.mark.parametrize(
+    ("last", "more", "param"),
+    [
+        ({"role": "user", "content": "a"}, {}, "messages[1].role"),
+        (
+            {"role": "assistant", "content": "a"},
+            {"add_generation_prompt": True},
+            "continue_final_message",
+        ),
+        (
+            {
+                "role": "assistant",
+                "tool_calls": [
+                    {
+                        "id": "c",
+                        "type": "function",
+                        "function": {"name": "f", "arguments": "{}"},
+                    }
+                ],
+            },
+            {},
+            "messages[1].tool_calls",
+        ),
+    ],
+)
+def test_nothing_else_can_be_continued(
+    last: dict[str, Any], more: dict[str, Any], param: str
+) -> None:
+    said = [{"role": "user", "content": "a"}, last]
+    assert fault_of(messages=said, continue_final_message=True, **more) == (
+        "invalid_value",
+        param,
+    )
+
+
 def test_it_lists_the_names_that_nobody_knows() -> None:
     request = read(mirostat=1, top_p=1, typical_p=None)
     assert ignored_names(request.params) == ["mirostat"]
