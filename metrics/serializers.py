@@ -103,6 +103,7 @@ class ModelCardSerializer(_Cards):
     restarts = serializers.IntegerField()
     error = serializers.CharField()
     capabilities = serializers.ListField(child=serializers.CharField())
+    dialect = serializers.CharField(help_text="How it calls tools; empty: not known.")
     notes = serializers.ListField(child=serializers.CharField())
     pinned = serializers.BooleanField()
     ttl_s = serializers.FloatField(allow_null=True)

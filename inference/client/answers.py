@@ -6,13 +6,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from inference.parsing.answers import AnswerParser, ThinkingTags
+from inference.dialects.answers import AnswerParser
+from inference.dialects.thinking import USUAL, thinking_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Servers that do not tell thinking apart send it like this.
-TAGS = ThinkingTags("<think>", "</think>")
+THINKING = thinking_as(USUAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Answer:
     _first_at: float | None = None
     _last_at: float | None = None
     _ended_at: float | None = None
-    _parser: AnswerParser = field(default_factory=lambda: AnswerParser(thinking=TAGS))
+    _parser: AnswerParser = field(default_factory=lambda: AnswerParser((THINKING,)))
 
     def __post_init__(self) -> None:
         self._began_at = self.clock()

@@ -39,6 +39,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     defaults: dict[str, Any] = {}
     capabilities: tuple[str, ...] = ()
+    dialect: str = ""
     notes: tuple[str, ...] = ()
     pinned: bool = False
     ttl_s: float | None = None

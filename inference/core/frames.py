@@ -126,8 +126,8 @@ class ModelLoaded(msgspec.Struct, frozen=True, tag="loaded"):
     """The model is in memory. `max_rows` is 1 where its cache cannot be batched.
 
     A row's cache takes `kv_bytes_per_row` and, for each of its tokens up to
-    `kv_window` (0: all), `kv_bytes_per_token`. `notes` name what of the options
-    could not be done.
+    `kv_window` (0: all), `kv_bytes_per_token`. `dialect` names how it calls tools;
+    `notes` what of the options could not be done, and what is best effort.
     """
 
     load_s: float
@@ -140,6 +140,7 @@ class ModelLoaded(msgspec.Struct, frozen=True, tag="loaded"):
     kv_bytes_per_row: int = 0
     kv_window: int = 0
     capabilities: tuple[str, ...] = ()
+    dialect: str = ""
     notes: tuple[str, ...] = ()
 
 

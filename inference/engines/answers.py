@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inference.core.frames import joined_calls
+from inference.dialects.answers import AnswerParser
 from inference.engines.spelling import TokenSpelling
-from inference.parsing.answers import AnswerParser, Pieces
+from inference.parsing.pieces import Pieces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,13 +71,18 @@ class SequenceText:
         """What went wrong without ending the answer."""
         return "; ".join(self._parser.warnings)
 
-    def add(self, token: int, logits: np.ndarray | None = None) -> Pieces:
-        """Take a visible token and return what it completed."""
+    def add(
+        self, token: int, logits: np.ndarray | None = None, *, is_held: bool = False
+    ) -> Pieces:
+        """Take a visible token and return what it completed.
+
+        `is_held`: a grammar holds what follows as a call.
+        """
         self.tokens += 1
         was_thinking = self._parser.is_thinking
         in_call = self._parser.in_call
         self._detokenizer.add_token(token)
-        pieces = self._parser.feed(self._detokenizer.last_segment)
+        pieces = self._parser.feed(self._detokenizer.last_segment, is_held=is_held)
         if was_thinking or self._parser.is_thinking:
             self.reasoning_tokens += 1
         if self._spelling is not None:
@@ -89,8 +95,11 @@ class SequenceText:
         """Count a token that has no text, as the end-of-sequence token."""
         self.tokens += 1
 
-    def finish(self) -> Pieces:
-        """Return the rest; half of a character at the very end is left out."""
+    def finish(self, *, is_cut: bool = False) -> Pieces:
+        """Return the rest; half of a character at the very end is left out.
+
+        `is_cut`: the model did not end the answer itself.
+        """
         try:
             self._detokenizer.finalize()
         except KeyError:
@@ -100,7 +109,7 @@ class SequenceText:
             rest = self._parser.feed(
                 self._detokenizer.last_segment.rstrip(_REPLACEMENT)
             )
-        pieces = joined(rest, self._parser.finish())
+        pieces = joined(rest, self._parser.finish(is_cut=is_cut))
         if self._spelling is not None:
             self.logprobs = self._spelling.covered_by(pieces.text, is_last=True)
         return pieces
@@ -120,14 +129,17 @@ class AnswerTexts:
 
     def open(self, prompt: PreparedPrompt, spec: SamplingSpec) -> SequenceText:
         """Return the text of a sequence that answers `prompt`."""
-        thinking = self.formats.thinking
         parser = AnswerParser(
+            prompt.dialects,
             stops=spec.stop,
-            thinking=None if thinking is None else thinking.tags,
-            opens_thinking=prompt.opens_thinking,
-            calls=prompt.calls,
+            opened=self.formats.think_start or "" if prompt.opens_thinking else "",
+            calling=prompt.calling,
         )
         spelling = None
         if spec.logprobs is not None:
             spelling = TokenSpelling(self.vocabulary.bytes_of, top=spec.logprobs)
-        return SequenceText(self.tokenizer.detokenizer, parser, spelling=spelling)
+        detokenizer = self.tokenizer.detokenizer
+        if prompt.continues and hasattr(detokenizer, "trim_space"):
+            # The first word stands behind others.
+            detokenizer.trim_space = False
+        return SequenceText(detokenizer, parser, spelling=spelling)

@@ -36,6 +36,7 @@ def take_step(
                 finish,
                 message=sequence.error if finish == FAILED else "",
                 is_hidden=_is_hidden(sequence, token, finish, eos_ids),
+                is_held=sequence.is_held,
                 logits=logits,
             )
         )

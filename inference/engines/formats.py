@@ -1,5 +1,5 @@
 """How a model marks thinking and tool calls: as its entry says, else as its
-tokenizer and its template do.
+template, its vocabulary and mlx-lm do.
 """
 
 from __future__ import annotations
@@ -8,16 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference.core.models import ModelOptions
+from inference.dialects.clues import Clues
+from inference.dialects.dialect import Dialect, ThinkingTags
+from inference.dialects.foreign import foreign_dialect
+from inference.dialects.registry import DIALECTS, IN_WORDS, dialect_of
+from inference.dialects.thinking import tags_of, thinking_as
 from inference.engines.markers import MARKER_TOKENS_MOST, Marker
-from inference.engines.overrides import OverrideError, system_prompt_of, tags_of
-from inference.parsing.answers import CallFormat, ThinkingTags
+from inference.engines.overrides import (
+    OverrideError,
+    configured_tags,
+    system_prompt_of,
+)
 from inference.prompting.traits import TemplateTraits, traits_of
 
-# Formats whose body is `{"name": …, "arguments": …}` between these two texts.
+# Dialects whose calls are `{"name": …, "arguments": …}` between these two texts.
 # Only they can be held to a grammar and streamed in pieces.
-_JSON_BODIES = {"json_tools": ("\n", "\n")}
-# What templates write for models whose tokenizer has no tokens for it.
-_USUAL_TAGS = ThinkingTags(start="<think>", end="</think>")
+_JSON_BODIES = {"hermes": ("<tool_call>", "\n", "\n", "</tool_call>")}
+
+
+_UNREAD = (
+    "its template knows tools in a way that nobody here reads: they are explained in "
+    "words instead"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +42,11 @@ class JSONBody:
 
 @dataclass(frozen=True, slots=True)
 class NativeCalls:
-    """A model's own call format: as text for the parser, as tokens for guides."""
+    """A model's own call format as tokens, for guides."""
 
-    name: str
-    text: CallFormat
     start: Marker
     end: tuple[int, ...]
-    json: JSONBody | None
+    json: JSONBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +62,38 @@ class NativeThinking:
 class ModelFormats:
     """What is known of a model's ways to think and to call; `None`: nothing.
 
+    `dialect` is how it writes calls, `thoughts` how it marks thinking, `thinking`
+    the usual of its marks as tokens, `calls` what guides need, `names_tools` whether
+    its template reads tools, whoever reads the calls.
     `system_prompt` is for conversations without one of their own.
     """
 
     traits: TemplateTraits
+    dialect: Dialect | None
+    thoughts: Dialect | None
     thinking: NativeThinking | None
     calls: NativeCalls | None
     system_prompt: str = ""
+    names_tools: bool = False
 
     @property
     def think_start(self) -> str | None:
         """The tag that begins the model's thinking, if it thinks."""
         return None if self.thinking is None else self.thinking.tags.start
+
+    @property
+    def dialect_name(self) -> str:
+        """How it calls tools; empty where it does not, or nobody knows."""
+        return self.dialect.name if self.dialect and self.names_tools else ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how its calls are read."""
+        if not self.names_tools:
+            return ()
+        if self.dialect is None:
+            return (_UNREAD,)
+        return (self.dialect.note,) if self.dialect.note else ()
 
 
 def formats_of(
@@ -77,57 +107,112 @@ def formats_of(
         OverrideError: the entry's template or tags cannot be used.
     """
     options = options or ModelOptions()
-    thinking = _thinking_of(tokenizer, vocabulary, configured=tags_of(options))
-    tags = None if thinking is None else (thinking.tags.start, thinking.tags.end)
-    traits = traits_of(tokenizer, thinking_tags=tags)
+    clues = clues_of(tokenizer)
+    dialect = _dialect_of(tokenizer, clues, options.dialect)
+    configured = configured_tags(options)
+    pairs = _thinking_pairs(tokenizer, clues, configured)
+    thinking = _thinking_of(tokenizer, vocabulary, pairs, configured=configured)
+    traits = traits_of(
+        tokenizer,
+        reads_calls=dialect is not None,
+        thinking_tags=None
+        if thinking is None
+        else (thinking.tags.start, thinking.tags.end),
+        own_markers=_own_markers(dialect, pairs),
+    )
     if options.chat_template and traits.fault:
         raise OverrideError(
             f"chat_template cannot render a user's message: {traits.fault}"
         )
-    calls = _calls_of(tokenizer)
-    if calls and max(calls.start.tokens + calls.end) >= vocabulary:
-        calls = None
     return ModelFormats(
         traits=traits,
+        dialect=dialect,
+        thoughts=thinking_as(*pairs) if pairs else None,
         thinking=thinking,
-        calls=calls,
+        calls=_calls_of(tokenizer, vocabulary, dialect),
         system_prompt=system_prompt_of(options),
+        names_tools=clues.writes("tools") and options.dialect != IN_WORDS,
     )
 
 
-def _thinking_of(
-    tokenizer: Any, vocabulary: int, *, configured: ThinkingTags | None
-) -> NativeThinking | None:
-    if configured is not None:
-        return _configured(tokenizer, vocabulary, configured)
-    if tokenizer.has_thinking:
-        thinking = NativeThinking(
-            tags=ThinkingTags(start=tokenizer.think_start, end=tokenizer.think_end),
-            start=Marker(tuple(tokenizer.think_start_tokens)),
-            end=Marker(tuple(tokenizer.think_end_tokens)),
-        )
-    elif _writes_usual_tags(tokenizer):
-        thinking = _encoded(tokenizer, _USUAL_TAGS)
-    else:
+def _dialect_of(tokenizer: Any, clues: Clues, said: str) -> Dialect | None:
+    """Return what the entry says, else what the model shows, else mlx-lm's parser."""
+    if said == IN_WORDS:
         return None
-    return thinking if _has_logits(thinking, vocabulary) else None
+    if said:
+        named = DIALECTS.get(said)
+        if named is None:
+            known = ", ".join(sorted((*DIALECTS, IN_WORDS)))
+            raise OverrideError(f"dialect {said!r} is not known; there are {known}.")
+        return named
+    return dialect_of(clues) or foreign_dialect(tokenizer)
 
 
-def _configured(tokenizer: Any, vocabulary: int, tags: ThinkingTags) -> NativeThinking:
-    thinking = _encoded(tokenizer, tags)
+def clues_of(tokenizer: Any) -> Clues:
+    """Return what a tokenizer shows of its model's dialect."""
+    inner = getattr(tokenizer, "_tokenizer", tokenizer)
+    known = inner.get_vocab()
+    return Clues(
+        _written(getattr(tokenizer, "chat_template", None)), known.__contains__
+    )
+
+
+def _written(template: Any) -> str:
+    """Return a template's text; of several by name, all of them."""
+    if isinstance(template, dict):
+        template = list(template.values())
+    if isinstance(template, list):
+        parts = [
+            each["template"] if isinstance(each, dict) else each for each in template
+        ]
+        return "\n".join(map(str, parts))
+    return template if isinstance(template, str) else ""
+
+
+def _own_markers(
+    dialect: Dialect | None, pairs: tuple[ThinkingTags, ...]
+) -> list[str]:
+    """Return the texts that an assistant's earlier content may hold as tokens."""
+    found = [text for pair in pairs for text in (pair.start, pair.end)]
+    if dialect is not None:
+        found += [opener.text for opener in dialect.openers]
+        found += [dialect.form.start, dialect.form.end] if dialect.form else []
+    return [text.strip() for text in found]
+
+
+def _thinking_pairs(
+    tokenizer: Any, clues: Clues, configured: ThinkingTags | None
+) -> tuple[ThinkingTags, ...]:
+    if configured is not None:
+        return (configured,)
+    found = tags_of(clues)
+    if not found and tokenizer.has_thinking:
+        return (ThinkingTags(tokenizer.think_start, tokenizer.think_end),)
+    return found
+
+
+def _thinking_of(
+    tokenizer: Any,
+    vocabulary: int,
+    pairs: tuple[ThinkingTags, ...],
+    *,
+    configured: ThinkingTags | None,
+) -> NativeThinking | None:
+    if not pairs:
+        return None
+    thinking = _encoded(tokenizer, pairs[0])
+    has_logits = max(thinking.start.tokens + thinking.end.tokens) < vocabulary
+    if configured is None:
+        return thinking if has_logits else None
     for name, marker in (("think_start", thinking.start), ("think_end", thinking.end)):
         count = len(marker.tokens)
         if not 0 < count <= MARKER_TOKENS_MOST:
             raise OverrideError(
                 f"{name} is {count} tokens long; 1 to {MARKER_TOKENS_MOST} are taken."
             )
-    if not _has_logits(thinking, vocabulary):
+    if not has_logits:
         raise OverrideError("The model never says the tokens of its thinking tags.")
     return thinking
-
-
-def _has_logits(thinking: NativeThinking, vocabulary: int) -> bool:
-    return max(thinking.start.tokens + thinking.end.tokens) < vocabulary
 
 
 def _encoded(tokenizer: Any, tags: ThinkingTags) -> NativeThinking:
@@ -140,28 +225,15 @@ def _marker(tokenizer: Any, tag: str) -> Marker:
     return Marker(tokens, text=tag.encode() if len(tokens) > 1 else b"")
 
 
-def _writes_usual_tags(tokenizer: Any) -> bool:
-    """Whether the template, or one of several, has thinking in it."""
-    written = str(getattr(tokenizer, "chat_template", None) or "")
-    return _USUAL_TAGS.start in written and _USUAL_TAGS.end in written
-
-
-def _calls_of(tokenizer: Any) -> NativeCalls | None:
-    if not tokenizer.has_tool_calling:
+def _calls_of(
+    tokenizer: Any, vocabulary: int, dialect: Dialect | None
+) -> NativeCalls | None:
+    if dialect is None or dialect.name not in _JSON_BODIES:
         return None
-    name = tokenizer.tool_parser.__module__.rpartition(".")[2]
-    start = tuple(tokenizer.tool_call_start_tokens)
+    opener, before, after, closer = _JSON_BODIES[dialect.name]
+    start = tuple(tokenizer.encode(opener, add_special_tokens=False))
+    end = tuple(tokenizer.encode(closer, add_special_tokens=False))
     # A marker of several tokens is easily spelled in another way.
-    around = _JSON_BODIES.get(name) if len(start) == 1 else None
-    return NativeCalls(
-        name=name,
-        text=CallFormat(
-            start=tokenizer.tool_call_start,
-            end=tokenizer.tool_call_end,
-            parse=tokenizer.tool_parser,
-            streams=around is not None,
-        ),
-        start=Marker(start),
-        end=tuple(tokenizer.tool_call_end_tokens),
-        json=None if around is None else JSONBody(*around),
-    )
+    if len(start) != 1 or max(start + end) >= vocabulary:
+        return None
+    return NativeCalls(Marker(start), end, JSONBody(before, after))

@@ -44,7 +44,7 @@ class GuidePlan:
     """What holds for the answers to one prompt, whatever their number.
 
     `body` is what the whole answer (after thinking) must match, or `calls` how
-    its calls look. `think_start` and `think_end` are the model's tags, without a
+    its calls look; `body_is_calls`: it holds calls. `think_start` and `think_end` are the model's tags, without a
     start where an answer cannot begin with thinking; `opens_thinking` says that
     the prompt ends inside it. `ends` are the tokens that end an answer: none may
     come in the thinking before an answer that has to have a form. `spell` gives the
@@ -52,6 +52,7 @@ class GuidePlan:
     """
 
     body: LLMatcher | None = None
+    body_is_calls: bool = False
     calls: CallGuide | None = None
     think_start: Marker | None = None
     think_end: Marker | None = None
@@ -113,6 +114,13 @@ class Guide:
     def is_over(self) -> bool:
         """Whether the answer is complete: no further token belongs to it."""
         return self.stage is Stage.OVER
+
+    @property
+    def holds_call(self) -> bool:
+        """Whether what comes next is held to a grammar of calls."""
+        if self.stage is Stage.BODY:
+            return self._plan.body_is_calls
+        return self.stage is Stage.CALL
 
     @property
     def constrains(self) -> bool:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from inference.core.limits import KIB
-from inference.parsing.answers import ThinkingTags
+from inference.dialects.dialect import ThinkingTags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def system_prompt_of(options: ModelOptions) -> str:
     return options.system_prompt
 
 
-def tags_of(options: ModelOptions) -> ThinkingTags | None:
+def configured_tags(options: ModelOptions) -> ThinkingTags | None:
     """Return the thinking tags that are configured, if any.
 
     Raises:

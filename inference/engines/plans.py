@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from inference.dialects.dialect import Calling, Opener
+from inference.dialects.families import hermes
+from inference.dialects.json_calls import JSONCalls
 from inference.engines.guides import CallGuide, GuidePlan
 from inference.engines.markers import RecentTokens
-from inference.parsing.answers import CallFormat
 from inference.structure.calls import calls_grammar
 from inference.structure.grammars import to_llguidance
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from inference.core.frames import PreparePrompt
     from inference.core.requests import SamplingSpec, ToolUse
+    from inference.dialects.dialect import Dialect
     from inference.engines.formats import ModelFormats, NativeCalls, NativeThinking
     from inference.engines.markers import Marker
     from inference.engines.vision_encoding import PromptPictures
@@ -27,24 +29,28 @@ if TYPE_CHECKING:
 CALLS_MOST = 8
 # How prompting.templates asks models to write calls that have no format of their
 # own. They may not keep to it, so nothing of it is streamed.
-_FALLBACK_CALLS = CallFormat(start="<tool_call>", end="</tool_call>", parse=json.loads)
-_BARE_CALLS = CallFormat(start="", end="", parse=json.loads, streams=True)
+_WRITTEN = hermes.DIALECT
+_BARE_CALLS = Opener("", JSONCalls(separators=("\n",)), keeps=True)
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedPrompt:
     """A prompt's tokens, and what holds for the answers to it.
 
+    `dialects` are the ways in which they may be written, `calling` what they may call.
     `pictures` are its images, to be encoded before it is prefilled. `effort_budget`
-    bounds thinking where the request does not.
+    bounds thinking where the request does not. `continues`: the answer goes on inside
+    a text.
     """
 
     tokens: list[int]
     plan: GuidePlan
     opens_thinking: bool = False
-    calls: CallFormat | None = None
+    dialects: tuple[Dialect, ...] = ()
+    calling: Calling | None = None
     pictures: PromptPictures | None = None
     effort_budget: int | None = None
+    continues: bool = False
 
     def thinking_budget(self, spec: SamplingSpec) -> int | None:
         """Return how many tokens thinking may take; `None`: as many as it likes.
@@ -74,33 +80,51 @@ def prepare_answer(
     if command.wants_logprobs:
         vocabulary.load()
     tools = command.tools if command.tools and command.tools.callable_tools else None
-    body, guide, calls = None, None, None
+    body, guide, whole = None, None, None
     if command.grammar is not None:
         body = vocabulary.matcher_for(
             to_llguidance(command.grammar), param=command.grammar.param
         )
     elif tools is not None:
         native = None if rendered.uses_fallback_tools else formats.calls
-        if tools.is_forced and (native is None or native.json is None):
-            grammar = calls_grammar(tools.callable_tools, most=_most(tools))
-            body, calls = vocabulary.matcher_for(grammar, param="tools"), _BARE_CALLS
-        elif native is None:
-            calls = _FALLBACK_CALLS
-        else:
-            calls = native.text
+        if native is not None:
             guide = _call_guide(tools, native, vocabulary)
+        elif tools.is_forced:
+            grammar = calls_grammar(tools.callable_tools, most=_most(tools))
+            body, whole = vocabulary.matcher_for(grammar, param="tools"), _BARE_CALLS
     return PreparedPrompt(
         tokens=rendered.tokens,
         plan=_with_thinking(
-            GuidePlan(body=body, calls=guide, ends=vocabulary.eos_ids),
+            GuidePlan(
+                body=body,
+                body_is_calls=whole is not None,
+                calls=guide,
+                ends=vocabulary.eos_ids,
+            ),
             rendered,
             formats.thinking,
             spell=vocabulary.bytes_of,
         ),
         opens_thinking=rendered.opens_thinking,
         effort_budget=rendered.thinking_budget,
-        calls=None if calls is None or tools is None else _for(tools, calls),
+        continues=rendered.continues,
+        dialects=_dialects_of(formats, tools, is_written=rendered.uses_fallback_tools),
+        calling=None
+        if tools is None
+        else Calling(tools.callable_tools, tools.parallel, whole),
     )
+
+
+def _dialects_of(
+    formats: ModelFormats, tools: ToolUse | None, *, is_written: bool
+) -> tuple[Dialect, ...]:
+    """Return the ways in which an answer may be written, the likeliest first.
+
+    Where tools were explained in words, models still fall back to their own way.
+    """
+    written = _WRITTEN if tools is not None and is_written else None
+    found = (written, formats.dialect, formats.thoughts)
+    return tuple(dialect for dialect in found if dialect is not None)
 
 
 def _with_thinking(
@@ -124,21 +148,13 @@ def _with_thinking(
     )
 
 
-def _for(tools: ToolUse, calls: CallFormat) -> CallFormat:
-    """Return a format that reads the calls of one request's tools."""
-    names = frozenset(tool.name for tool in tools.callable_tools)
-    return replace(calls, parallel=tools.parallel, allowed=names)
-
-
 def _most(tools: ToolUse) -> int:
     return CALLS_MOST if tools.parallel and not tools.function else 1
 
 
 def _call_guide(
     tools: ToolUse, native: NativeCalls, vocabulary: Vocabulary
-) -> CallGuide | None:
-    if native.json is None:
-        return None
+) -> CallGuide:
     grammar = calls_grammar(
         tools.callable_tools, before=native.json.before, after=native.json.after
     )

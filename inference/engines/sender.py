@@ -24,7 +24,7 @@ from inference.core.frames import (
 )
 from inference.core.outcomes import FinishReason
 from inference.engines.answers import joined
-from inference.parsing.answers import Pieces
+from inference.parsing.pieces import Pieces
 
 if TYPE_CHECKING:
     import socket
@@ -214,11 +214,12 @@ def _apply(text: SequenceText, emission: Emission) -> tuple[Pieces, str]:
         if emission.is_hidden:
             text.count_hidden()
         else:
-            shown = text.add(emission.token, emission.logits)
+            shown = text.add(emission.token, emission.logits, is_held=emission.is_held)
     if not emission.finish and not text.stopped:
         return shown, ""
     entries = text.logprobs
-    shown = joined(shown, text.finish())
+    is_cut = emission.finish != FinishReason.STOP and not text.stopped
+    shown = joined(shown, text.finish(is_cut=is_cut))
     text.logprobs = entries + text.logprobs
     return shown, _finish_reason(text, emission.finish)
 

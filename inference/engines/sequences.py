@@ -73,6 +73,11 @@ class Sequence:
         return self.guide is not None and self.guide.is_over
 
     @property
+    def is_held(self) -> bool:
+        """Whether what it says next is held to a grammar of calls."""
+        return self.guide is not None and self.guide.holds_call
+
+    @property
     def error(self) -> str:
         """Why its guide had to give up; empty while all is well."""
         return "" if self.guide is None else self.guide.error
@@ -95,7 +100,8 @@ class Emission:
     `token` is `None` where a sequence ends without a further token, and
     `is_hidden` one that only ends it. `finish` is empty, `stop`, `length`,
     `cancelled` or `failed`. `logits` are those the token was chosen from, before
-    anything moved them, where the request wants to know.
+    anything moved them, where the request wants to know. `is_held`: what follows is
+    held to a grammar of calls.
     """
 
     sequence_id: int
@@ -103,6 +109,7 @@ class Emission:
     finish: str = ""
     message: str = ""
     is_hidden: bool = False
+    is_held: bool = False
     logits: np.ndarray | None = None
 
 

@@ -72,7 +72,7 @@ class TextModel:
         formats = self.formats
         found = {
             "vision": self.sight is not None,
-            "tools": formats.calls is not None,
+            "tools": bool(formats.dialect_name),
             "thinking": formats.thinking is not None,
         }
         return ("text", *(name for name, is_there in found.items() if is_there))
@@ -81,7 +81,12 @@ class TextModel:
     def notes(self) -> tuple[str, ...]:
         """What of its options could not be done."""
         seen = self.sight.notes if self.sight else ()
-        return (*self.caches.notes, *seen, *self.load_notes)
+        return (
+            *self.caches.notes,
+            *self.formats.notes,
+            *seen,
+            *self.load_notes,
+        )
 
 
 def load_text_model(

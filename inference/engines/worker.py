@@ -143,6 +143,7 @@ class Worker:
                 kv_bytes_per_row=cost.bytes_per_row,
                 kv_window=cost.window,
                 capabilities=text.capabilities,
+                dialect=text.formats.dialect_name,
                 notes=(*text.notes, *(draft.notes if draft else ())),
             )
         )

@@ -45,11 +45,3 @@ class PieceBox:
             "".join(piece.reasoning for piece in pieces),
             tuple(call for piece in pieces for call in piece.calls),
         )
-
-
-def certain(text: str, marker: str) -> str:
-    """Return `text` without the longest tail that may begin `marker`."""
-    for length in range(min(len(marker) - 1, len(text)), 0, -1):
-        if marker.startswith(text[-length:]):
-            return text[:-length]
-    return text

@@ -17,7 +17,7 @@ from inference.prompting.turns import USUAL_DIALECT, USUAL_THINKING_KEY, CallDia
 from inference.prompting.writing import USUAL_WORDS, Words, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from inference.core.requests import ToolCall
 
@@ -64,13 +64,14 @@ def traits_of(
     reads_calls: bool | None = None,
     write_calls: Callable[[Sequence[ToolCall]], str] | None = None,
     thinking_tags: tuple[str, str] | None = None,
+    own_markers: Iterable[str] = (),
 ) -> TemplateTraits:
     """Read and try out a tokenizer's template; none has no traits.
 
     `reads_calls`: somebody can read the calls that tools lead to; `None`: where
     mlx-lm can. `write_calls` writes earlier calls as the model would, for templates
     that have no word for them. `thinking_tags` are the model's; `None`: those that
-    mlx-lm knows. What is not rendered within `PROBE_S` seconds, all trials
+    mlx-lm knows. `own_markers` are texts that its earlier answers may hold. What is not rendered within `PROBE_S` seconds, all trials
     together, is given up.
     """
     words = _words_of(tokenizer, write_calls, thinking_tags)
@@ -78,7 +79,7 @@ def traits_of(
         tokenizer,
         template_text(tokenizer),
         own=(
-            *(words.think_start, words.think_end),
+            *(words.think_start, words.think_end, *own_markers),
             *(str(getattr(tokenizer, f"tool_call_{end}", None) or "") for end in _ENDS),
         ),
     )

@@ -25,6 +25,7 @@ def model_body(card: ModelCard) -> dict[str, Any]:
         # A folder of this machine is nobody's business but its staff's.
         "source": None if Path(card.source).is_absolute() else card.source,
         "capabilities": card.capabilities,
+        "dialect": card.dialect or None,
         "context_length": card.context_length,
         "size_bytes": card.size_bytes,
         "memory_bytes": card.memory_bytes,

@@ -27,6 +27,7 @@ def life_fields(keeper: Keeper | None) -> dict[str, Any]:
             "size_bytes": loaded.weight_bytes,
             "load_s": loaded.load_s,
             "capabilities": loaded.capabilities,
+            "dialect": loaded.dialect,
             "notes": loaded.notes,
         }
     elif progress is not None:

@@ -13,12 +13,12 @@ from mlx_lm.tokenizer_utils import load as load_tokenizer
 from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
 from inference.core.models import ModelOptions
 from inference.core.requests import ChatMessage, TextPart
+from inference.dialects.dialect import ThinkingTags
 from inference.engines import overrides
 from inference.engines.formats import ModelFormats, formats_of
 from inference.engines.overrides import OverrideError, tokenizer_settings
 from inference.engines.prompts import PromptDesk
 from inference.engines.vocabulary import Vocabulary
-from inference.parsing.answers import ThinkingTags
 from inference.prompting.rendering import text_of
 from tests.models.make_thinker import write_tokenizer
 from tests.templates.real import HERE
@@ -55,7 +55,8 @@ def test_it_reads_thinking_and_calls_off_the_models_files(thinker: Path) -> None
     assert formats.thinking is not None
     assert formats.thinking.tags == ThinkingTags("<think>", "</think>")
     assert formats.calls is not None
-    assert formats.calls.name == "json_tools"
+    assert formats.dialect is not None
+    assert formats.dialect.name == "hermes"
     assert formats.traits.knows_tools
     _, formats = read(thinker, vocabulary=700)
     assert (formats.thinking, formats.calls) == (None, None)
@@ -83,8 +84,8 @@ def test_a_template_of_the_entry_replaces_the_models_own(
     assert tokenizer.chat_template == like("mistral")
     assert formats.traits.alternates
     # How the model calls is read off the new template too.
-    assert formats.calls is not None
-    assert formats.calls.name == "mistral"
+    assert formats.dialect is not None
+    assert formats.dialect.name == "mistral"
 
 
 @pytest.mark.parametrize(

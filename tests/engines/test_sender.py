@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.core.frames import FrameReader, SequenceDelta, StepReport
+from inference.dialects.answers import AnswerParser
 from inference.engines.answers import SequenceText
 from inference.engines.sender import Sender
 from inference.engines.sequences import Emission
 from inference.engines.text import load_text_model
-from inference.parsing.answers import AnswerParser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

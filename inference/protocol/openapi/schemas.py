@@ -114,6 +114,7 @@ def _model_schemas(limits: Limits) -> Schema:
         state={"enum": [state.value for state in ModelState]},
         source=TEXT_OR_NULL,
         capabilities=list_of(STRING),
+        dialect=TEXT_OR_NULL,
         context_length=COUNT_OR_NULL,
         size_bytes=COUNT_OR_NULL,
         memory_bytes=COUNT_OR_NULL,

@@ -1,0 +1,26 @@
+"""`<function=f>{…}</function>`: Functionary 3.1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference.dialects.dialect import Dialect, Opener
+from inference.dialects.tagged_calls import Tag, TaggedCalls
+
+if TYPE_CHECKING:
+    from inference.dialects.clues import Clues
+
+_READ = TaggedCalls(
+    call=Tag("<function=", ">", "</function>"),
+    parameter=Tag("<parameter=", ">", "</parameter>"),
+)
+DIALECT = Dialect(
+    name="functionary", openers=(Opener("<function=", _READ, keeps=True),)
+)
+
+
+def recognises(clues: Clues) -> bool:
+    """Whether a model's template or vocabulary shows this dialect."""
+    return clues.writes("<function=", "</function>") or clues.writes(
+        "{start_tag}={function_name}"
+    )

@@ -1,0 +1,76 @@
+"""Calls as a name and pairs of tags: `f <arg_key>k</arg_key><arg_value>v</arg_value>`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inference.dialects.source import CutOffError, NotWrittenError
+from inference.dialects.tagged_calls import TextArguments
+
+if TYPE_CHECKING:
+    from inference.dialects.dialect import CallSink
+    from inference.dialects.source import Reading, Source
+
+_NAME = re.compile(r"[\w.\-/:]{1,256}")
+_NAME_CHARS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValueCalls:
+    """Reads GLM's calls. `suffix` stands in all tags before their `>`.
+
+    `separator` may follow the name. Within one block there may be several calls.
+    """
+
+    suffix: str = ""
+    separator: str = ""
+    closers: tuple[str, ...] = ()
+
+    def tag(self, name: str) -> str:
+        """Return a tag as this family writes it."""
+        return f"<{name}{self.suffix}>"
+
+    def __call__(self, source: Source, sink: CallSink) -> Reading:
+        """Read a block; see `Opener`."""
+        start, end = self.tag("tool_call"), self.tag("/tool_call")
+        while True:
+            yield from source.blanks()
+            yield from source.accept(start)
+            yield from self._call(source, sink, end)
+            if not self.closers:
+                return
+            yield from source.blanks()
+            if (yield from source.accept(*self.closers)):
+                return
+            if not (yield from source.ahead(start)):
+                return
+
+    def _call(self, source: Source, sink: CallSink, end: str) -> Reading:
+        key, value = self.tag("arg_key"), self.tag("arg_value")
+        key_end, value_end = self.tag("/arg_key"), self.tag("/arg_value")
+        yield from source.blanks()
+        separators = (self.separator,) if self.separator else ()
+        name = yield from source.before("\n", key, end, *separators, most=_NAME_CHARS)
+        if not _NAME.fullmatch(name.strip()):
+            raise NotWrittenError("it has no name")
+        arguments = TextArguments(sink, sink.begin(name.strip()))
+        if separators:
+            yield from source.accept(*separators)
+        while True:
+            yield from source.blanks()
+            if (yield from source.accept(end)):
+                break
+            if arguments.are_some and source.was_left:
+                break
+            if source.has_ended and not source.rest:
+                raise CutOffError
+            yield from source.expect(key)
+            parameter, _ = yield from source.until(key_end, most=_NAME_CHARS)
+            yield from source.blanks()
+            yield from source.expect(value)
+            arguments.begin(parameter.strip())
+            yield from source.until(value_end, pipe=arguments.add)
+            arguments.close()
+        arguments.end()
