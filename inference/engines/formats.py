@@ -169,9 +169,7 @@ def _written(template: Any) -> str:
     return template if isinstance(template, str) else ""
 
 
-def _own_markers(
-    dialect: Dialect | None, pairs: tuple[ThinkingTags, ...]
-) -> list[str]:
+def _own_markers(dialect: Dialect | None, pairs: tuple[ThinkingTags, ...]) -> list[str]:
     """Return the texts that an assistant's earlier content may hold as tokens."""
     found = [text for pair in pairs for text in (pair.start, pair.end)]
     if dialect is not None:

@@ -6,6 +6,7 @@ No template says what it refuses or leaves out, so it is looked which words come
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 _SYSTEM, _USER, _AGAIN = "heron", "kestrel", "lapwing"
 _TOOL, _ARGUMENT, _RESULT = "find_osprey", "plover", "curlew"
 _WHAT_FOR = "bittern"
-_BESIDE, _THOUGHT, _NAME, _ANSWER = "dunlin", "whimbrel", "avocet", "godwit"
-_ID = "call_0123456789"
+_BESIDE, _THOUGHT, _NAME = "dunlin", "whimbrel", "avocet"
+_ANOTHER, _OTHER_RESULT = "godwit", "dotterel"
+_ID, _OTHER_ID = "call_0123456789", "call_9876543210"
 _FAULT_CHARS = 300
 # Names under which templates read tools.
 TOOLS_KEYS = ("tools", "xml_tools")
@@ -133,9 +135,15 @@ class Probe:
                 Written(results=written.results, calls=True),
             )
             said = _called(beside=_BESIDE)
-            wanted = (_BESIDE, _ARGUMENT, _RESULT)
+            wanted: tuple[str, ...] = (_BESIDE, _ARGUMENT, _RESULT)
             written = next(
                 (way for way in beside if self._keeps(wanted, said, way, dialect)),
+                written,
+            )
+            wanted = (_ARGUMENT, _RESULT, _ANOTHER, _OTHER_RESULT)
+            singly = (written, replace(written, singly=True))
+            written = next(
+                (way for way in singly if self._keeps(wanted, _twice(), way, dialect)),
                 written,
             )
         return dialect, written
@@ -148,12 +156,15 @@ class Probe:
         `dialect` is how calls are given; `None`: all of them are words.
         """
         said = _called(thought=_THOUGHT)
+        wanted: tuple[str, ...] = (_THOUGHT, _ARGUMENT, _RESULT)
+        beside = _called(thought=_THOUGHT, beside=_BESIDE)
+        if self._keeps((_BESIDE,), beside, written, dialect):
+            said, wanted = beside, (*wanted, _BESIDE)
         for form in Form:
             if form is Form.TAGS and not self._words.think_start:
                 continue
             for key in THINKING_KEYS if form is Form.KEPT else THINKING_KEYS[:1]:
-                way = _with(written, form)
-                wanted = (_THOUGHT, _ARGUMENT, _RESULT)
+                way = replace(written, thinking=form)
                 if self._keeps(wanted, said, way, dialect, key):
                     return key, form
         return THINKING_KEYS[0], Form.KEPT
@@ -196,16 +207,6 @@ class Probe:
         return text_of(self._tokenizer, turns, **{**values_of(self.always), **options})
 
 
-def _with(written: Written, form: Form) -> Written:
-    return Written(
-        calls=written.calls,
-        results=written.results,
-        beside=written.beside,
-        thinking=form,
-        names=written.names,
-    )
-
-
 _OFFERED = Tool(
     _TOOL,
     _WHAT_FOR,
@@ -223,4 +224,15 @@ def _called(*, beside: str = "", thought: str = "") -> tuple[ChatMessage, ...]:
         ChatMessage("user", (TextPart(_USER),)),
         ChatMessage("assistant", content, tool_calls=(call,), reasoning=thought),
         ChatMessage("tool", (TextPart(_RESULT),), tool_call_id=_ID),
+    )
+
+
+def _twice() -> tuple[ChatMessage, ...]:
+    asked, called, result = _called()
+    other = ToolCall(_OTHER_ID, _TOOL, f'{{"of": "{_ANOTHER}"}}')
+    return (
+        asked,
+        ChatMessage("assistant", tool_calls=(*called.tool_calls, other)),
+        result,
+        ChatMessage("tool", (TextPart(_OTHER_RESULT),), tool_call_id=_OTHER_ID),
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _WROTE = "the model's chat template has no word for {}: written out as text"
 CALLS_WRITTEN = _WROTE.format("earlier calls")
 RESULTS_WRITTEN = _WROTE.format("results")
+_APART = "calls made together were put one after the other"
 _NAMES_OF_ASSISTANTS = "the name of an assistant's message was left out"
 
 
@@ -39,7 +40,8 @@ class Form(Enum):
 class Written:
     """What stands in words, because a template drops it.
 
-    `beside`: text beside calls gets a turn of its own. `thinking` is that of turns
+    `beside`: text beside calls gets a turn of its own. `singly`: so does each of
+    several calls made together, before its result. `thinking` is that of turns
     that called, since the user spoke last; earlier thinking is dropped on purpose.
     """
 
@@ -48,6 +50,7 @@ class Written:
     beside: bool = False
     thinking: Form = Form.KEPT
     names: bool = False
+    singly: bool = False
 
 
 def usual_calls(calls: Sequence[ToolCall]) -> str:
@@ -83,10 +86,41 @@ def in_words(
     """Return messages without what `written` names, and what was written out."""
     if written == Written():
         return tuple(messages), ()
-    writer = _Writer(messages, written, words)
+    apart = one_at_a_time(messages) if written.singly else tuple(messages)
+    writer = _Writer(apart, written, words)
+    if len(apart) != len(messages):
+        writer.done[_APART] = None
+    messages = apart
     for at, message in enumerate(messages):
         writer.add(at, message)
     return tuple(writer.kept), tuple(writer.done)
+
+
+def one_at_a_time(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
+    """Return messages in which no turn makes several calls.
+
+    Each call is followed by its result; what was said beside them stays with the
+    first.
+    """
+    apart: list[ChatMessage] = []
+    waiting: dict[str | None, ChatMessage] = {}
+    for message in messages:
+        if message.role == "tool" and message.tool_call_id in waiting:
+            call = waiting.pop(message.tool_call_id)
+            at = next(at for at, kept in enumerate(apart) if kept is call)
+            apart.insert(at + 1, message)
+            continue
+        first, *others = message.tool_calls or (None,)
+        if first is None or not others:
+            apart.append(message)
+            continue
+        turns = [
+            msgspec.structs.replace(message, tool_calls=(first,)),
+            *(ChatMessage("assistant", tool_calls=(call,)) for call in others),
+        ]
+        waiting = {turn.tool_calls[0].id: turn for turn in turns}
+        apart += turns
+    return tuple(apart)
 
 
 @dataclass(slots=True)
@@ -121,8 +155,10 @@ class _Writer:
             )
         elif message.tool_calls and message.text and self.written.beside:
             self._note("text beside calls")
-            self.kept.append(msgspec.structs.replace(message, tool_calls=()))
-            message = msgspec.structs.replace(message, content=(), reasoning="")
+            self.kept.append(
+                msgspec.structs.replace(message, tool_calls=(), reasoning="")
+            )
+            message = msgspec.structs.replace(message, content=())
         self.kept.append(message)
 
     def _named(self, message: ChatMessage) -> ChatMessage:
