@@ -84,6 +84,7 @@ class AnswerParser:
         self._is_held = False
         self._skips_blanks = False
         self._has_content = False
+        self._has_thought = False
         self._reader = (answers or AnswerParser._read)(self)
         self._is_read = self._is_plain
         if not self._is_plain:
@@ -151,8 +152,15 @@ class AnswerParser:
         self._has_content |= bool(text)
         self._box.put(text=self._stops.feed(text))
 
+    def begin_thinking(self) -> None:
+        """Tell that thinking begins; what was thought before is another thought."""
+        if self._has_thought:
+            self._box.put(reasoning="\n\n")
+        self.is_thinking, self._has_thought = True, False
+
     def think(self, text: str) -> None:
         """Tell thinking."""
+        self._has_thought |= bool(text)
         self._box.put(reasoning=text)
 
     def flush(self) -> None:
@@ -163,6 +171,23 @@ class AnswerParser:
     def warn(self, slip: str) -> None:
         """Note what was not written as it should be."""
         self._calls.warnings.append(slip)
+
+    def take_call(self, name: str, arguments: str) -> None:
+        """Take a whole call with its arguments as JSON text.
+
+        Raises:
+            NotWrittenError: it names no function of the request, or does not fit it.
+        """
+        self.flush()
+        sink = HeldSink(self._calls, self.source)
+        sink.begin(name)
+        sink.write(arguments)
+        sink.end()
+
+    def refuse_call(self, why: str, written: str) -> None:
+        """Tell as content what is no call."""
+        self.warn(f"{_LEFT}: {why}")
+        self.show(written)
 
     def read_call(self, opener: Opener, *, blanks: str = "") -> Reading:
         """Read a block of calls whose opener comes next; what is none is content."""
@@ -250,7 +275,7 @@ class AnswerParser:
 
     def _read_thinking(self, start: str) -> Reading:
         source, end = self.source, self._tags[start].end
-        self.is_thinking = True
+        self.begin_thinking()
         yield from source.blanks()
         markers = (end, *self._openers)
         while True:

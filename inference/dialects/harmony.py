@@ -59,7 +59,7 @@ def _read_message(answer: AnswerParser, head: str) -> Reading:
         name = recipient[1].removeprefix("functions.")
         yield from answer.read_call(Opener(MESSAGE, _Call(name), keeps=True))
     elif channel and channel[1] == "analysis":
-        answer.is_thinking = True
+        answer.begin_thinking()
         try:
             yield from answer.source.before(*_ENDS, pipe=answer.think)
         finally:

@@ -42,7 +42,7 @@ class JSONCalls:
     def __call__(self, source: Source, sink: CallSink) -> Reading:
         """Read a block; see `Opener`."""
         yield from source.blanks()
-        yield from source.accept("```json", "```")
+        fence = yield from source.accept("```json", "```")
         yield from source.blanks()
         begun = len(source.since_mark())
         opening = yield from source.ahead("{", "[")
@@ -56,6 +56,8 @@ class JSONCalls:
             if not sink.holds_back or len(source.since_mark()) < begun:
                 raise
             yield from self._read_loosely(source, sink, begun)
+        if fence:
+            sink.warn("a code fence was taken off")
         yield from self._close(source)
 
     def _calls(self, source: Source, sink: CallSink) -> Reading:
@@ -151,9 +153,9 @@ class JSONCalls:
             name, arguments = _parts_of(call, named_by_key=self.named_by_key)
             sink.begin(name)
             sink.write(arguments if isinstance(arguments, str) else dumped(arguments))
+            for slip in slips:
+                sink.warn(slip)
             sink.end()
-        for slip in slips:
-            sink.warn(slip)
 
 
 class _Call:

@@ -11,7 +11,7 @@ from inference.core.models import ModelOptions
 from inference.dialects.clues import Clues
 from inference.dialects.dialect import Dialect, ThinkingTags
 from inference.dialects.foreign import foreign_dialect
-from inference.dialects.registry import DIALECTS, IN_WORDS, dialect_of
+from inference.dialects.registry import DIALECTS, IN_WORDS, SHIPPED, dialect_of
 from inference.dialects.thinking import tags_of, thinking_as
 from inference.engines.markers import MARKER_TOKENS_MOST, Marker
 from inference.engines.overrides import (
@@ -19,6 +19,7 @@ from inference.engines.overrides import (
     configured_tags,
     system_prompt_of,
 )
+from inference.engines.shipped import shipped_dialect
 from inference.prompting.traits import TemplateTraits, traits_of
 
 # Dialects whose calls are `{"name": …, "arguments": …}` between these two texts.
@@ -139,13 +140,16 @@ def _dialect_of(tokenizer: Any, clues: Clues, said: str) -> Dialect | None:
     """Return what the entry says, else what the model shows, else mlx-lm's parser."""
     if said == IN_WORDS:
         return None
+    if said == SHIPPED:
+        return shipped_dialect(tokenizer)
     if said:
         named = DIALECTS.get(said)
         if named is None:
-            known = ", ".join(sorted((*DIALECTS, IN_WORDS)))
+            known = ", ".join(sorted((*DIALECTS, IN_WORDS, SHIPPED)))
             raise OverrideError(f"dialect {said!r} is not known; there are {known}.")
         return named
-    return dialect_of(clues) or foreign_dialect(tokenizer)
+    found = dialect_of(clues) or shipped_dialect(tokenizer)
+    return found or foreign_dialect(tokenizer)
 
 
 def clues_of(tokenizer: Any) -> Clues:

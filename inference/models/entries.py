@@ -10,7 +10,7 @@ from django.db import models
 
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.models import ModelOptions
-from inference.dialects.registry import DIALECTS, IN_WORDS
+from inference.dialects.registry import DIALECTS, IN_WORDS, SHIPPED
 from inference.models.validators import (
     CHAT_TEMPLATE_BYTES,
     SYSTEM_PROMPT_BYTES,
@@ -54,8 +54,12 @@ NOT_SAID = "not said"
 def known_dialects() -> list[tuple[str, str]]:
     """Return the dialects to choose from, by name."""
     names = sorted(DIALECTS)
-    words = (IN_WORDS, "words: tools are explained to it")
-    return [("", "as its files show"), *((name, name) for name in names), words]
+    return [
+        ("", "as its files show"),
+        *((name, name) for name in names),
+        (SHIPPED, "as its response_template says"),
+        (IN_WORDS, "words: tools are explained to it"),
+    ]
 
 
 class ModelEntryManager(models.Manager["ModelEntry"]):

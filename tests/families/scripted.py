@@ -8,9 +8,9 @@ the MLP: a short closing answer follows wherever a prompt may end.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,12 +21,13 @@ from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 TOKENIZER = Path(__file__).resolve().parent.parent / "models" / "tiny-qwen2-vl"
 POSITIONS = 12_288
 WIDTH = 64
 END = "<|im_end|>"
+END_ROOM = 48
 # A word that is one token wherever it stands, to make prompts longer.
 FILLER = " the"
 
@@ -40,8 +41,8 @@ _WORDS = (
 )
 # What families have tokens of their own for.
 _MARKER = re.compile(
-    rf"<\|[^|<>\n ]{{1,40}}\|>|<｜[^｜<>\n]{{1,40}}｜>|</?{_TAGS}>|\[/?{_WORDS}\]"
-    r"|<\|[a-z_\"]+>|<[a-z_]+\|>|｜DSML｜|\]<\]minimax\[>\["
+    rf"<\|[^|<>\n ]{{1,40}}\|>|<\uff5c[^\uff5c<>\n]{{1,40}}\uff5c>|</?{_TAGS}>"
+    rf"|\[/?{_WORDS}\]|<\|[a-z_\"]+>|<[a-z_]+\|>|\uff5cDSML\uff5c|\]<\]minimax\[>\["
 )
 
 
@@ -71,6 +72,12 @@ class Scripted:
         assert missing >= 0, f"{prompt_tokens} tokens are too many for {script}"
         return FILLER * missing
 
+    def token(self, marker: str) -> int:
+        """Return the one token of a marker."""
+        found = self.tokenizer.token_to_id(marker)
+        assert found is not None, marker
+        return found
+
     def tokens(self, text: str) -> list[int]:
         """Return a text's tokens."""
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
@@ -86,15 +93,17 @@ def write_scripted(
     end: str = END,
 ) -> Scripted:
     """Write a model that says each of `scripts`, by name, and then `end`."""
-    dress(folder, template, [*markers, end])
+    shown = [marker for text in scripts.values() for marker in _MARKER.findall(text)]
+    dress(folder, template, [*markers, *shown, end])
     made = Scripted(folder, {})
     table: list[int] = []
-    stop = made.tokenizer.token_to_id(end)
+    stop = made.token(end)
     for name, text in scripts.items():
         tokens = made.tokens(text)
         made.places[name] = len(table) + 1
         made.lengths[name] = len(tokens)
-        table += [*tokens, stop]
+        # Where a grammar made it say more, it still ends.
+        table += [*tokens, *([stop] * END_ROOM)]
     said = {at: table[at % len(table)] for at in range(POSITIONS)}
     write_weights(folder, made.tokenizer, said, end=stop)
     return Scripted(folder, made.places, len(table), made.lengths)
@@ -104,29 +113,21 @@ def write_caller(
     folder: Path,
     template: str,
     call: str,
+    answer: str,
     *,
     at: int,
-    answer: str,
-    after: Iterable[int],
-    markers: Iterable[str] = (),
     end: str = END,
 ) -> Scripted:
-    """Write a model that calls where a prompt is `at` tokens long, else answers.
-
-    A prompt ends with one of the tokens `after`; none of them is in `answer`.
-    """
-    dress(folder, template, [*markers, end])
+    """Write a model that calls where a prompt is `at` tokens long, else answers."""
+    shown = _MARKER.findall(call + answer)
+    dress(folder, template, [*shown, end])
     made = Scripted(folder, {"call": at})
-    stop = made.tokenizer.token_to_id(end)
+    stop = made.token(end)
     spoken = [*made.tokens(call), stop]
     said = {at - 1 + index: token for index, token in enumerate(spoken)}
     chain = [*made.tokens(answer), stop]
-    follows = dict(zip(chain, chain[1:], strict=False))
-    assert len(follows) == len(chain) - 1, "a token of the answer comes twice"
-    for token in after:
-        assert token not in chain, "a prompt ends like a part of the answer"
-        follows[token] = chain[0]
-    write_weights(folder, made.tokenizer, said, end=stop, follows=follows)
+    assert len(set(chain)) == len(chain), "a token of the answer comes twice"
+    write_weights(folder, made.tokenizer, said, end=stop, chain=chain)
     return made
 
 
@@ -145,7 +146,7 @@ def dress(folder: Path, template: str, markers: Iterable[str] = ()) -> None:
     config = json.loads((TOKENIZER / "tokenizer_config.json").read_text())
     for name in ("added_tokens_decoder", "chat_template"):
         config.pop(name, None)
-    config["bos_token"] = "<|endoftext|>"  # noqa: S105 -- no password
+    config["bos_token"] = "<|endoftext|>"
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
 
@@ -156,9 +157,9 @@ def write_weights(
     said: Mapping[int, int],
     *,
     end: int,
-    follows: Mapping[int, int] | None = None,
+    chain: Sequence[int] = (),
 ) -> None:
-    """Write config and weights: `said` by position, else what `follows` a token."""
+    """Write config and weights: `said` by position, else `chain` from its beginning."""
     vocabulary = tokenizer.get_vocab_size()
     codes = _codes(vocabulary)
     places = np.zeros((POSITIONS, WIDTH), np.float32)
@@ -177,7 +178,8 @@ def write_weights(
         **_silent(f"{layer}mlp.c_fc", 4 * WIDTH, WIDTH),
         **_silent(f"{layer}mlp.c_proj", WIDTH, 4 * WIDTH),
     }
-    _wire(weights, f"{layer}mlp.", codes, follows or {})
+    if chain:
+        _wire(weights, f"{layer}mlp.", codes, chain)
     save_file(weights, folder / "model.safetensors", metadata={"format": "mlx"})
     config = {
         "model_type": "gpt2",
@@ -215,20 +217,13 @@ def _silent(name: str, rows: int, columns: int) -> dict[str, np.ndarray]:
 
 
 def _wire(
-    weights: dict[str, np.ndarray],
-    mlp: str,
-    codes: np.ndarray,
-    follows: Mapping[int, int],
+    weights: dict[str, np.ndarray], mlp: str, codes: np.ndarray, chain: Sequence[int]
 ) -> None:
-    """Give the MLP a unit for each token that is followed by a certain one."""
-    assert len(follows) <= 4 * WIDTH
-    for unit, (token, following) in enumerate(follows.items()):
+    """Let each token of a chain be followed by the next, any other by the first."""
+    assert len(chain) <= 4 * WIDTH
+    for unit, (token, following) in enumerate(itertools.pairwise(chain)):
         weights[f"{mlp}c_fc.weight"][unit] = codes[token]
         # Heard from the token itself (64) and from no other (44 at most).
         weights[f"{mlp}c_fc.bias"][unit] = 10 - WIDTH
         weights[f"{mlp}c_proj.weight"][:, unit] = 2 * codes[following]
-
-
-def copy_of(made: Scripted, folder: Path) -> Path:
-    """Copy a model to another name."""
-    return Path(shutil.copytree(made.folder, folder))
+    weights[f"{mlp}c_proj.bias"] = 6 * codes[chain[0]]

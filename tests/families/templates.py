@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ARCHIVES = Path(__file__).with_name("archives.txt")
+# Written here, after families whose templates are in none of the archives.
+LIKE = Path(__file__).with_name("like")
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 600
 TEMPLATE_BYTES_MOST = 256 * 1024
@@ -63,11 +65,14 @@ def templates() -> dict[str, Path]:
 
 
 def template(name: str) -> str:
-    """Return one of them as text.
+    """Return one of them as text, or one of `like/`, written after a family's.
 
     Raises:
         NotFetchedError: they could not be fetched.
     """
+    folder, _, stem = name.partition("/")
+    if folder == LIKE.name:
+        return (LIKE / f"{stem}.jinja").read_text(encoding="utf-8")
     return templates()[name].read_text(encoding="utf-8")
 
 
