@@ -139,7 +139,8 @@ class AnswerTexts:
         if spec.logprobs is not None:
             spelling = TokenSpelling(self.vocabulary.bytes_of, top=spec.logprobs)
         detokenizer = self.tokenizer.detokenizer
-        if prompt.continues and hasattr(detokenizer, "trim_space"):
-            # The first word stands behind others.
-            detokenizer.trim_space = False
+        if prompt.follows is not None:
+            # mlx-lm's leave the blank before a first word out; this one is none.
+            detokenizer.add_token(prompt.follows)
+            _ = detokenizer.last_segment
         return SequenceText(detokenizer, parser, spelling=spelling)

@@ -39,8 +39,8 @@ class PreparedPrompt:
 
     `dialects` are the ways in which they may be written, `calling` what they may call.
     `pictures` are its images, to be encoded before it is prefilled. `effort_budget`
-    bounds thinking where the request does not. `continues`: the answer goes on inside
-    a text.
+    bounds thinking where the request does not. `follows` is a token that
+    the answer goes on from; `None`: it begins.
     """
 
     tokens: list[int]
@@ -50,7 +50,7 @@ class PreparedPrompt:
     calling: Calling | None = None
     pictures: PromptPictures | None = None
     effort_budget: int | None = None
-    continues: bool = False
+    follows: int | None = None
 
     def thinking_budget(self, spec: SamplingSpec) -> int | None:
         """Return how many tokens thinking may take; `None`: as many as it likes.
@@ -107,7 +107,7 @@ def prepare_answer(
         ),
         opens_thinking=rendered.opens_thinking,
         effort_budget=rendered.thinking_budget,
-        continues=rendered.continues,
+        follows=rendered.follows,
         dialects=_dialects_of(formats, tools, is_written=rendered.uses_fallback_tools),
         calling=None
         if tools is None

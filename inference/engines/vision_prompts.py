@@ -205,6 +205,12 @@ class _Page:
         self.pictures = self._processor.read(text, self._images)
         return self.pictures.tokens
 
+    def decode(self, tokens: list[int]) -> str:
+        """Return the text of tokens."""
+        with self._lock:
+            text: str = self._tokenizer.decode(tokens)
+        return text
+
     def _seen(self, turn: dict[str, Any]) -> dict[str, Any]:
         """Return a turn with its marks as the model's template takes images."""
         content = turn.get("content")

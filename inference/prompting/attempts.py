@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inference.core.requests import ChatMessage, ToolUse
     from inference.prompting.traits import TemplateTraits
 
-_WRITTEN = "tools and their messages were written out as text"
+_WRITTEN = "tools and their messages were written out in words"
 # What may be done to turns: which system turns are folded, whether roles alternate.
 _MEASURES = (
     (Fold.NONE, False),

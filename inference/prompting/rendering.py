@@ -22,6 +22,9 @@ class Tokenizer(Protocol):
     def encode(self, text: str, **options: Any) -> list[int]:
         """Turn text into token ids."""
 
+    def decode(self, tokens: list[int]) -> str:
+        """Turn token ids into text."""
+
 
 def text_of(
     tokenizer: Tokenizer,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _USUAL_SWITCH = "enable_thinking"
 _REASON_CHARS = 500
+_WORD_WITHIN = 32
 _LOST = "the model's chat template leaves a system message out"
 # What a template raises, by itself or by what it does with its input.
 _REFUSALS = (
@@ -47,7 +48,8 @@ class RenderedPrompt:
     """A prompt's tokens, never empty.
 
     `opens_thinking`: they end inside the model's thinking. `continues`: they end
-    inside the text of an answer. `uses_fallback_tools`: its tools were explained in
+    inside the text of an answer. `follows` is the last token of a word, where they end
+    inside text or thinking. `uses_fallback_tools`: its tools were explained in
     words, because its template knows none. `thinking_budget` stands for the effort
     that was asked of a model without levels. `ignored` names parameters that mean
     nothing to this model.
@@ -58,6 +60,7 @@ class RenderedPrompt:
     uses_fallback_tools: bool = False
     warnings: tuple[str, ...] = ()
     continues: bool = False
+    follows: int | None = None
     thinking_budget: int | None = None
     ignored: tuple[str, ...] = ()
 
@@ -124,6 +127,9 @@ def render(
         uses_fallback_tools=page.tools is not None and found.attempt.is_written,
         warnings=found.attempt.warnings,
         continues=found.continues,
+        follows=_last_word(tokenizer, tokens)
+        if command.continue_final_message
+        else None,
         thinking_budget=effort.budget,
         ignored=(
             *(["reasoning_effort"] if effort.is_ignored else []),
@@ -226,6 +232,15 @@ class _Page:
         if not self.tokenizer.has_chat_template:
             return _plain_transcript(turns, is_open=is_open)
         return text_of(self.tokenizer, turns, is_open=is_open, **options)
+
+
+def _last_word(tokenizer: Tokenizer, tokens: list[int]) -> int | None:
+    """Return the last token that is a plain word; `None`: there is none nearby."""
+    for token in reversed(tokens[-_WORD_WITHIN:]):
+        text = tokenizer.decode([token])
+        if text.strip().isalnum() and text.isascii() and text == text.rstrip():
+            return token
+    return None
 
 
 def _plain_transcript(turns: list[dict[str, Any]], *, is_open: bool) -> str:

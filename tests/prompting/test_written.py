@@ -179,7 +179,7 @@ def test_tools_that_no_template_shows_are_explained(inner: Any) -> None:
     text, prompt = shown(inner, source, ASKED)
     assert prompt.uses_fallback_tools
     assert LOOK_UP.description in text
-    assert prompt.warnings == ("tools and their messages were written out as text",)
+    assert prompt.warnings == ("tools and their messages were written out in words",)
 
 
 def test_a_template_that_wants_a_list_of_tools_always_gets_one(inner: Any) -> None:
