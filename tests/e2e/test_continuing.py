@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ADDED = " rains <b>and</b> shines."
 FAMILIES = (
-    *("Qwen-Qwen3-0.6B", "openai-gpt-oss-120b", "trl/qwen3_6"),
+    *("Qwen-Qwen3-0.6B", "trl/qwen3_6"),
     *("meta-llama-Llama-3.1-8B-Instruct", "google-gemma-2-2b-it"),
 )
 CASES = [Case(family, "more", ADDED, tools=()) for family in FAMILIES]
