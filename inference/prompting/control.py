@@ -11,10 +11,11 @@ the model itself wrote them; those of turns become text there too.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,7 +23,7 @@ import msgspec
 from inference.core.requests import TextPart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from inference.core.frames import PreparePrompt
     from inference.core.requests import ChatMessage, ToolCall, ToolUse
@@ -44,6 +45,7 @@ class ControlTokens:
     """
 
     texts: tuple[str, ...] = ()
+    places: Mapping[str, int] = field(default_factory=dict)
     pattern: re.Pattern[str] | None = None
     turns: re.Pattern[str] | None = None
     ids: frozenset[int] = frozenset()
@@ -114,8 +116,9 @@ class ControlTokens:
     def _placed(self, pattern: re.Pattern[str] | None, text: str) -> str:
         if pattern is None:
             return text
+        places = self.places
         return pattern.sub(
-            lambda found: f"{_NONCE}-{self.texts.index(found.group())}-{_NONCE}", text
+            lambda found: f"{_NONCE}-{places[found.group()]}-{_NONCE}", text
         )
 
     def unmarked(self, text: str) -> str:
@@ -174,6 +177,7 @@ def control_tokens_of(
         return NO_CONTROL
     return ControlTokens(
         texts=tuple(known),
+        places={text: at for at, text in enumerate(known)},
         pattern=_any_of(known),
         turns=_any_of(special),
         ids=frozenset(known.values()),
@@ -188,24 +192,47 @@ def encoded(
         return list(tokenizer.encode(text, **special))
     if getattr(tokenizer, "reads_whole", False):
         return list(tokenizer.encode(control.blanked(text), **special))
+    reader = _Reader(tokenizer, control)
     tokens: list[int] = []
     for at, (piece, is_control) in enumerate(control.pieces(text)):
-        if is_control:
-            tokens += _as_text(tokenizer, piece, control)
-        elif at == 0:
+        if at == 0 and not is_control:
             tokens += tokenizer.encode(piece, **special)
         else:
-            tokens += _inside(piece, _encoder(tokenizer))
+            tokens += reader.tokens(piece, is_control)
     return tokens
 
 
-def _as_text(tokenizer: Any, text: str, control: ControlTokens) -> list[int]:
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is not None:
-        tokens = _inside(text, lambda piece: _plainly(backend, piece), tokenizer)
-        if tokens and not control.ids.intersection(tokens):
-            return tokens
-    return _inside(_with_blank(text), _encoder(tokenizer))
+class _Reader:
+    """Encodes the pieces of one prompt, each that comes again only once.
+
+    Tokenizers of SentencePiece's kind put a blank before a text, so each is encoded
+    behind a newline, that is then taken away.
+    """
+
+    def __init__(self, tokenizer: Any, control: ControlTokens) -> None:
+        self._tokenizer = tokenizer
+        self._backend = getattr(tokenizer, "backend_tokenizer", None)
+        self._control = control
+        self._newline = self._encode("\n")
+        self.tokens = functools.cache(self._tokens)
+
+    def _tokens(self, text: str, is_control: bool) -> list[int]:
+        if not is_control:
+            return self._behind(text, self._encode)
+        if self._backend is not None:
+            tokens = self._behind(text, functools.partial(_plainly, self._backend))
+            if tokens and not self._control.ids.intersection(tokens):
+                return tokens
+        return self._behind(_with_blank(text), self._encode)
+
+    def _behind(self, text: str, encode: Callable[[str], list[int]]) -> list[int]:
+        tokens, newline = encode(f"\n{text}"), self._newline
+        if newline and tokens[: len(newline)] == newline:
+            return tokens[len(newline) :]
+        return encode(text)
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
 
 
 def _plainly(backend: Any, text: str) -> list[int]:
@@ -218,34 +245,36 @@ def _plainly(backend: Any, text: str) -> list[int]:
     return [token.id for word in words for token in backend.model.tokenize(word)]
 
 
-def _inside(
-    text: str, encode: Callable[[str], list[int]], plain: Any = None
-) -> list[int]:
-    """Encode what follows other text: behind a newline, that is then taken away.
-
-    Tokenizers of SentencePiece's kind put a blank before a text.
-    """
-    newline = encode("\n") if plain is None else _encoder(plain)("\n")
-    tokens = encode(f"\n{text}")
-    if newline and tokens[: len(newline)] == newline:
-        return tokens[len(newline) :]
-    return encode(text)
-
-
-def _encoder(tokenizer: Any) -> Callable[[str], list[int]]:
-    return lambda text: list(tokenizer.encode(text, add_special_tokens=False))
-
-
 def _is_words(text: str) -> bool:
     """Whether it is what anybody may write: a word, or blanks."""
     return len(text) < 2 or text.isspace() or text.isalnum()
 
 
 def _any_of(texts: Iterable[str]) -> re.Pattern[str] | None:
-    longest_first = sorted(texts, key=lambda text: (-len(text), text))
-    return (
-        re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
-    )
+    """Return what finds the longest of some texts, however many there are.
+
+    Thousands side by side would be tried one by one at each `<` of a prompt, so
+    those that begin alike are tried together.
+    """
+    root: dict[str, Any] = {}
+    for text in texts:
+        node = root
+        for character in text:
+            node = node.setdefault(character, {})
+        node[""] = {}
+    return re.compile(_tree(root)) if root else None
+
+
+def _tree(node: dict[str, Any]) -> str:
+    branches = [
+        re.escape(character) + _tree(after)
+        for character, after in node.items()
+        if character
+    ]
+    if not branches:
+        return ""
+    either = branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+    return f"(?:{either})?" if "" in node else either
 
 
 def _walked(value: Any, change: Callable[[str], str]) -> Any:

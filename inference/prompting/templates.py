@@ -100,7 +100,7 @@ def render(
     command = traits.control.marked(command)
     given, unread = in_its_words(command.template_kwargs, traits.names, traits.effort)
     # mlx-lm turns thinking off where it does not know the model's tags itself.
-    usual = {_USUAL_SWITCH: thinks} if traits.effort.switch == _USUAL_SWITCH else {}
+    usual = {_USUAL_SWITCH: thinks} if _USUAL_SWITCH in (traits.names or ()) else {}
     page = _Page(
         tokenizer,
         _offered(command),
