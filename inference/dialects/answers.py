@@ -277,6 +277,9 @@ class AnswerParser:
         source, end = self.source, self._tags[start].end
         self.begin_thinking()
         yield from source.blanks()
+        # Some models write again what the prompt has opened for them.
+        yield from source.accept(start)
+        yield from source.blanks()
         markers = (end, *self._openers)
         while True:
             text = source.rest
@@ -296,7 +299,7 @@ class AnswerParser:
             certain = text[: len(text) - length_at_risk(text, markers)].rstrip()
             self.think(source.take(len(certain)))
             if source.has_ended:
-                self.think(source.take(len(source.rest)).rstrip())
+                self.think(self._rest().rstrip())
                 break
             yield
         self.is_thinking = False
@@ -366,15 +369,16 @@ class AnswerParser:
             yield
 
     def _show_rest(self) -> None:
+        rest = self._rest()
+        if rest.strip():
+            self.show(rest)
+
+    def _rest(self) -> str:
+        """Read what was held back to the end; half of a marker is nothing to show."""
         rest = self.source.take(len(self.source.rest))
         tail = rest.lstrip()
-        is_broken_marker = (
-            self.source.was_cut
-            and not tail[:1].isalnum()
-            and any(map(str.isalpha, tail))
-        )
-        if rest.strip() and not is_broken_marker:
-            self.show(rest)
+        is_marker = not tail[:1].isalnum() and any(map(str.isalpha, tail))
+        return "" if self.source.was_cut and is_marker else rest
 
     def _put_call(self, piece: ToolCallDelta) -> None:
         self._box.put(calls=(piece,))

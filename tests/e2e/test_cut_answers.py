@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.family_server import ASK, Answer, FamilyServer, serving
-from tests.families.cases import MORE, Case, met_cases
+from tests.families.cases import CUT, Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,57 +17,19 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 AT_ONCE = 32
-# One answer of each form; the most that can be cut in it.
-SAMPLES = {
-    "qwen3 think+call",
-    "qwen3coder two in one block",
-    "glm typed",
-    "minimax m2 typed",
-    "MiniMax-M3: thinking, text, a call",
-    "Kimi-K3: thinking, text, a call",
-    "moonshotai-Kimi-K2: two calls",
-    "deepseek r1/v3",
-    "deepseek-ai-DeepSeek-V3.1: two calls",
-    "deepseek-ai-DeepSeek-V3.2: text, then a call",
-    "openai-gpt-oss-120b: a preamble for the user, then a call",
-    "llama3.1 json",
-    "meta-llama-Llama-3.2-3B-Instruct: two calls in Python",
-    "mistralai-Mistral-Nemo-Instruct-2407: two calls",
-    "unsloth-mistral-Devstral-Small-2507: two calls with ids",
-    "mistralai-Ministral-3-14B-Reasoning-2512: thinking, text, a call",
-    "gemma4 call",
-    "lfm2",
-    "granite3.3",
-    "command r7b",
-    "nemotron nano v2",
-    "ByteDance-Seed-OSS: thinking, then a call",
-    "apertus",
-    "minicpm5",
-    "tencent-Hy3: call",
-    "google-gemma-2-2b-it: as the words ask for it",
-}
-CASES = [
-    case
-    for case in sorted([*met_cases(), *MORE], key=lambda case: case.family)
-    if case.name in SAMPLES or str(case) in SAMPLES
-]
-# Their calls begin with what any text may begin with.
-BARE = ("llama3.1 json", "two calls in Python")
+# Their calls begin as any text may.
+BARE = ("meta-llama-Llama-3.1-8B-Instruct", "meta-llama-Llama-3.2-3B-Instruct")
 
 
 @pytest.fixture(scope="module")
 def families(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FamilyServer]:
     """A server that answers many at once."""
     many = ("--max-concurrency", str(AT_ONCE), "--queue-size", "1000")
-    with serving(CASES, tmp_path_factory, *many) as server:
+    with serving(CUT, tmp_path_factory, *many) as server:
         yield server
 
 
-def test_every_form_of_answer_is_cut() -> None:
-    assert len(CASES) == len(SAMPLES)
-
-
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", CUT, ids=str)
 def test_an_answer_that_is_cut_anywhere_holds_no_call_that_nobody_wrote(
     families: FamilyServer, case: Case
 ) -> None:
@@ -80,37 +43,45 @@ def test_an_answer_that_is_cut_anywhere_holds_no_call_that_nobody_wrote(
         (body | {"max_tokens": cut}, stream) for cut in cuts for stream in (False, True)
     ]
     answers = families.ask_all(asked, at_once=AT_ONCE)
+    faults = []
     for cut, answer, streamed in zip(cuts, answers[::2], answers[1::2], strict=True):
         written = made.tokenizer.decode(tokens[:cut], skip_special_tokens=False)
-        where = f"cut after {written!r}"
-        check_cut(answer, whole, case, written, where)
-        assert streamed.content == answer.content, where
-        assert streamed.reasoning == answer.reasoning, where
-        assert streamed.calls == answer.calls, where
-        assert streamed.finish_reason == answer.finish_reason, where
+        found = [*faults_of(answer, whole, case, written)]
+        if replace(streamed, request_id=answer.request_id) != answer:
+            found.append(f"streamed it is {streamed}, else {answer}")
+        faults += [f"cut after {written!r}: {fault}" for fault in found]
+    assert not faults, "\n".join(faults)
 
 
-def check_cut(
-    answer: Answer, whole: Answer, case: Case, written: str, where: str
-) -> None:
-    """Check what a client gets of an answer of which only `written` was written."""
-    assert answer.finish_reason == "length", where
-    assert whole.reasoning.startswith(answer.reasoning), where
-    assert len(answer.calls) <= len(whole.calls), where
-    for at, (name, arguments) in enumerate(answer.calls):
+def faults_of(answer: Answer, whole: Answer, case: Case, written: str) -> Iterator[str]:
+    """Yield what a client must not get of an answer of which `written` was written."""
+    if answer.finish_reason != "length":
+        yield f"it ended because of {answer.finish_reason}"
+    if len(answer.calls) > len(whole.calls):
+        yield f"calls {answer.calls}"
+        return
+    for at, call in enumerate(answer.calls):
         expected_name, expected = whole.calls[at]
-        assert name == expected_name, where
-        assert expected.startswith(arguments), where
-        assert arguments == expected or not is_json(arguments), where
-        if at + 1 < len(answer.calls):
-            assert arguments == expected, where
-    if not whole.content.startswith(answer.content):
-        # A call that was begun and cannot be told is text.
-        assert answer.content.startswith(whole.content[: len(answer.content)]) or (
-            written.endswith(answer.content)
-        ), where
-        named = case.calls[len(answer.calls)][0] in written
-        assert named or case.name in BARE, where
+        name, arguments = call
+        is_whole = arguments == expected
+        is_begun = expected.startswith(arguments) and not is_json(arguments)
+        is_last = at + 1 == len(answer.calls)
+        if name != expected_name or not (is_whole or (is_begun and is_last)):
+            yield f"a call {call}"
+    unread = case.calls[len(answer.calls) :]
+    may_show = case.family in BARE or (bool(unread) and unread[0][0] in written)
+    for shown, expected in (
+        (answer.reasoning, whole.reasoning),
+        (answer.content, whole.content),
+    ):
+        # A lone bracket may be anything, so it is shown.
+        if expected.startswith(shown.removesuffix("<").rstrip()):
+            continue
+        # A call that was cut off is text; before it names its function, its marks
+        # are nobody's business.
+        rest = shown.removeprefix(expected).strip()
+        if not may_show or rest not in written:
+            yield f"the text {rest!r}"
 
 
 def is_json(text: str) -> bool:

@@ -895,3 +895,152 @@ SLIPS = [
 ]
 
 MORE = [*FORMS, *TYPED, *SLIPS]
+
+# --- one short answer of each form, to be cut everywhere
+
+_SHORT = {"city": "Zürich", "days": 3}
+_SHORT_TEXTS = {"city": "Zürich", "days": "3"}
+_SHORT_JSON = json.dumps(_SHORT, ensure_ascii=False)
+_SHORT_NAMED = f'{{"name": "get_weather", "arguments": {_SHORT_JSON}}}'
+_PAIR = (("get_weather", _SHORT_JSON), _ADD)
+_ADDED_TEXTS = {"a": "1", "b": "2"}
+_PYTHON = '[get_weather(city="Zürich", days=3)]'
+
+
+def _cut(
+    family: str, writes: str, *calls: Call, content: str = "", reasoning: str = ""
+) -> Case:
+    told = calls or (weather(**_SHORT),)
+    return Case(family, "short", writes, content, reasoning, calls=told)
+
+
+_TWO = (weather(**_SHORT), SUM)
+CUT = [
+    _cut(
+        "Qwen-Qwen3-0.6B",
+        f"<think>\nhm\n</think>\n\n<tool_call>\n{_SHORT_NAMED}\n</tool_call>",
+        reasoning="hm",
+    ),
+    _cut(
+        "Qwen3-Coder",
+        f"Looking.\n<tool_call>\n{coder_function('get_weather', _SHORT_TEXTS)}\n"
+        f"{coder_function('add_numbers', _ADDED_TEXTS)}\n</tool_call>",
+        *_TWO,
+        content="Looking.",
+    ),
+    _cut(
+        "GLM-4.6",
+        f"<think>hm</think>\n{glm('get_weather', _SHORT_TEXTS)}",
+        reasoning="hm",
+    ),
+    _cut(
+        "MiniMax-M2",
+        f"hm\n</think>\n\n{minimax('get_weather', _SHORT_TEXTS)}",
+        reasoning="hm",
+    ),
+    _cut(
+        "MiniMax-M3",
+        f"<mm:think>hm</mm:think>Looking.{minimax_3('get_weather', _SHORT_TEXTS)}",
+        content="Looking.",
+        reasoning="hm",
+    ),
+    _cut(
+        "Kimi-K3",
+        f"{_K3_SAYS}{kimi_3('get_weather', _SHORT_TEXTS)}",
+        content="Looking.",
+        reasoning="hm",
+    ),
+    _cut("moonshotai-Kimi-K2", f"Looking.{kimi_2(*_PAIR)}", *_TWO, content="Looking."),
+    _cut(
+        "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B",
+        f"hm</think>{deepseek_r1(*_PAIR)}",
+        *_TWO,
+        reasoning="hm",
+    ),
+    _cut(
+        "deepseek-ai-DeepSeek-V3.1",
+        f"hm</think>Looking.{deepseek_31(*_PAIR)}",
+        *_TWO,
+        content="Looking.",
+        reasoning="hm",
+    ),
+    _cut(
+        "deepseek-ai-DeepSeek-V3.2",
+        f"hm</think>Looking.{dsml('get_weather', _SHORT_TEXTS)}",
+        content="Looking.",
+        reasoning="hm",
+    ),
+    _cut(
+        "openai-gpt-oss-120b",
+        f"<|channel|>analysis<|message|>hm{_NEXT}<|channel|>commentary<|message|>"
+        f"Looking.{_NEXT}{harmony('get_weather', _SHORT_JSON)}",
+        content="Looking.",
+        reasoning="hm",
+    ),
+    _cut(_LLAMA, f'{{"name": "get_weather", "parameters": {_SHORT_JSON}}}'),
+    _cut(_LLAMA_LIST, f"{_PYTHON[:-1]}, add_numbers(a=1, b=2)]", *_TWO),
+    _cut(
+        "mistralai-Mistral-Nemo-Instruct-2407",
+        f"[TOOL_CALLS][{_SHORT_NAMED}, {ADDED}]",
+        *_TWO,
+    ),
+    _cut(
+        "unsloth-mistral-Devstral-Small-2507",
+        f"Looking.[TOOL_CALLS]get_weather[CALL_ID]abcdefgh1[ARGS]{_SHORT_JSON}",
+        content="Looking.",
+    ),
+    _cut(
+        "mistralai-Ministral-3-14B-Reasoning-2512",
+        f"[THINK]hm[/THINK]Looking.[TOOL_CALLS]get_weather[ARGS]{_SHORT_JSON}"
+        f"[TOOL_CALLS]add_numbers[ARGS]{_ADD[1]}",
+        *_TWO,
+        content="Looking.",
+        reasoning="hm",
+    ),
+    _cut(
+        "google-gemma-4-31B-it",
+        "<|channel>thought\nhm<channel|><|tool_call>call:get_weather{"
+        'city:<|"|>Zürich<|"|>,days:3}<tool_call|>',
+        reasoning="hm",
+    ),
+    _cut(
+        "LFM2-8B-A1B",
+        f"<|tool_call_start|>{_PYTHON}<|tool_call_end|>Checking.",
+        content="Checking.",
+    ),
+    _cut("ibm-granite-granite-3.3-2B-Instruct", f"<|tool_call|>[{_SHORT_NAMED}]"),
+    _cut(
+        "CohereForAI-c4ai-command-r7b-12-2024-tool_use",
+        "<|START_THINKING|>hm<|END_THINKING|><|START_ACTION|>[\n"
+        '{"tool_call_id": "0", "tool_name": "get_weather", '
+        f'"parameters": {_SHORT_JSON}}}\n]<|END_ACTION|>',
+        reasoning="hm",
+    ),
+    _cut(
+        "NVIDIA-Nemotron-Nano-v2",
+        f"hm</think>\n<TOOLCALL>[{_SHORT_NAMED}]</TOOLCALL>",
+        reasoning="hm",
+    ),
+    _cut(
+        "ByteDance-Seed-OSS",
+        f"<seed:think>hm</seed:think>{seed('get_weather', _SHORT_TEXTS)}",
+        reasoning="hm",
+    ),
+    _cut(
+        "Apertus-8B-Instruct",
+        "<|inner_prefix|>hm<|inner_suffix|><|tools_prefix|>"
+        f'[{{"get_weather": {_SHORT_JSON}}}]<|tools_suffix|>',
+        reasoning="hm",
+    ),
+    _cut(
+        "openbmb-MiniCPM5-1B",
+        f"hm</think>{minicpm('get_weather', _SHORT_TEXTS)}",
+        reasoning="hm",
+    ),
+    _cut("tencent-Hy3", hunyuan("get_weather", _SHORT_TEXTS)),
+    _cut(
+        "google-gemma-2-2b-it",
+        f"Looking.\n<tool_call>{_SHORT_NAMED}</tool_call>",
+        content="Looking.",
+    ),
+]

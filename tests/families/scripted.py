@@ -33,7 +33,7 @@ FILLER = " the"
 
 _TAGS = (
     r"(?:think|tool_call|tool_calls|tool_response|arg_key|arg_value|seed:think"
-    r"|seed:tool_call|minimax:tool_call|mm:think|TOOLCALL|response)"
+    r"|seed:tool_call|minimax:tool_call|mm:think|TOOLCALL|response|tool_sep)"
 )
 _WORDS = (
     r"(?:INST|THINK|TOOL_CALLS|ARGS|TOOL_RESULTS|AVAILABLE_TOOLS|SYSTEM_PROMPT"
@@ -41,7 +41,7 @@ _WORDS = (
 )
 # What families have tokens of their own for.
 _MARKER = re.compile(
-    rf"<\|[^|<>\n ]{{1,40}}\|>|<\uff5c[^\uff5c<>\n]{{1,40}}\uff5c>|</?{_TAGS}>"
+    rf"<\|[^|<>\n ]{{1,40}}\|>|<\uff5c[^\uff5c<>\n]{{1,40}}\uff5c>|</?{_TAGS}(?::opensource)?>"
     rf"|\[/?{_WORDS}\]|<\|[a-z_\"]+>|<[a-z_]+\|>|\uff5cDSML\uff5c|\]<\]minimax\[>\["
 )
 
