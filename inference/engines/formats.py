@@ -110,14 +110,21 @@ def formats_of(
     options = options or ModelOptions()
     clues = clues_of(tokenizer)
     dialect = _dialect_of(tokenizer, clues, options.dialect)
-    traits = traits_of(tokenizer, reads_calls=dialect is not None)
+    configured = configured_tags(options)
+    pairs = _thinking_pairs(tokenizer, clues, configured)
+    thinking = _thinking_of(tokenizer, vocabulary, pairs, configured=configured)
+    traits = traits_of(
+        tokenizer,
+        reads_calls=dialect is not None,
+        thinking_tags=None
+        if thinking is None
+        else (thinking.tags.start, thinking.tags.end),
+        own_markers=_own_markers(dialect, pairs),
+    )
     if options.chat_template and traits.fault:
         raise OverrideError(
             f"chat_template cannot render a user's message: {traits.fault}"
         )
-    configured = configured_tags(options)
-    pairs = _thinking_pairs(tokenizer, clues, configured)
-    thinking = _thinking_of(tokenizer, vocabulary, pairs, configured=configured)
     return ModelFormats(
         traits=traits,
         dialect=dialect,
@@ -164,6 +171,15 @@ def _written(template: Any) -> str:
         ]
         return "\n".join(map(str, parts))
     return template if isinstance(template, str) else ""
+
+
+def _own_markers(dialect: Dialect | None, pairs: tuple[ThinkingTags, ...]) -> list[str]:
+    """Return the texts that an assistant's earlier content may hold as tokens."""
+    found = [text for pair in pairs for text in (pair.start, pair.end)]
+    if dialect is not None:
+        found += [opener.text for opener in dialect.openers]
+        found += [dialect.form.start, dialect.form.end] if dialect.form else []
+    return [text.strip() for text in found]
 
 
 def _thinking_pairs(

@@ -38,7 +38,9 @@ class PreparedPrompt:
     """A prompt's tokens, and what holds for the answers to it.
 
     `dialects` are the ways in which they may be written, `calling` what they may call.
-    `pictures` are its images, to be encoded before it is prefilled.
+    `pictures` are its images, to be encoded before it is prefilled. `effort_budget`
+    bounds thinking where the request does not. `follows` is a token that
+    the answer goes on from; `None`: it begins.
     """
 
     tokens: list[int]
@@ -47,15 +49,21 @@ class PreparedPrompt:
     dialects: tuple[Dialect, ...] = ()
     calling: Calling | None = None
     pictures: PromptPictures | None = None
+    effort_budget: int | None = None
+    follows: int | None = None
 
     def thinking_budget(self, spec: SamplingSpec) -> int | None:
         """Return how many tokens thinking may take; `None`: as many as it likes.
 
         Where the answer has to have a form, half of it is kept for the answer.
         """
-        if spec.thinking_budget is not None or not self.plan.is_strict:
+        if spec.thinking_budget is not None:
             return spec.thinking_budget
-        return max(1, spec.max_tokens // 2)
+        most = self.effort_budget
+        if not self.plan.is_strict:
+            return most
+        half = max(1, spec.max_tokens // 2)
+        return half if most is None else min(most, half)
 
 
 def prepare_answer(
@@ -98,6 +106,8 @@ def prepare_answer(
             spell=vocabulary.bytes_of,
         ),
         opens_thinking=rendered.opens_thinking,
+        effort_budget=rendered.thinking_budget,
+        follows=rendered.follows,
         dialects=_dialects_of(formats, tools, is_written=rendered.uses_fallback_tools),
         calling=None
         if tools is None
@@ -126,7 +136,9 @@ def _with_thinking(
 ) -> GuidePlan:
     if thinking is None:
         return plan
-    closed = _has_closed_thinking(rendered.tokens, thinking.end, spell)
+    closed = rendered.continues or _has_closed_thinking(
+        rendered.tokens, thinking.end, spell
+    )
     return replace(
         plan,
         think_start=None if closed or rendered.opens_thinking else thinking.start,

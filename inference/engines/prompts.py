@@ -93,7 +93,7 @@ class PromptDesk:
         else:
             prepare_s = time.monotonic() - began
             prompt = replace(prompt, pictures=pictures)
-            self._keep(command.prompt_id, prompt, rendered.warnings, prepare_s)
+            self._keep(command.prompt_id, prompt, rendered, prepare_s)
 
     def _rendered(
         self, command: PreparePrompt
@@ -140,7 +140,7 @@ class PromptDesk:
         self,
         prompt_id: int,
         prompt: PreparedPrompt,
-        warnings: tuple[str, ...],
+        rendered: RenderedPrompt,
         prepare_s: float,
     ) -> None:
         pictures = prompt.pictures
@@ -154,8 +154,9 @@ class PromptDesk:
                 prompt_id=prompt_id,
                 tokens=len(prompt.tokens),
                 prepare_s=prepare_s,
-                warnings=warnings,
+                warnings=rendered.warnings,
                 image_tokens=0 if pictures is None else len(pictures.columns),
+                ignored=rendered.ignored,
             )
         )
 
