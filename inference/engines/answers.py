@@ -134,6 +134,7 @@ class AnswerTexts:
             stops=spec.stop,
             opened=self.formats.think_start or "" if prompt.opens_thinking else "",
             calling=prompt.calling,
+            continues=prompt.follows is not None,
         )
         spelling = None
         if spec.logprobs is not None:
