@@ -70,7 +70,7 @@ class CheckerProcess:
         except (EOFError, TimeoutError, msgspec.MsgspecError) as error:
             raise await checker._death("", is_late=False) from error
         except BaseException:
-            checker.kill()
+            await checker.end()
             raise
         return checker
 
@@ -97,17 +97,15 @@ class CheckerProcess:
         except (EOFError, OSError, msgspec.MsgspecError):
             pass
         except BaseException:
-            self.kill()
+            await self.end()
             raise
         raise await self._death(param, is_late=is_late)
 
-    def kill(self) -> None:
-        """End the process at once."""
-        kill(self._process)
-
     async def end(self) -> None:
-        """End the process, and return once it has."""
-        self.kill()
+        """End the process at once, and return when it has."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        kill(self._process)
         await self._process.wait()
 
     async def _write(self, body: bytes) -> None:
@@ -131,8 +129,9 @@ class CheckerProcess:
             async with asyncio.timeout(0 if is_late else 1):
                 await self._process.wait()
         except TimeoutError:
-            self.kill()
-        status = await self._process.wait()
+            pass
+        await self.end()
+        status = self._process.returncode or 0
         if is_late or status == -signal.SIGPROF:
             return CheckerDiedError(
                 "it takes too long to be checked", param=param, is_by_grammar=True

@@ -130,7 +130,7 @@ class Checkers:
                     return self._verdict_of_death(error, question)
                 continue
             if verdict.is_spent:
-                checker.kill()
+                await checker.end()
             else:
                 self._idle.append(checker)
             return verdict, math.inf
