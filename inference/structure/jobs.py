@@ -85,13 +85,18 @@ def to_job(grammar: Grammar | None, use: ToolUse | None) -> bytes:
     """Encode what is to be checked; equal bytes mean an equal verdict.
 
     Raises:
-        InvalidRequestError: it is too large to be checked.
+        InvalidRequestError: it, or a number in it, is too large to be checked.
     """
     if use is not None:
         bare = [msgspec.structs.replace(tool, description="") for tool in use.tools]
         use = msgspec.structs.replace(use, tools=tuple(bare))
     job = CheckJob(grammar, use)
-    encoded = msgspec.msgpack.encode(job)
+    try:
+        encoded = msgspec.msgpack.encode(job)
+    except OverflowError:
+        raise InvalidRequestError(
+            "An integer is larger than 64 bits.", param=job.param, code="invalid_value"
+        ) from None
     if len(encoded) > JOB_BYTES_MAX:
         raise InvalidRequestError(
             f"Invalid '{job.param}': all schemas together are larger than "
