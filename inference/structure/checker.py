@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 JOB_CPU_S = 2.0
 ADDRESSES_BYTES = 2048 * MIB
+NICE = 5  # those who decode go first
 SPENT_BYTES = 512 * MIB
 _LENGTH_BYTES = 4
 
@@ -82,6 +83,7 @@ def _bound() -> None:
     ):
         with suppress(ValueError, OSError):
             resource.setrlimit(kind, (most, most))
+    os.nice(NICE)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.stack_size(CHECK_STACK_BYTES)

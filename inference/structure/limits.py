@@ -23,7 +23,11 @@ DEBT_S = 0.25
 def parser_limits() -> LLParserLimits:
     """Return llguidance's limits; a grammar over them fails, the process lives."""
     # Its words are for the row: without states and sources of the grammar.
-    return LLParserLimits(initial_lexer_fuel=500_000, verbose_errors=False)
+    return LLParserLimits(
+        initial_lexer_fuel=500_000,
+        max_lexer_states=50_000,  # one or two KiB each
+        verbose_errors=False,
+    )
 
 
 class Pace:
