@@ -6,6 +6,7 @@ next token is free, one certain token, or one that a grammar allows.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
@@ -13,8 +14,12 @@ from typing import TYPE_CHECKING
 
 from llguidance.numpy import fill_next_token_bitmask
 
+from inference.core.errors import GrammarExhaustedError
 from inference.engines.markers import Marker, RecentTokens
 from inference.engines.token_masks import ALL, Mask, allow, allow_only, forbid
+from inference.structure.faults import gist
+from inference.structure.grammars import is_exhausted
+from inference.structure.limits import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from llguidance import LLMatcher
 
 _ERROR_CHARS = 300
+_EXHAUSTED = "the grammar became too much work to follow; make it simpler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,8 @@ class Guide:
         self._after_forced = Stage.FREE
         self._matcher: LLMatcher | None = None
         self.error = ""
+        self.error_code = ""
+        self._pace = Pace()
         self.stage = Stage.FREE
         self._begin()
 
@@ -281,7 +289,7 @@ class Guide:
         matcher = self._matcher
         assert matcher is not None
         if not matcher.consume_token(token) or matcher.is_error():
-            self._give_up(matcher.get_error())
+            self._give_up_matching(matcher)
         elif matcher.is_stopped():
             if self.stage is Stage.BODY:
                 self.stage = Stage.OVER
@@ -307,9 +315,19 @@ class Guide:
 
     def _fill_matched(self, mask: Mask) -> None:
         assert self._matcher is not None
+        began = time.thread_time()
         fill_next_token_bitmask(self._matcher, mask[None, :])
-        if self._matcher.is_error():
-            self._give_up(self._matcher.get_error())
+        is_too_slow = self._pace.add(time.thread_time() - began)
+        if is_too_slow or self._matcher.is_error():
+            self._give_up_matching(self._matcher)
+
+    def _give_up_matching(self, matcher: LLMatcher) -> None:
+        """End with what the matcher says; one without an error took too long."""
+        if matcher.is_error() and not is_exhausted(matcher):
+            self._give_up(gist(matcher.get_error()))
+        else:
+            self._give_up(_EXHAUSTED)
+            self.error_code = GrammarExhaustedError.code
 
     def _give_up(self, why: str) -> None:
         self.error = why[:_ERROR_CHARS] or "a token was not allowed"

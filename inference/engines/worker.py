@@ -47,6 +47,7 @@ from inference.engines.prompts import PromptDesk
 from inference.engines.sender import Sender
 from inference.engines.speculation import DraftModel, load_draft
 from inference.engines.text import TextModel, load_text_model, warm_up
+from inference.structure.limits import COMPILE_STACK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,6 +208,8 @@ def main() -> int:
     # Ctrl-C is for the web process: it drains first and ends its workers last.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    # Grammars are compiled in threads; the check of them had a smaller stack.
+    threading.stack_size(COMPILE_STACK_BYTES)
     # The reader and the prepare pool must not wait for long stretches of Python.
     sys.setswitchinterval(0.001)
     connection = socket.socket(fileno=options.fd)

@@ -37,14 +37,15 @@ def _targets(schema: dict[str, Any]) -> dict[str, Any]:
         if isinstance(node, dict):
             name = node.get("$ref")
             if isinstance(name, str) and name.startswith("#") and name not in found:
-                found[name] = _resolved(schema, name)
+                found[name] = resolved(schema, name)
             stack.extend(node.values())
         elif isinstance(node, list):
             stack.extend(node)
     return found
 
 
-def _resolved(schema: Any, name: str) -> Any:
+def resolved(schema: Any, name: str) -> Any:
+    """Return what the local reference `name` points to; True where it leads nowhere."""
     node = schema
     for step in name[1:].split("/")[1:]:
         key = step.replace("~1", "/").replace("~0", "~")
