@@ -204,6 +204,36 @@ async def test_it_refuses_other_websocket_paths_without_a_traceback(
     assert "Traceback" not in rambler_server.output()
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "%2e%2e/%2e%2e/etc/passwd",
+        "/etc/passwd",
+        "..%2f%1b]0;owned%07%0d%0a2026-01-01 INFO mlxsite all is well".replace(
+            " ", "%20"
+        ),
+        "a%00b",
+        "a" * 4000,
+    ],
+)
+async def test_a_path_out_of_the_static_folder_is_a_404_that_forges_no_line(
+    rambler_server: Server, path: str
+) -> None:
+    reader, writer = await connect(rambler_server)
+    writer.write(
+        f"GET /static/{path} HTTP/1.1\r\nHost: localhost\r\n"
+        "Connection: close\r\n\r\n".encode()
+    )
+    status, _ = parsed(await reader.read(-1))
+    writer.close()
+
+    assert status == 404
+    told = rambler_server.output()
+    assert "Traceback" not in told
+    assert "all is well" not in told
+    assert not {"\x1b", "\a"} & set(told)
+
+
 async def test_it_closes_a_websocket_that_sends_bytes_without_a_traceback(
     rambler_server: Server,
 ) -> None:
