@@ -7,6 +7,8 @@ which share a folder or a database never end each other's requests.
 from __future__ import annotations
 
 import logging
+import os
+import stat
 from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("metrics.recorder")
 
 BATCH_LINES = 200
+FIRST_LINE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +129,18 @@ def _runs_in(folder: Path) -> dict[str, list[_Part]]:
 
 def _first_line(path: Path) -> RunLine | None:
     try:
-        with path.open("rb") as file:
-            line = decode_line(file.readline())
+        with open(path, "rb", opener=_open_regular) as file:
+            line = decode_line(file.readline(FIRST_LINE_BYTES))
     except (OSError, UnreadableLineError) as error:
         logger.warning("Not read as a spool file: %s (%s)", path, error)
         return None
     return line if isinstance(line, RunLine) else None
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a file without waiting for the other end of a pipe, which is none."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise UnreadableLineError("it is no regular file")

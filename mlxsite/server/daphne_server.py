@@ -15,6 +15,7 @@ from twisted.internet import defer, reactor
 
 from inference.core.trace import ConnectionNote
 from mlxsite.server.http import FORWARDED_FOR, BoundedHTTPFactory, unwritten_bytes
+from mlxsite.server.websocket import StrictWebSocketFactory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -100,6 +101,7 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
         self._hurry = asyncio.Event()
         self._ports: list[Any] = []
         self._is_ending = False
+        self._was_signalled = False
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -109,19 +111,32 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until `end` is called and everything has drained."""
         daphne.server.HTTPFactory = BoundedHTTPFactory
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self.loop.add_signal_handler(number, self.end)
+        daphne.server.WebSocketFactory = StrictWebSocketFactory
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            # Who started it with nohup wants it to outlive the terminal.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self.loop.add_signal_handler(number, self._heed_signal)
         super().run()
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether the drain has begun."""
+        return self._is_ending
+
     def end(self, exit_code: int = 0) -> None:
-        """Begin to drain; a second call cuts the drain short."""
-        if self._is_ending:
+        """Begin to drain, unless that has begun."""
+        if not self._is_ending:
+            self._is_ending = True
+            self.exit_code = exit_code
+            reactor.stop()
+
+    def _heed_signal(self) -> None:
+        """Begin to drain; a second signal cuts the drain short."""
+        if self._was_signalled:
             logger.warning("Second signal: ending at once")
             self._hurry.set()
-            return
-        self._is_ending = True
-        self.exit_code = exit_code
-        reactor.stop()
+        self._was_signalled = True
+        self.end()
 
     def listen_success(self, port: Any) -> None:
         """Keep the port, so that draining can close it."""
@@ -143,6 +158,7 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
             host, port = scope["client"]
             client = self.proxies.client_of(host, _forwarded(scope["headers"]))
             scope["client"] = [client, port if client == host else 0]
+            protocol.client_host = client
         protocol.note = scope["mlxsite.connection"] = ConnectionNote()
         return super().create_application(protocol, scope)
 

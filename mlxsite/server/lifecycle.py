@@ -221,6 +221,8 @@ class ServerRun:
         ready = []
         for place, key in enumerate(keys, 1):
             card = await self._service.wait_loaded(key)
+            if server.is_ending:
+                return
             if card.state is ModelState.READY:
                 ready.append(key)
             else:

@@ -246,6 +246,40 @@ async def test_it_closes_a_websocket_that_sends_bytes_without_a_traceback(
     assert "Traceback" not in rambler_server.output()
 
 
+def frame(first: int, payload: bytes, length: int | None = None) -> bytes:
+    """Return a masked frame; `length` may announce more than there is."""
+    size = len(payload) if length is None else length
+    if size < 126:
+        return bytes([first, 0x80 | size]) + bytes(4) + payload
+    return bytes([first, 0x80 | 127]) + size.to_bytes(8, "big") + bytes(4) + payload
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "reason"),
+    [
+        (frame(0x83, b"?"), 1002, "websocket_protocol_error"),
+        (frame(0x81, b"\xff\xfe"), 1007, "invalid_payload"),
+        (frame(0x81, b"{", 64 * MIB), 1009, "message_too_large"),
+    ],
+)
+async def test_a_broken_websocket_is_closed_with_its_code_and_leaves_a_row(
+    rambler_server: Server, data: bytes, code: int, reason: str
+) -> None:
+    before = rambler_server.count_rows()
+    address = f"ws://127.0.0.1:{rambler_server.port}/ws/chat"
+    async with websockets.connect(address) as socket:
+        socket.transport.write(data)
+        await asyncio.wait_for(socket.wait_closed(), 30)
+    assert socket.close_code == code
+    row = list(rambler_server.wait_rows(before + 1).values())[-1]
+    assert (row["outcome"], row["reason"], row["endpoint"]) == (
+        "invalid",
+        reason,
+        "/ws/chat",
+    )
+    assert row["client_host"] == "127.0.0.1"
+
+
 async def test_it_names_an_encoding_that_it_does_not_read(
     rambler_server: Server,
 ) -> None:

@@ -220,8 +220,9 @@ async def test_it_leaves_no_process_behind_when_the_server_is_killed(
     assert {(r["outcome"], r["reason"]) for r in rows} == {("interrupted", "crash")}
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_it_lets_streams_end_when_it_is_told_to_stop(
-    start_server: StartServer, rambler_dir: Path
+    start_server: StartServer, rambler_dir: Path, number: signal.Signals
 ) -> None:
     server = start_server(rambler_dir, "--drain-timeout", "30").wait_ready()
     create = server.async_client().chat.completions.create
@@ -229,7 +230,7 @@ async def test_it_lets_streams_end_when_it_is_told_to_stop(
     streams = await asyncio.gather(
         *(create(model="rambler", stream=True, **body) for _ in range(8))
     )
-    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(number)
     ends = await asyncio.gather(*(how_it_ends(stream) for stream in streams))
     assert ends == ["ended"] * 8
     assert server.process.wait(PATIENCE_S) == 0
@@ -269,6 +270,17 @@ async def test_it_interrupts_streams_that_outlast_the_drain_timeout(
         ("rejected", "shutting_down"),
     ]
     assert not server.worker_pids()
+
+
+def test_one_signal_while_a_model_loads_is_no_second_one(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir).wait_listening()
+
+    assert server.stop() == 0
+
+    assert "Second signal" not in server.output()
+    assert "is not served" not in server.output()
 
 
 def test_it_is_not_ready_before_the_model_is(

@@ -213,3 +213,15 @@ def test_a_run_of_several_files_is_ended_as_one(
     with recording(tmp_path, "next"):
         assert RequestLog.objects.filter(outcome="interrupted").count() == 30
     assert spool_files(tmp_path) == []
+
+
+@pytest.mark.usefixtures("database")
+def test_a_pipe_among_the_spool_files_holds_nobody_up(tmp_path: Path) -> None:
+    leave_spool(tmp_path, "dead", [encode_record(started())])
+    os.mkfifo(tmp_path / "spool" / "a-pipe.jsonl")
+
+    with recording(tmp_path):
+        pass
+
+    assert RequestLog.objects.get().outcome == "interrupted"
+    assert [path.name for path in spool_files(tmp_path)] == ["a-pipe.jsonl"]
