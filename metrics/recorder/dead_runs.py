@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from metrics.models import RequestLog, SpoolPosition
+from metrics.models import RequestLog, ServerEventLog, SpoolPosition
 from metrics.models.fitting import moment
 from metrics.recorder.commits import Batch, commit
 from metrics.recorder.lines import RunLine, UnreadableLineError, decode_line
@@ -64,11 +64,26 @@ def end_run(boot_id: str, files: Sequence[SpoolFile], *, reason: str) -> int:
     with transaction.atomic():
         hold_sums()
         interrupted = RequestLog.objects.interrupt_run(
-            boot_id, at=ended_at, reason=reason
+            boot_id, at=ended_at, reason=reason, served=_served_by(boot_id)
         )
         add_requests(interrupted)
         forget_positions(files)
     return len(interrupted)
+
+
+def _served_by(boot_id: str) -> dict[str, str]:
+    """Return the models of a run by the names that requests gave; "": the default.
+
+    Only what the run itself loaded: sums have a line for each.
+    """
+    events = ServerEventLog.objects.filter(boot_id=boot_id).order_by("at")
+    served = {}
+    for kind, model, data in events.values_list("kind", "model", "data"):
+        names = data.get("models", []) if kind == "server_start" else [model]
+        if kind == "server_start" and names:
+            served[""] = names[0]
+        served |= {name: name for name in names if name}
+    return served
 
 
 def forget_positions(files: Sequence[SpoolFile]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -201,6 +202,37 @@ async def test_it_tells_every_stream_when_its_worker_is_killed_and_answers_the_n
     assert rows[8]["outcome"] == "finished"
     kinds = [event["kind"] for event in server.events()]
     assert kinds == ["server_start", "model_load", "worker_died", "worker_restart"]
+
+
+def test_it_says_so_when_the_folder_of_a_model_has_vanished(
+    start_server: StartServer, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "here-today"
+    shutil.copytree(tiny_model_dir, folder)
+    server = start_server(folder).wait_ready()
+    folder.rename(tmp_path / "gone")
+    (worker,) = server.worker_pids()
+    os.kill(worker, signal.SIGKILL)
+
+    told = f"its folder {folder} is not there any more"
+    wait_until(lambda: told in server.output(), "the reason")
+
+    assert "Repo id" not in server.output()
+
+
+def test_a_text_that_no_tokenizer_can_cut_is_the_client_s_to_change(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir).wait_ready()
+    create = server.client().chat.completions.create
+    blanks = [{"role": "user", "content": " " * 16_000_000}]
+
+    with pytest.raises(openai.BadRequestError) as refusal:
+        create(model="tiny-qwen2-vl", messages=blanks)  # type: ignore[call-overload]
+
+    assert refusal.value.param == "messages"
+    answer = create(model="tiny-qwen2-vl", messages=HELLO, max_tokens=4)  # type: ignore[call-overload]
+    assert answer.usage is not None
 
 
 async def test_it_leaves_no_process_behind_when_the_server_is_killed(

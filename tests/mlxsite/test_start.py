@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import resource
+import shutil
 import socket
 from typing import TYPE_CHECKING
 
@@ -157,6 +158,19 @@ def test_it_finds_a_model_folder(tiny_model_dir: Path, tmp_path: Path) -> None:
 
     assert source.key == "tiny-qwen2-vl"
     assert source.path == str(tiny_model_dir)
+
+
+def test_it_refuses_a_model_folder_whose_name_steers_a_terminal(
+    tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    evil = tmp_path / "evil\x1b[2Jname"
+    evil.symlink_to(tiny_model_dir)
+    copied = tmp_path / "evil\x07"
+    shutil.copytree(tiny_model_dir, copied)
+
+    assert resolve_model(str(evil), data_dir=tmp_path).key == "tiny-qwen2-vl"
+    with pytest.raises(StartupError, match=r"\\x07.* is no name for a model"):
+        resolve_model(str(copied), data_dir=tmp_path)
 
 
 def test_it_names_what_a_model_folder_lacks(tmp_path: Path) -> None:
