@@ -56,6 +56,10 @@ logger = logging.getLogger(__name__)
 READ_BYTES = 256 * 1024
 
 
+class VanishedError(Exception):
+    """A folder of the model is not there."""
+
+
 class Worker:
     """Wires the threads; `serve` runs on the main thread, which is the MLX thread."""
 
@@ -92,6 +96,7 @@ class Worker:
         clock = SystemClock()
         began = clock.monotonic()
         try:
+            _ensure_there(command)
             load = _loader_of(command.kind)
             text = load(
                 Path(command.path), command.options, on_progress=self._tell_progress
@@ -101,7 +106,9 @@ class Worker:
         except Exception as error:
             # The web process gets the reason; the traceback would only repeat it.
             logger.debug("The model could not be loaded", exc_info=True)
-            reason = f"{type(error).__name__}: {error}"
+            reason = str(error)
+            if not isinstance(error, VanishedError):
+                reason = f"{type(error).__name__}: {reason}"
             self._sender.send(LoadFailed(message=reason[:1000]))
             self._sender.finish()
             return None
@@ -183,6 +190,18 @@ class Worker:
     def _stop_hit(self, sequence_id: int) -> None:
         if self._loop is not None:
             self._loop.post(StopHit(sequence_id))
+
+
+def _ensure_there(command: LoadModel) -> None:
+    """Refuse a folder that is gone: the libraries would take its path for a hub id.
+
+    Raises:
+        VanishedError: a folder of the model is not there.
+    """
+    options = command.options
+    for path in filter(None, (command.path, options.adapter_path, options.draft_path)):
+        if not Path(path).is_dir():
+            raise VanishedError(f"its folder {path} is not there any more")
 
 
 def _loader_of(kind: str) -> Callable[..., TextModel]:
