@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from inference.structure.references import resolved
+
 _REFERENCES_MAX = 500
 
 
@@ -37,24 +39,11 @@ def _targets(schema: dict[str, Any]) -> dict[str, Any]:
         if isinstance(node, dict):
             name = node.get("$ref")
             if isinstance(name, str) and name.startswith("#") and name not in found:
-                found[name] = _resolved(schema, name)
+                found[name] = resolved(schema, name)
             stack.extend(node.values())
         elif isinstance(node, list):
             stack.extend(node)
     return found
-
-
-def _resolved(schema: Any, name: str) -> Any:
-    node = schema
-    for step in name[1:].split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, list) and key.isdecimal() and int(key) < len(node):
-            node = node[int(key)]
-        elif isinstance(node, dict) and key in node:
-            node = node[key]
-        else:
-            return True
-    return node
 
 
 def _ends(schema: Any, endless: set[str]) -> bool:
