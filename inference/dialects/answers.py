@@ -67,6 +67,7 @@ class AnswerParser:
             parallel=calling is None or calling.parallel,
         )
         self._whole = calling.whole if calling else None
+        self._only_first = calling is not None and calling.only_first
         self._opened = opened
         self._tags = _by_start(dialects)
         self._openers = _by_text(dialects, only_first=False) if calling else {}
@@ -326,6 +327,10 @@ class AnswerParser:
                 self._skips_blanks = False
             text = source.rest
             at, marker = _first_of(markers, text)
+            if self._only_first and (self._has_content or text[:at].strip()):
+                # What looks like a call now is a text inside the answer.
+                self._openers, markers = {}, self._dropped
+                at, marker = _first_of(markers, text)
             if marker:
                 shown = text[:at].rstrip()
                 self.show(shown)

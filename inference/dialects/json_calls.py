@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from inference.dialects.dialect import CallForm
+from inference.dialects.json_arguments import JSONArguments
 from inference.dialects.signatures import dumped, loosely_parsed, strict
 from inference.dialects.source import CutOffError, NotWrittenError
 
@@ -57,6 +59,35 @@ class JSONCalls:
                 raise
             yield from self._read_loosely(source, sink, begun)
         yield from self._close(source)
+
+    def form(
+        self,
+        start: str,
+        *,
+        keys: tuple[str, str] = ("name", "arguments"),
+        edges: tuple[str, str] = ("[", "]"),
+        separator: str = ", ",
+        identified: str = "",
+        **said: Any,
+    ) -> CallForm:
+        """Return how such calls are written after `start`.
+
+        `edges` stand around the calls of a block, in a list or none; `identified` is
+        a member before the others, with `{index}`.
+        """
+        head = f'{{{identified}"{keys[0]}": "{{name}}", "{keys[1]}": '
+        if self.named_by_key:
+            head = '{"{name}": '
+        in_list = "[" in edges[0]
+        return CallForm(
+            start,
+            JSONArguments(head, "}", (("index", "/[0-9]{1,2}/"),)),
+            lead=edges[0],
+            end=edges[1] + "".join(self.ends[:1]),
+            separator=separator,
+            wraps_all=in_list or bool(self.separators),
+            **said,
+        )
 
     def _calls(self, source: Source, sink: CallSink) -> Reading:
         while True:

@@ -9,7 +9,7 @@ from typing import Any
 
 from inference.core.models import ModelOptions
 from inference.dialects.clues import Clues
-from inference.dialects.dialect import Dialect, ThinkingTags
+from inference.dialects.dialect import CallForm, Dialect, ThinkingTags
 from inference.dialects.foreign import foreign_dialect
 from inference.dialects.registry import dialect_of
 from inference.dialects.thinking import tags_of, thinking_as
@@ -21,26 +21,13 @@ from inference.engines.overrides import (
 )
 from inference.prompting.traits import TemplateTraits, traits_of
 
-# Dialects whose calls are `{"name": …, "arguments": …}` between these two texts.
-# Only they can be held to a grammar and streamed in pieces.
-_JSON_BODIES = {"hermes": ("<tool_call>", "\n", "\n", "</tool_call>")}
-
-
-@dataclass(frozen=True, slots=True)
-class JSONBody:
-    """The text around the JSON of a call, inside its markers."""
-
-    before: str
-    after: str
-
 
 @dataclass(frozen=True, slots=True)
 class NativeCalls:
-    """A model's own call format as tokens, for guides."""
+    """A model's own forms of calls: how they are forced, what marks them in text."""
 
-    start: Marker
-    end: tuple[int, ...]
-    json: JSONBody
+    form: CallForm
+    marks: tuple[tuple[Marker, CallForm], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +92,15 @@ def formats_of(
             f"chat_template cannot render a user's message: {traits.fault}"
         )
     configured = configured_tags(options)
-    pairs = _thinking_pairs(tokenizer, clues, configured)
+    own = dialect.thinking if dialect else ()
+    pairs = _thinking_pairs(tokenizer, clues, configured) or own
     thinking = _thinking_of(tokenizer, vocabulary, pairs, configured=configured)
     return ModelFormats(
         traits=traits,
         dialect=dialect,
         thoughts=thinking_as(*pairs) if pairs else None,
         thinking=thinking,
-        calls=_calls_of(tokenizer, vocabulary, dialect),
+        calls=calls_of(tokenizer, vocabulary, dialect),
         system_prompt=system_prompt_of(options),
         names_tools=clues.writes("tools"),
     )
@@ -159,7 +147,7 @@ def _thinking_of(
 ) -> NativeThinking | None:
     if not pairs:
         return None
-    thinking = _encoded(tokenizer, pairs[0])
+    thinking = encoded_thinking(tokenizer, pairs[0])
     has_logits = max(thinking.start.tokens + thinking.end.tokens) < vocabulary
     if configured is None:
         return thinking if has_logits else None
@@ -174,7 +162,8 @@ def _thinking_of(
     return thinking
 
 
-def _encoded(tokenizer: Any, tags: ThinkingTags) -> NativeThinking:
+def encoded_thinking(tokenizer: Any, tags: ThinkingTags) -> NativeThinking:
+    """Return thinking tags as a tokenizer's tokens."""
     start, end = (_marker(tokenizer, tag) for tag in (tags.start, tags.end))
     return NativeThinking(tags=tags, start=start, end=end)
 
@@ -184,15 +173,21 @@ def _marker(tokenizer: Any, tag: str) -> Marker:
     return Marker(tokens, text=tag.encode() if len(tokens) > 1 else b"")
 
 
-def _calls_of(
+def calls_of(
     tokenizer: Any, vocabulary: int, dialect: Dialect | None
 ) -> NativeCalls | None:
-    if dialect is None or dialect.name not in _JSON_BODIES:
+    """Return how a dialect's calls are held; `None`: the model cannot say them."""
+    if dialect is None or dialect.form is None:
         return None
-    opener, before, after, closer = _JSON_BODIES[dialect.name]
-    start = tuple(tokenizer.encode(opener, add_special_tokens=False))
-    end = tuple(tokenizer.encode(closer, add_special_tokens=False))
-    # A marker of several tokens is easily spelled in another way.
-    if len(start) != 1 or max(start + end) >= vocabulary:
-        return None
-    return NativeCalls(Marker(start), end, JSONBody(before, after))
+    marks = []
+    for form in (dialect.form, *dialect.marks):
+        texts = (form.before + form.start + form.lead, form.separator, form.end)
+        spelled = [tokenizer.encode(t, add_special_tokens=False) for t in texts if t]
+        if max(map(max, filter(None, spelled)), default=0) >= vocabulary:
+            return None
+        if form.is_mark:
+            marks.append((_marker(tokenizer, form.start), form))
+    return NativeCalls(
+        dialect.form,
+        tuple(each for each in marks if len(each[0].tokens) <= MARKER_TOKENS_MOST),
+    )

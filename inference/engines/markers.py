@@ -49,6 +49,19 @@ class RecentTokens:
         newest = len(self._spell(self._tokens[-1]))
         return marker.text in self._text()[-(len(marker.text) + newest - 1) :]
 
+    def after(self, marker: Marker) -> bytes:
+        """Return what the newest token adds behind the marker that it ended."""
+        if tuple(self._tokens)[-len(marker.tokens) :] == marker.tokens:
+            return b""
+        return self._text().rpartition(marker.text)[2]
+
+    def next_of(self, marker: Marker) -> int | None:
+        """Return the token that goes on with the marker, where it was begun."""
+        said = tuple(self._tokens)
+        if said == marker.tokens[: len(said)] and len(said) < len(marker.tokens):
+            return marker.tokens[len(said)]
+        return None
+
     def may_become(self, marker: Marker) -> bool:
         """Whether nothing but a beginning of the marker's text was said."""
         if len(self._tokens) == MARKER_TOKENS_MOST:

@@ -93,7 +93,8 @@ class PromptDesk:
         else:
             prepare_s = time.monotonic() - began
             prompt = replace(prompt, pictures=pictures)
-            self._keep(command.prompt_id, prompt, rendered.warnings, prepare_s)
+            warnings = (*rendered.warnings, *prompt.warnings)
+            self._keep(command.prompt_id, prompt, warnings, prepare_s)
 
     def _rendered(
         self, command: PreparePrompt

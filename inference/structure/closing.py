@@ -28,8 +28,7 @@ def closed(schema: dict[str, Any]) -> dict[str, Any]:
     """
     shared: set[str] = set()
     _gather_shared(schema, schema, shared)
-    result = _closed(schema, schema, shared, is_open="#" in shared)
-    assert isinstance(result, dict)
+    result: dict[str, Any] = _Closer(schema, shared).closed(schema, "#")
     return result
 
 
@@ -86,43 +85,51 @@ def _target_of(node: dict[str, Any], root: Any) -> Any:
     return None
 
 
-def _closed(node: Any, root: Any, shared: set[str], *, is_open: bool) -> Any:
-    if not isinstance(node, dict):
-        return node
-    is_open = is_open or _is_composed(node, root)
-    result = {
-        key: _closed_value(key, value, root, shared, is_open=is_open)
-        for key, value in node.items()
-    }
-    properties = node.get("properties")
-    if is_open or not isinstance(properties, dict) or not properties:
-        return result
-    if any(key in node for key in _SAYS) or _wants_more(node, properties):
-        return result
-    result["additionalProperties"] = False
-    required = [name for name in _list(node, "required") if isinstance(name, str)]
-    unnamed = {name: {} for name in required if name not in properties}
-    return {**result, "properties": {**result["properties"], **unnamed}}
+class _Closer:
+    """Closes what is not `shared`, a reference to a part of some object."""
 
+    def __init__(self, root: dict[str, Any], shared: set[str]) -> None:
+        self._root = root
+        self._shared = shared
 
-def _closed_value(
-    key: str, value: Any, root: Any, shared: set[str], *, is_open: bool
-) -> Any:
-    if key in _MAPS and isinstance(value, dict):
-        return {
-            name: _closed(
-                part,
-                root,
-                shared,
-                is_open=f"#/{key}/{name}" in shared,
-            )
-            for name, part in value.items()
+    def closed(self, node: Any, path: str, *, is_open: bool = False) -> Any:
+        if not isinstance(node, dict):
+            return node
+        is_open = is_open or path in self._shared or _is_composed(node, self._root)
+        result = {
+            key: self._value(key, value, f"{path}/{key}", is_open=is_open)
+            for key, value in node.items()
         }
-    # The branches of an object are the object; its members are objects of their own.
-    inherits = is_open and key in _BRANCHES
-    if key in _LISTS and isinstance(value, list):
-        return [_closed(part, root, shared, is_open=inherits) for part in value]
-    return _closed(value, root, shared, is_open=False) if key in _SINGLES else value
+        properties = node.get("properties")
+        if is_open or not isinstance(properties, dict) or not properties:
+            return result
+        if any(key in node for key in _SAYS) or _wants_more(node, properties):
+            return result
+        result["additionalProperties"] = False
+        required = [name for name in _list(node, "required") if isinstance(name, str)]
+        unnamed: dict[str, Any] = {
+            name: {} for name in required if name not in properties
+        }
+        return {**result, "properties": {**result["properties"], **unnamed}}
+
+    def _value(self, key: str, value: Any, path: str, *, is_open: bool) -> Any:
+        if key in _MAPS and isinstance(value, dict):
+            return {
+                name: self.closed(part, f"{path}/{_escaped(name)}")
+                for name, part in value.items()
+            }
+        # The branches of an object are the object, its members objects of their own.
+        inherits = is_open and key in _BRANCHES
+        if key in _LISTS and isinstance(value, list):
+            return [
+                self.closed(part, f"{path}/{i}", is_open=inherits)
+                for i, part in enumerate(value)
+            ]
+        return self.closed(value, path) if key in _SINGLES else value
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _wants_more(node: dict[str, Any], properties: dict[str, Any]) -> bool:

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
 _READ = PythonicCalls(ends=("<|tool_call_end|>",))
-DIALECT = Dialect(name="lfm2", openers=(Opener("<|tool_call_start|>", _READ),))
+DIALECT = Dialect(
+    name="lfm2",
+    openers=(Opener("<|tool_call_start|>", _READ),),
+    form=_READ.form("<|tool_call_start|>"),
+)
 
 
 def recognises(clues: Clues) -> bool:

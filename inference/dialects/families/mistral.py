@@ -28,7 +28,12 @@ def _read(source: Source, sink: CallSink) -> Reading:
     yield from (_LIST if is_list else _NAMED)(source, sink)
 
 
-DIALECT = Dialect(name="mistral", openers=(Opener("[TOOL_CALLS]", _read),))
+DIALECT = Dialect(
+    name="mistral",
+    openers=(Opener("[TOOL_CALLS]", _read),),
+    form=_LIST.form("[TOOL_CALLS]"),
+    variants=(("[ARGS]", _NAMED.form("[TOOL_CALLS]", between="")),),
+)
 
 
 def recognises(clues: Clues) -> bool:

@@ -6,18 +6,24 @@ import re
 from typing import TYPE_CHECKING
 
 from inference.dialects.dialect import Dialect, Opener
-from inference.dialects.tagged_calls import Tag, TaggedCalls
+from inference.dialects.tagged_calls import TaggedCalls
+from inference.dialects.tags import Tag
 
 if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
+_WRITES = ' name="{name}"'
 _NAME = re.compile(r'name="([^"]+)"')
 _READ = TaggedCalls(
-    call=Tag("<atem:invoke", ">", "</atem:invoke>", _NAME),
-    parameter=Tag("<atem:parameter", ">", "</atem:parameter>", _NAME),
+    call=Tag("<atem:invoke", ">", "</atem:invoke>", _NAME, _WRITES),
+    parameter=Tag("<atem:parameter", ">", "</atem:parameter>", _NAME, _WRITES),
     ends=("</atem:function_calls>",),
 )
-DIALECT = Dialect(name="muse", openers=(Opener("<atem:function_calls>", _READ),))
+DIALECT = Dialect(
+    name="muse",
+    openers=(Opener("<atem:function_calls>", _READ),),
+    form=_READ.form("<atem:function_calls>"),
+)
 
 
 def recognises(clues: Clues) -> bool:
