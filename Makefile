@@ -53,13 +53,26 @@ clean:
 	rm -rf build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# One line: what is installed, and how long that took. What pip says of its own
+# configuration stays in its log, unless it fails. It keeps what it has downloaded,
+# so that another make goes on from there.
+INSTALL = install() { \
+  printf '%s ... ' "$$1"; shift; log=$(VENV)/install.log; began=$$(date +%s); \
+  $(RUN)/python -m pip --version >/dev/null 2>&1 || $(RUN)/python -m ensurepip >/dev/null 2>&1; \
+  if $(RUN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off "$$@" >$$log 2>&1; \
+  then echo "$$(( $$(date +%s) - began )) s"; return; fi; \
+  echo failed; tail -n 20 $$log >&2; \
+  last=$$(sed -n -e 's/^ *Collecting \([^ ]*\).*/\1/p' -e 's/^ *Downloading \([^ ]*\).*/\1/p' $$log | tail -n 1); \
+  echo "error: pip failed at $${last:-the beginning} (all it said: $$log); make again goes on from there" >&2; \
+  exit 2; }; install
+
 # The second time, both of these are a comparison of dates.
 $(VENV)/.installed: $(RUN)/python requirements.txt pyproject.toml setup.py
-	$(RUN)/python -m pip install --disable-pip-version-check --quiet -e .
+	@$(INSTALL) "Packages: 300 MB to download, 1.3 GB installed (once, some minutes)" -e .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
-	$(RUN)/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
+	@$(INSTALL) "Packages for developers" -r requirements-dev.txt
 	@touch $@
 
 $(RUN)/python:
@@ -74,6 +87,7 @@ $(RUN)/python:
 	$$found -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "error: $$found has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv)" >&2; \
 	  exit 2; }; \
-	echo "Creating $(VENV) with $$($$found --version)"; \
+	began=$$(date +%s); \
+	printf '%s ... ' "Environment: $(VENV) with $$($$found --version)"; \
 	$$found -m venv $(VENV) || { rm -rf $(VENV); exit 2; }; \
-	echo "Installing the requirements (once, a few minutes, 1.4 GB)"
+	echo "$$(( $$(date +%s) - began )) s"

@@ -37,6 +37,7 @@ class ServerConfig:
     allow_no_auth: bool
     node_name: str
     data_dir: Path
+    openblas: str
     default_models: tuple[str, ...]
     model_dirs: tuple[Path, ...]
     models_file: Path
@@ -82,6 +83,7 @@ class ServerConfig:
             allow_no_auth=settings.MLX_ALLOW_NO_AUTH,
             node_name=settings.MLX_NODE_NAME,
             data_dir=Path(settings.MLX_DATA_DIR),
+            openblas=settings.MLX_OPENBLAS,
             default_models=tuple(
                 filter(None, [settings.MLX_MODEL, *settings.MLX_DEFAULT_MODELS])
             ),
@@ -107,6 +109,11 @@ class ServerConfig:
             day_retention_days=settings.MLX_DAY_RETENTION_DAYS,
             body_retention_days=settings.MLX_BODY_RETENTION_DAYS,
         )
+
+    @property
+    def openblas_folder(self) -> Path:
+        """Where the copy of the package's OpenBLAS is kept."""
+        return self.data_dir / "openblas"
 
     @property
     def fetches_images(self) -> bool:

@@ -103,10 +103,12 @@ class ModelCardSerializer(_Cards):
     restarts = serializers.IntegerField()
     error = serializers.CharField()
     capabilities = serializers.ListField(child=serializers.CharField())
+    dialect = serializers.CharField(help_text="How it calls tools; empty: not known.")
     notes = serializers.ListField(child=serializers.CharField())
     pinned = serializers.BooleanField()
     ttl_s = serializers.FloatField(allow_null=True)
     progress = serializers.FloatField(allow_null=True)
+    computes_on = serializers.CharField(help_text="Its device; on a CPU with the BLAS.")
 
     def get_source(self, card: ModelCard) -> str | None:
         """Return where it came from, unless that is a folder."""

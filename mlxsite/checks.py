@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sqlite3
-import sys
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +15,12 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 
 from inference.conf import ServerConfig
+from inference.library.openblas import advice_on, lacks_openblas
 from metrics.recorder.redaction import RedactorError, find_redactor
 from mlxsite.options import SECONDS, WHOLE
 from mlxsite.startup.network import is_loopback
 
 OLDEST_SQLITE = (3, 35, 0)
-OPENBLAS = (
-    "/usr/lib/*/openblas-pthread/libopenblas.so.0",
-    "/usr/lib*/libopenblas*.so*",
-)
 NUMBERS = {
     "PORT": "MLX_PORT",
     "MAX_CONCURRENCY": "MLX_MAX_CONCURRENCY",
@@ -190,12 +185,13 @@ def check_allowed_hosts(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]
 @register()
 def check_openblas(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
     """W002: on a Linux CPU matrices are multiplied by a quick library."""
-    if sys.platform != "linux" or _has_gpu_build() or _has_openblas():
+    choice = ServerConfig.from_settings().openblas
+    if not lacks_openblas(choice):
         return []
     return [
         CheckWarning(
             "OpenBLAS was not found: models on the CPU run several times slower.",
-            hint="apt-get install libopenblas0-pthread",
+            hint=advice_on(choice),
             id="mlxsite.W002",
         )
     ]
@@ -203,17 +199,3 @@ def check_openblas(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
 
 def _is_writable_dir(path: Path) -> bool:
     return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
-
-
-def _has_openblas() -> bool:
-    return any(any(Path("/").glob(pattern.lstrip("/"))) for pattern in OPENBLAS)
-
-
-def _has_gpu_build() -> bool:
-    for distribution in ("mlx-cuda-13", "mlx-cuda-12"):
-        try:
-            version(distribution)
-        except PackageNotFoundError:
-            continue
-        return True
-    return False

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from inference.library.machine import computes_on_cpu, memory_bytes
+from inference.library.machine import computes_on_cpu, core_count, memory_bytes
 
 PATIENCE_S = 5.0
 CPUINFO = Path("/proc/cpuinfo")
@@ -35,13 +34,6 @@ def system_name() -> str:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except (OSError, KeyError):
         return platform.platform(terse=True)
-
-
-def core_count() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def processor_name() -> str:

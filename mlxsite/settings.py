@@ -12,6 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from inference.core.limits import DEFAULT_LIMITS, MIB
+from inference.library import openblas
 from mlxsite.data_dir import load_secret_key, prepare_data_dir
 from mlxsite.databases import default_database, with_options
 from mlxsite.environment import Environment
@@ -51,6 +52,7 @@ MLX_STRICT_PARAMS = env.flag("STRICT_PARAMS")
 MLX_API_KEY = env.secret("MLX_API_KEY")
 MLX_METRICS_KEY = env.secret("METRICS_KEY")  # of /metrics, where it has its own
 MLX_ALLOW_NO_AUTH = env.flag("ALLOW_NO_AUTH")
+MLX_OPENBLAS = env.choice("MLX_OPENBLAS", ("", *openblas.CHOICES)) or openblas.AUTO
 MLX_NODE_NAME = env.text("NODE_NAME", socket.gethostname())
 MLX_HTTPS = env.flag("MLX_HTTPS")
 

@@ -125,6 +125,7 @@ FACTS = {
     "size": "Weights",
     "context": "Context",
     "capabilities": "Can do",
+    "dialect": "Calls tools as",
     "loaded": "Loaded",
     "load_time": "Load took",
     "restarts": "Restarts",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 LIBRARY_SHOWN = 200
 ABOUT = ("key", "source")
-PROMPTING = ("system_prompt", "chat_template", ("think_start", "think_end"))
+PROMPTING = ("system_prompt", "chat_template", ("think_start", "think_end"), "dialect")
 LIMITS = (("context_limit", "max_concurrency", "kv_bits"), ("pin", "ttl_s"))
 # What the page of a model offers, and in which states.
 BUTTONS = (

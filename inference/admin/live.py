@@ -103,6 +103,7 @@ _CELLS: dict[str, Callable[[ModelCard], str]] = {
     "size": lambda card: _amount(card.size_bytes),
     "context": lambda card: f"{card.context_length:,}" if card.context_length else "",
     "capabilities": lambda card: ", ".join(card.capabilities),
+    "dialect": lambda card: card.dialect,
     "loaded": lambda card: _ago(card.loaded_at),
     "load_time": lambda card: "" if card.load_s is None else f"{card.load_s:.1f} s",
     "restarts": _restarts,

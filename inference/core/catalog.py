@@ -19,6 +19,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     from. Sizes in bytes, times of day in Unix seconds, `context_length` in tokens.
     `size_bytes` is what its weights take, `memory_bytes` what its worker holds now;
     `in_use` counts requests that hold it; `progress` of a load is 0 to 1.
+    `computes_on` is the worker's device, on a CPU with the BLAS.
     """
 
     key: str
@@ -39,11 +40,13 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     defaults: dict[str, Any] = {}
     capabilities: tuple[str, ...] = ()
+    dialect: str = ""
     notes: tuple[str, ...] = ()
     pinned: bool = False
     ttl_s: float | None = None
     in_use: int = 0
     progress: float | None = None
+    computes_on: str = ""
 
 
 class QueueSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -92,7 +92,21 @@ class Purge(msgspec.Struct, frozen=True, tag="purge"):
     """
 
 
-Command = LoadModel | PreparePrompt | Generate | CancelSequence | DropPrompt | Purge
+class UseThreads(msgspec.Struct, frozen=True, tag="threads"):
+    """Multiply with so many threads from the next step on, where a CPU computes."""
+
+    count: int
+
+
+Command = (
+    LoadModel
+    | PreparePrompt
+    | Generate
+    | CancelSequence
+    | DropPrompt
+    | Purge
+    | UseThreads
+)
 
 
 # --- worker -> web
@@ -110,6 +124,11 @@ class WorkerHello(msgspec.Struct, frozen=True, tag="hello"):
     blas: str
     memory_bytes: int = 0
 
+    @property
+    def computes_on(self) -> str:
+        """What arrays are computed on, and on a CPU with which BLAS."""
+        return f"{self.device} ({self.blas})" if self.blas else self.device
+
 
 class LoadProgress(msgspec.Struct, frozen=True, tag="load_progress"):
     """How far a load is; the total is what the weights take in memory."""
@@ -122,8 +141,8 @@ class ModelLoaded(msgspec.Struct, frozen=True, tag="loaded"):
     """The model is in memory. `max_rows` is 1 where its cache cannot be batched.
 
     A row's cache takes `kv_bytes_per_row` and, for each of its tokens up to
-    `kv_window` (0: all), `kv_bytes_per_token`. `notes` name what of the options
-    could not be done.
+    `kv_window` (0: all), `kv_bytes_per_token`. `dialect` names how it calls tools;
+    `notes` what of the options could not be done, and what is best effort.
     """
 
     load_s: float
@@ -136,6 +155,7 @@ class ModelLoaded(msgspec.Struct, frozen=True, tag="loaded"):
     kv_bytes_per_row: int = 0
     kv_window: int = 0
     capabilities: tuple[str, ...] = ()
+    dialect: str = ""
     notes: tuple[str, ...] = ()
 
 

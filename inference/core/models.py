@@ -13,7 +13,7 @@ class ModelOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     Every field may be left unsaid. `sampling` holds defaults for requests that do
     not say; `think_start` and `think_end` are set together; `context_limit` counts
-    tokens; `kv_bits` is 4 or 8; `adapter_path` and `draft_path` are folders.
+    tokens; `dialect` names how it calls tools; `kv_bits` is 4 or 8; `adapter_path` and `draft_path` are folders.
     `trust_code` lets Python code in the model's folder run. `ttl_s` is how long an
     unused model stays, 0 for ever.
     """
@@ -24,6 +24,7 @@ class ModelOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     system_prompt: str = ""
     think_start: str = ""
     think_end: str = ""
+    dialect: str = ""
     image_tokens: str = ""
     context_limit: int | None = None
     max_concurrency: int | None = None

@@ -74,6 +74,8 @@ class AnswerParser:
         self._first = _by_text(dialects, only_first=True) if calling else {}
         self._dropped = tuple(text for each in dialects for text in each.dropped)
         answers = next((each.answers for each in dialects if each.answers), None)
+        if self._whole is not None:
+            answers = None  # plain calls, whatever the dialect's own are
         self._is_plain = not (
             answers
             or self._tags
@@ -85,6 +87,7 @@ class AnswerParser:
         self._is_held = False
         self._skips_blanks = False
         self._has_content = False
+        self._has_thought = False
         self._reader = (answers or AnswerParser._read)(self)
         self._is_read = self._is_plain
         if not self._is_plain:
@@ -152,8 +155,15 @@ class AnswerParser:
         self._has_content |= bool(text)
         self._box.put(text=self._stops.feed(text))
 
+    def begin_thinking(self) -> None:
+        """Tell that thinking begins; what was thought before is another thought."""
+        if self._has_thought:
+            self._box.put(reasoning="\n\n")
+        self.is_thinking, self._has_thought = True, False
+
     def think(self, text: str) -> None:
         """Tell thinking."""
+        self._has_thought |= bool(text)
         self._box.put(reasoning=text)
 
     def flush(self) -> None:
@@ -164,6 +174,23 @@ class AnswerParser:
     def warn(self, slip: str) -> None:
         """Note what was not written as it should be."""
         self._calls.warnings.append(slip)
+
+    def take_call(self, name: str, arguments: str) -> None:
+        """Take a whole call with its arguments as JSON text.
+
+        Raises:
+            NotWrittenError: it names no function of the request, or does not fit it.
+        """
+        self.flush()
+        sink = HeldSink(self._calls, self.source)
+        sink.begin(name)
+        sink.write(arguments)
+        sink.end()
+
+    def refuse_call(self, why: str, written: str) -> None:
+        """Tell as content what is no call."""
+        self.warn(f"{_LEFT}: {why}")
+        self.show(written)
 
     def read_call(self, opener: Opener, *, blanks: str = "") -> Reading:
         """Read a block of calls whose opener comes next; what is none is content."""
@@ -251,7 +278,10 @@ class AnswerParser:
 
     def _read_thinking(self, start: str) -> Reading:
         source, end = self.source, self._tags[start].end
-        self.is_thinking = True
+        self.begin_thinking()
+        yield from source.blanks()
+        # Some models write again what the prompt has opened for them.
+        yield from source.accept(start)
         yield from source.blanks()
         markers = (end, *self._openers)
         while True:
@@ -272,7 +302,7 @@ class AnswerParser:
             certain = text[: len(text) - length_at_risk(text, markers)].rstrip()
             self.think(source.take(len(certain)))
             if source.has_ended:
-                self.think(source.take(len(source.rest)).rstrip())
+                self.think(self._rest().rstrip())
                 break
             yield
         self.is_thinking = False
@@ -346,15 +376,16 @@ class AnswerParser:
             yield
 
     def _show_rest(self) -> None:
+        rest = self._rest()
+        if rest.strip():
+            self.show(rest)
+
+    def _rest(self) -> str:
+        """Read what was held back to the end; half of a marker is nothing to show."""
         rest = self.source.take(len(self.source.rest))
         tail = rest.lstrip()
-        is_broken_marker = (
-            self.source.was_cut
-            and not tail[:1].isalnum()
-            and any(map(str.isalpha, tail))
-        )
-        if rest.strip() and not is_broken_marker:
-            self.show(rest)
+        is_marker = not tail[:1].isalnum() and any(map(str.isalpha, tail))
+        return "" if self.source.was_cut and is_marker else rest
 
     def _put_call(self, piece: ToolCallDelta) -> None:
         self._box.put(calls=(piece,))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class JSONArguments:
+class WrittenJSON:
     """Writes `before`, the arguments as JSON, `after`.
 
     `{name}` in `before` is the function's; other names in braces are those of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inference.dialects.dialect import CallForm
-from inference.dialects.json_arguments import JSONArguments
+from inference.dialects.json_arguments import WrittenJSON
 from inference.dialects.signatures import dumped, loosely_parsed, strict
 from inference.dialects.source import CutOffError, NotWrittenError
 
@@ -44,7 +44,7 @@ class JSONCalls:
     def __call__(self, source: Source, sink: CallSink) -> Reading:
         """Read a block; see `Opener`."""
         yield from source.blanks()
-        yield from source.accept("```json", "```")
+        fence = yield from source.accept("```json", "```")
         yield from source.blanks()
         begun = len(source.since_mark())
         opening = yield from source.ahead("{", "[")
@@ -58,6 +58,8 @@ class JSONCalls:
             if not sink.holds_back or len(source.since_mark()) < begun:
                 raise
             yield from self._read_loosely(source, sink, begun)
+        if fence:
+            sink.warn("a code fence was taken off")
         yield from self._close(source)
 
     def form(
@@ -81,7 +83,7 @@ class JSONCalls:
         in_list = "[" in edges[0]
         return CallForm(
             start,
-            JSONArguments(head, "}", (("index", "/[0-9]{1,2}/"),)),
+            WrittenJSON(head, "}", (("index", "/[0-9]{1,2}/"),)),
             lead=edges[0],
             end=edges[1] + "".join(self.ends[:1]),
             separator=separator,
@@ -182,9 +184,9 @@ class JSONCalls:
             name, arguments = _parts_of(call, named_by_key=self.named_by_key)
             sink.begin(name)
             sink.write(arguments if isinstance(arguments, str) else dumped(arguments))
+            for slip in slips:
+                sink.warn(slip)
             sink.end()
-        for slip in slips:
-            sink.warn(slip)
 
 
 class _Call:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inference.dialects.dialect import CallForm
-from inference.dialects.json_arguments import JSONArguments
+from inference.dialects.json_arguments import WrittenJSON
 from inference.dialects.source import CutOffError, NotWrittenError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class NamedCalls:
         fence: tuple[str, str] = ("", ""),
         **said: Any,
     ) -> CallForm:
-        """Return how such calls are written; `head` as in `JSONArguments`.
+        """Return how such calls are written; `head` as in `WrittenJSON`.
 
         `fence` stands around the arguments. With starts one block holds all calls.
         """
@@ -69,7 +69,7 @@ class NamedCalls:
         before = f"{kind}{middle}{head}" if kind else f"{head}{middle}"
         return CallForm(
             start,
-            JSONArguments(f"{begin}{before}{fence[0]}", f"{fence[1]}{end}", terminals),
+            WrittenJSON(f"{begin}{before}{fence[0]}", f"{fence[1]}{end}", terminals),
             end="".join(self.closers[:1]) if self.starts else "",
             wraps_all=bool(self.starts),
             **said,

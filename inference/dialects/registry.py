@@ -92,6 +92,10 @@ _FAMILIES: tuple[_Family, ...] = (
     hermes,
     llama,
 )
+# What an entry says of a model whose tools are to be explained in words.
+IN_WORDS = "words"
+# And of one that ships a description of its answers, which transformers follows.
+SHIPPED = "response-template"
 DIALECTS = {family.DIALECT.name: family.DIALECT for family in _FAMILIES}
 
 

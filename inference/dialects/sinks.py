@@ -119,8 +119,9 @@ class HeldSink:
         self._signature, self.saw_name, self._slips = None, False, []
 
     def warn(self, slip: str) -> None:
-        """Note a slip."""
-        self._slips.append(slip)
+        """Note a slip of the call that is read, or of those that were."""
+        slips = self._calls.warnings if self._signature is None else self._slips
+        slips.append(slip)
 
 
 class StreamedSink:

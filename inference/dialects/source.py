@@ -107,8 +107,16 @@ class Source:
             yield
 
     def accept(self, *texts: str) -> Asked:
-        """Read the text of these that comes next, and return it; empty: none does."""
+        """Read the text of these that comes next, and return it; empty: none does.
+
+        Where the answer was cut off within one, its beginning is read as well: half
+        of a marker is nothing to show.
+        """
         found = yield from self.ahead(*texts)
+        if not found and self._text and self.has_ended and self.was_cut:
+            if any(text.startswith(self._text) for text in texts):
+                self.take(len(self._text))
+            return ""
         return self.take(len(found))
 
     def expect(self, *texts: str) -> Asked:

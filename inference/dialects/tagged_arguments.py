@@ -49,18 +49,20 @@ class TagPair:
 class TaggedArguments:
     """Writes a call tag, its parameters' tags and what closes them.
 
-    `line` stands after each tag, `last` after the call's closing one. What cannot be
+    `line` stands after each tag, `last` after the call's closing one, `heading` before
+    it. What cannot be
     said so is written as JSON in the parameters' place.
     """
 
     tags: _Tags
     line: str
     last: str
+    heading: str = ""
 
     def __call__(self, tool: Tool, rules: CallRules, skipped: str = "") -> str:
         """Return the expression of a call; see `WriteCall`."""
         call = self.tags.call
-        template = f"{call.start}{call.writes}{call.head_end}{self.line}"
+        template = f"{self.heading}{call.start}{call.writes}{call.head_end}{self.line}"
         head = rules.filled(template.removeprefix(skipped), tool.name, index=_INDEX)
         try:
             inside = self._parameters(parameters_of(tool), rules)

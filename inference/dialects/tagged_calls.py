@@ -38,14 +38,18 @@ class TaggedCalls:
     typed: re.Pattern[str] | None = None
     whole: Tag | None = None
 
-    def form(self, start: str, *, breaks: bool = True, **said: Any) -> CallForm:
+    def form(
+        self, start: str, *, breaks: bool = True, heading: str = "", **said: Any
+    ) -> CallForm:
         """Return how such calls are written after `start`; see `CallForm`.
 
-        `breaks`: each tag has a line.
+        `breaks`: each tag has a line. `heading` stands before each call.
         """
         line = "\n" if breaks else ""
         said = {"lead": line, "end": "".join(self.ends[:1]), **said}
-        return CallForm(start, TaggedArguments(self, line, line), is_typed=True, **said)
+        return CallForm(
+            start, TaggedArguments(self, line, line, heading), is_typed=True, **said
+        )
 
     def __call__(self, source: Source, sink: CallSink) -> Reading:
         """Read a block; see `Opener`."""

@@ -17,6 +17,7 @@ _PAIRS = (
     ThinkingTags("<mm:think>", "</mm:think>"),
     ThinkingTags("<think:opensource>", "</think:opensource>"),
     ThinkingTags("<longcat_think>", "</longcat_think>"),
+    ThinkingTags("<|think:start|>", "<|think:end|>"),
     ThinkingTags("[THINK]", "[/THINK]"),
     ThinkingTags("<|START_THINKING|>", "<|END_THINKING|>"),
     ThinkingTags("<|inner_prefix|>", "<|inner_suffix|>"),
@@ -27,10 +28,11 @@ _PAIRS = (
 # Solar's messages end as its thinking does; Apriel's headings are prose.
 _SOLAR = ThinkingTags("<|think|>", "<|end|>")
 _APRIEL = ThinkingTags("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]")
+# Tags that templates put together: what shows that they do.
 _MADE = {
-    "<|open|>think<|sep|>": ("open_tag('think')", "<|sep|>"),
+    "<|open|>think<|sep|>": ("<|open|>", "<|close|>", "<|sep|>"),
     "<think:opensource>": ("<think{}>", ":opensource"),
-    "<|channel>thought": ("<|channel>",),
+    "<|channel>thought": ("<|channel>", "<channel|>"),
 }
 
 
@@ -51,7 +53,7 @@ def thinking_as(*tags: ThinkingTags) -> Dialect:
 
 def _shows(clues: Clues, tags: ThinkingTags) -> bool:
     made = _MADE.get(tags.start)
-    if made is not None and clues.writes(*made):
+    if made is not None and (clues.writes(*made) or all(map(clues.has_token, made))):
         return True
     if clues.has_token(tags.start) and clues.has_token(tags.end):
         return True

@@ -9,6 +9,8 @@ from pathlib import Path
 import mlx.core as mx
 from mlx import nn
 
+from inference.engines.blas import serving_blas
+
 GIB = 1024**3
 _PACKAGES = ("mlx", "mlx-lm", "mlx-vlm", "transformers")
 
@@ -28,16 +30,14 @@ def device_name() -> str:
 def blas_name() -> str:
     """Return which BLAS serves CPU matmul; empty where a GPU computes.
 
-    One of `openblas`, `accelerate` (macOS) or `reference` (bundled, slow).
+    `openblas`, `accelerate` (macOS), `reference` (bundled with MLX, slow), or the
+    name of another library that somebody preloaded.
     """
     if not is_cpu():
         return ""
     if platform.system() == "Darwin":
         return "accelerate"
-    maps = Path("/proc/self/maps")
-    if maps.exists() and "openblas" in maps.read_text():
-        return "openblas"
-    return "reference"
+    return serving_blas(Path(mx.__file__).parent / "lib" / "libmlx.so")
 
 
 def versions() -> dict[str, str]:

@@ -11,7 +11,7 @@ from inference.core.models import ModelOptions
 from inference.dialects.clues import Clues
 from inference.dialects.dialect import CallForm, Dialect, ThinkingTags
 from inference.dialects.foreign import foreign_dialect
-from inference.dialects.registry import dialect_of
+from inference.dialects.registry import DIALECTS, IN_WORDS, SHIPPED, dialect_of
 from inference.dialects.thinking import tags_of, thinking_as
 from inference.engines.markers import MARKER_TOKENS_MOST, Marker
 from inference.engines.overrides import (
@@ -19,7 +19,13 @@ from inference.engines.overrides import (
     configured_tags,
     system_prompt_of,
 )
+from inference.engines.shipped import shipped_dialect
 from inference.prompting.traits import TemplateTraits, traits_of
+
+_UNREAD = (
+    "its template knows tools in a way that nobody here reads: they are explained in "
+    "words instead"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +69,18 @@ class ModelFormats:
         return None if self.thinking is None else self.thinking.tags.start
 
     @property
+    def dialect_name(self) -> str:
+        """How it calls tools; empty where it does not, or nobody knows."""
+        return self.dialect.name if self.dialect and self.names_tools else ""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know of how its calls are read."""
-        if self.dialect is None:
-            if self.names_tools:
-                return ("its template knows tools, and nobody reads its calls",)
+        if not self.names_tools:
             return ()
-        note = f": {self.dialect.note}" if self.dialect.note else ""
-        return (f"dialect {self.dialect.name}{note}",)
+        if self.dialect is None:
+            return (_UNREAD,)
+        return (self.dialect.note,) if self.dialect.note else ()
 
 
 def formats_of(
@@ -85,7 +95,7 @@ def formats_of(
     """
     options = options or ModelOptions()
     clues = clues_of(tokenizer)
-    dialect = dialect_of(clues) or foreign_dialect(tokenizer)
+    dialect = _dialect_of(tokenizer, clues, options.dialect)
     traits = traits_of(tokenizer, reads_calls=dialect is not None)
     if options.chat_template and traits.fault:
         raise OverrideError(
@@ -102,8 +112,24 @@ def formats_of(
         thinking=thinking,
         calls=calls_of(tokenizer, vocabulary, dialect),
         system_prompt=system_prompt_of(options),
-        names_tools=clues.writes("tools"),
+        names_tools=clues.writes("tools") and options.dialect != IN_WORDS,
     )
+
+
+def _dialect_of(tokenizer: Any, clues: Clues, said: str) -> Dialect | None:
+    """Return what the entry says, else what the model shows, else mlx-lm's parser."""
+    if said == IN_WORDS:
+        return None
+    if said == SHIPPED:
+        return shipped_dialect(tokenizer)
+    if said:
+        named = DIALECTS.get(said)
+        if named is None:
+            known = ", ".join(sorted((*DIALECTS, IN_WORDS, SHIPPED)))
+            raise OverrideError(f"dialect {said!r} is not known; there are {known}.")
+        return named
+    found = dialect_of(clues) or shipped_dialect(tokenizer)
+    return found or foreign_dialect(tokenizer)
 
 
 def clues_of(tokenizer: Any) -> Clues:

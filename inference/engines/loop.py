@@ -19,8 +19,10 @@ from inference.core.frames import (
     ImagesEncoded,
     PrefixFound,
     Purge,
+    UseThreads,
 )
 from inference.engines.batch import Chosen, DecodeBatch
+from inference.engines.blas import use_threads
 from inference.engines.device import is_cpu
 from inference.engines.endings import take_step
 from inference.engines.prefill import PrefillError, PrefillQueue
@@ -58,7 +60,7 @@ class StopHit:
     sequence_id: int
 
 
-Message = Generate | CancelSequence | StopHit | Purge
+Message = Generate | CancelSequence | StopHit | Purge | UseThreads
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,10 @@ class EngineLoop:
                 self._prefixes.clear()
                 mx.clear_cache()
                 self._tell_life(is_purged=True)
+            case UseThreads():
+                # Not in the middle of a product of the step that is under way.
+                mx.synchronize()
+                use_threads(message.count)
 
     def _open_or_fail(self, command: Generate) -> None:
         try:

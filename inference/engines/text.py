@@ -72,7 +72,7 @@ class TextModel:
         formats = self.formats
         found = {
             "vision": self.sight is not None,
-            "tools": formats.dialect is not None,
+            "tools": bool(formats.dialect_name),
             "thinking": formats.thinking is not None,
         }
         return ("text", *(name for name, is_there in found.items() if is_there))

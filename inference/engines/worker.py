@@ -31,6 +31,7 @@ from inference.core.frames import (
     ModelLoaded,
     PreparePrompt,
     Purge,
+    UseThreads,
     WorkerHello,
 )
 from inference.core.timing import SystemClock
@@ -143,6 +144,7 @@ class Worker:
                 kv_bytes_per_row=cost.bytes_per_row,
                 kv_window=cost.window,
                 capabilities=text.capabilities,
+                dialect=text.formats.dialect_name,
                 notes=(*text.notes, *(draft.notes if draft else ())),
             )
         )
@@ -170,7 +172,9 @@ class Worker:
                 self._desk.submit(command)
             case DropPrompt() if self._desk is not None:
                 self._desk.drop(command.prompt_id)
-            case Generate() | CancelSequence() | Purge() if self._loop is not None:
+            case Generate() | CancelSequence() if self._loop is not None:
+                self._loop.post(command)
+            case Purge() | UseThreads() if self._loop is not None:
                 self._loop.post(command)
             case _:
                 logger.warning("Ignored a %s before the load", type(command).__name__)

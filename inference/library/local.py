@@ -17,7 +17,7 @@ from inference.library.files import (
     weight_files,
 )
 from inference.library.machine import computes_on_cpu
-from inference.library.markers import marked_capabilities, read_tokenizer_config
+from inference.library.markers import Marks, marks_of, read_tokenizer_config
 from inference.library.places import resolved
 from inference.library.weights import WeightSizes, measure_weights
 
@@ -36,7 +36,9 @@ class LocalModel(msgspec.Struct, frozen=True, kw_only=True):
     `name` is its hub id or its folder's name, `place` where it was found: "hub
     cache", "LM Studio", "data folder" or a folder. `kind` is `lm`, `vlm` or
     `adapter`; `base` is an adapter's model as it names it. `capabilities` are some
-    of text, vision, tools, thinking and embeddings. `size_bytes` is what its weights
+    of text, vision, tools, thinking and embeddings; `dialect` is how it calls tools,
+    `has_unread_calls` that its template knows tools in a way nobody here reads.
+    `size_bytes` is what its weights
     take on disk, `memory_bytes` an estimate of what they will take once loaded on
     this machine. `problem` says why it cannot be served, empty where it can.
     `foreign_code` is the key of its config, or of its tokenizer's, that names Python
@@ -49,6 +51,8 @@ class LocalModel(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = configs.TEXT
     architecture: str = ""
     capabilities: tuple[str, ...] = ()
+    dialect: str = ""
+    has_unread_calls: bool = False
     context_length: int | None = None
     size_bytes: int = 0
     memory_bytes: int = 0
@@ -90,18 +94,18 @@ def _look_at_adapter(model: LocalModel, folder: Path, problem: str) -> LocalMode
 def _look_at_model(model: LocalModel, folder: Path, problem: str) -> LocalModel:
     config: dict[str, Any] = {}
     tokens: dict[str, Any] = {}
-    marked: tuple[str, ...] = ()
+    marks = Marks()
     config, problem = _tried(lambda: configs.read_config(folder), config, problem)
     tokens, problem = _tried(lambda: read_tokenizer_config(folder), tokens, problem)
-    marked, problem = _tried(
-        lambda: marked_capabilities(folder, tokens), marked, problem
-    )
+    marks, problem = _tried(lambda: marks_of(folder, tokens), marks, problem)
     sizes, problem = _sizes(weight_files(folder), problem)
     return _changed(
         model,
         kind=configs.kind_of(config),
         architecture=configs.architecture_of(config),
-        capabilities=_capabilities(folder, config, marked) if config else (),
+        capabilities=_capabilities(folder, config, marks) if config else (),
+        dialect=marks.dialect,
+        has_unread_calls=marks.names_tools and not marks.dialect,
         context_length=configs.context_length_of(config),
         quantization=configs.quantization_of(config),
         size_bytes=sizes.stored_bytes,
@@ -121,12 +125,12 @@ def _problem_with_architecture(config: dict[str, Any]) -> str:
 
 
 def _capabilities(
-    folder: Path, config: dict[str, Any], marked: tuple[str, ...]
+    folder: Path, config: dict[str, Any], marks: Marks
 ) -> tuple[str, ...]:
     if configs.is_embedder(folder, config):
         return (EMBEDDINGS,)
     seeing = (VISION,) if configs.kind_of(config) == configs.VISION else ()
-    return (TEXT, *seeing, *marked)
+    return (TEXT, *seeing, *marks.capabilities)
 
 
 def _tried(read: Callable[[], T], otherwise: T, problem: str) -> tuple[T, str]:

@@ -24,6 +24,13 @@ def computes_on_cpu() -> bool:
     return sys.platform != "darwin" and not any(map(_is_installed, GPU_DISTRIBUTIONS))
 
 
+def core_count() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def memory_bytes() -> int:
     """Return the memory in bytes that this process may count on.
 

@@ -1,13 +1,14 @@
-"""Whether a model thinks and calls tools, by its chat template and its vocabulary.
-
-The rules are mlx-lm's (`tokenizer_utils`), which is not imported here.
-"""
+"""Whether a model thinks and calls tools, by its chat template and its vocabulary."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from inference.dialects.clues import Clues
+from inference.dialects.registry import dialect_of
+from inference.dialects.thinking import tags_of
 from inference.library.configs import CONFIG_LIMIT_BYTES, read_object
 from inference.library.errors import LibraryError
 from inference.library.files import read_bounded
@@ -24,39 +25,29 @@ _VOCABULARY_LIMIT_BYTES = 100 * 2**20
 _PIECE_BYTES = 2**20
 _OVERLAP_BYTES = 64
 # Shorter than the overlap; a search for it is quicker than one for each token.
-_QUOTED = re.compile(rb'"(<[^"\\\s]{1,50}>)"')
+_QUOTED = re.compile(rb'"(<[^"\\\s]{1,50}>|\[[A-Z_/]{2,30}\])"')
 _VOCABULARIES = (
     *("tokenizer.json", TOKENIZER_CONFIG, "added_tokens.json"),
     "vocab.json",
 )
 
-_XTML = ("<|open|>", "<|close|>", "<|sep|>", "<|end_of_msg|>")
-# Every one of a set has to be there.
-_THINKING_TOKENS = (
-    ("<think>", "</think>"),
-    ("<longcat_think>", "</longcat_think>"),
-    ("<|think:start|>", "<|think:end|>"),
-    ("<|channel>", "<channel|>"),
-    _XTML,
-)
-_THINKING_TEXTS = (("<think>", "</think>"),)
-_CALL_TOKENS = (_XTML, ("<|tool_call_start|>", "<|tool_call_end|>"))
-_CALL_TEXTS = (
-    ("<minimax:tool_call>",),
-    ("<|tool_call>", "<tool_call|>"),
-    ("<start_function_call>",),
-    ("<longcat_tool_call>",),
-    ("<arg_key>",),
-    ("<|tool_list_start|>",),
-    ("<|tool_call_start|>",),
-    ("<tool_call>\\n<function=",),
-    ("<tool_call>\n<function=",),
-    ("<|tool_calls_section_begin|>",),
-    ('<function name="', '<param name="'),
-    ("[TOOL_CALLS]",),
-    ("<atem:function_calls>",),
-    ("<tool_call>", "tool_call.name"),
-)
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a model's files show: `dialect` names how it calls tools, empty: not known.
+
+    `names_tools`: its template reads tools, whoever reads the calls.
+    """
+
+    dialect: str = ""
+    thinks: bool = False
+    names_tools: bool = False
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """Which of `tools` and `thinking` it knows."""
+        found = {"tools": bool(self.dialect), "thinking": self.thinks}
+        return tuple(name for name, is_there in found.items() if is_there)
 
 
 def read_tokenizer_config(path: Path) -> dict[str, Any]:
@@ -68,32 +59,27 @@ def read_tokenizer_config(path: Path) -> dict[str, Any]:
     return _optional(path / TOKENIZER_CONFIG)
 
 
-def marked_capabilities(path: Path, config: dict[str, Any]) -> tuple[str, ...]:
-    """Return which of `tools` and `thinking` the model in folder `path` knows.
+def marks_of(path: Path, config: dict[str, Any]) -> Marks:
+    """Return what the files of the model in folder `path` show.
 
     `config` is its tokenizer's.
 
     Raises:
         LibraryError: its tokenizer's files cannot be read.
     """
-    template, words = _template_of(path, config), Vocabulary(path)
-    # Of several templates mlx-lm reads none for calls.
-    one = template if isinstance(template, str) else ""
-    found = []
-    if (
-        isinstance(config.get("tool_parser_type"), str)
-        or _any_set(_CALL_TEXTS, one)
-        or _any_set(_CALL_TOKENS, words)
-    ):
-        found.append("tools")
-    written = _any_set(_THINKING_TEXTS, _all_text(template))
-    if written or _any_set(_THINKING_TOKENS, words):
-        found.append("thinking")
-    return tuple(found)
+    template = _all_text(_template_of(path, config))
+    clues = Clues(template, Vocabulary(path).__contains__)
+    dialect = dialect_of(clues)
+    parser = config.get("tool_parser_type")
+    name = parser if isinstance(parser, str) else ""
+    names_tools = "tools" in template
+    if dialect is not None and names_tools:
+        name = dialect.name
+    return Marks(dialect=name, thinks=bool(tags_of(clues)), names_tools=names_tools)
 
 
 class Vocabulary:
-    """Answers `token in vocabulary` for tokens in angle brackets.
+    """Answers `token in vocabulary` for tokens in brackets.
 
     A token is found as the JSON text it is in the tokenizer's files. These are long:
     they are read a piece at a time, so that no other thread waits, and not taken
@@ -131,10 +117,6 @@ def _template_of(path: Path, config: dict[str, Any]) -> Any:
         content = read_bounded(own_file, limit_bytes=CONFIG_LIMIT_BYTES)
         return content.decode("utf-8", "replace")
     return config.get(_KEY) or _optional(path / _TEMPLATE_JSON).get(_KEY)
-
-
-def _any_set(sets: tuple[tuple[str, ...], ...], found_in: str | Vocabulary) -> bool:
-    return any(all(text in found_in for text in texts) for texts in sets)
 
 
 def _all_text(template: Any) -> str:

@@ -77,6 +77,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     system_prompt: str = ""
     think_start: str = ""
     think_end: str = ""
+    dialect: str = ""
     image_tokens: str = ""
     context_limit: int | None = None
     max_concurrency: int | None = None

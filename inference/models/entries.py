@@ -10,6 +10,7 @@ from django.db import models
 
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.models import ModelOptions
+from inference.dialects.registry import DIALECTS, IN_WORDS, SHIPPED
 from inference.models.validators import (
     CHAT_TEMPLATE_BYTES,
     SYSTEM_PROMPT_BYTES,
@@ -27,6 +28,7 @@ OPTION_FIELDS = (
     "system_prompt",
     "think_start",
     "think_end",
+    "dialect",
     "image_tokens",
     "context_limit",
     "max_concurrency",
@@ -44,8 +46,20 @@ SEATS_MAX = 1024
 KEY_CHARS = 255
 PATH_CHARS = 1024
 TAG_CHARS = 64
+DIALECT_CHARS = 64
 
 NOT_SAID = "not said"
+
+
+def known_dialects() -> list[tuple[str, str]]:
+    """Return the dialects to choose from, by name."""
+    names = sorted(DIALECTS)
+    return [
+        ("", "as its files show"),
+        *((name, name) for name in names),
+        (SHIPPED, "as its response_template says"),
+        (IN_WORDS, "words: tools are explained to it"),
+    ]
 
 
 class ModelEntryManager(models.Manager["ModelEntry"]):
@@ -158,6 +172,15 @@ class ModelEntry(models.Model):
         default="",
         db_default="",
         blank=True,
+    )
+    dialect = models.CharField(
+        "calls tools as",
+        max_length=DIALECT_CHARS,
+        choices=known_dialects,
+        default="",
+        db_default="",
+        blank=True,
+        help_text="Only where it is not what the model's files show.",
     )
     image_tokens = models.CharField(
         "image tokens",

@@ -25,9 +25,11 @@ def model_body(card: ModelCard) -> dict[str, Any]:
         # A folder of this machine is nobody's business but its staff's.
         "source": None if Path(card.source).is_absolute() else card.source,
         "capabilities": card.capabilities,
+        "dialect": card.dialect or None,
         "context_length": card.context_length,
         "size_bytes": card.size_bytes,
         "memory_bytes": card.memory_bytes,
+        "computes_on": card.computes_on or None,
         "loaded_at": card.loaded_at,
         "last_used_at": card.last_used_at,
         "pinned": card.pinned,

@@ -14,6 +14,8 @@ from inference.core.requests import Delta, Usage
 from inference.protocol.responses import logprobs_body, reasoning_body, usage_body
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inference.core.requests import ToolCallDelta
 
 _encode = msgspec.json.Encoder().encode
@@ -25,7 +27,7 @@ class ChunkWriter:
     """Writes one generation's deltas as encoded chat.completion.chunk objects.
 
     Each choice gets its role once, before all else, and its finish reason once,
-    in a chunk of its own; `ending` gives what follows the last delta. With
+    in a chunk of its own, and so has each piece of a call; `ending` gives what follows the last delta. With
     `continuous_usage` every chunk carries the latest usage.
     """
 
@@ -72,10 +74,11 @@ class ChunkWriter:
                 b'%b{"content":%b},"logprobs":null,"finish_reason":null}%b'
                 % (opening, _encode(delta.text), self._tail)
             )
-        if delta.tool_calls:
-            calls = [_call_piece(piece) for piece in delta.tool_calls]
-            called = _encode({"tool_calls": calls})
-            written.append(opening + called + _NO_END + self._tail)
+        for piece in delta.tool_calls:
+            written.extend(
+                opening + _encode({"tool_calls": [part]}) + _NO_END + self._tail
+                for part in _call_parts(piece)
+            )
         if delta.finish_reason is not None:
             written.append(
                 b'%b{},"logprobs":null,"finish_reason":%b}%b'
@@ -104,13 +107,18 @@ class ChunkWriter:
         )
 
 
-def _call_piece(piece: ToolCallDelta) -> dict[str, Any]:
-    """A call's first piece tells what is called, the later ones only add to it."""
-    if not piece.id:
-        return {"index": piece.index, "function": {"arguments": piece.arguments}}
-    return {
-        "index": piece.index,
-        "id": piece.id,
-        "type": "function",
-        "function": {"name": piece.name, "arguments": piece.arguments},
-    }
+def _call_parts(piece: ToolCallDelta) -> Iterator[dict[str, Any]]:
+    """Yield a piece of a call as OpenAI tells it: who is called, then with what.
+
+    Each has a chunk of its own: OpenAI's stream helper takes one piece of a call
+    from a chunk and stumbles over a second.
+    """
+    if piece.id:
+        yield {
+            "index": piece.index,
+            "id": piece.id,
+            "type": "function",
+            "function": {"name": piece.name, "arguments": ""},
+        }
+    if piece.arguments:
+        yield {"index": piece.index, "function": {"arguments": piece.arguments}}

@@ -21,12 +21,16 @@ def life_fields(keeper: Keeper | None) -> dict[str, Any]:
         "loaded_at": keeper.loaded_at,
         "restarts": keeper.restarts,
     }
+    worker = keeper.worker
+    if worker is not None and worker.hello is not None:
+        fields["computes_on"] = worker.hello.computes_on
     if loaded is not None:
         fields |= {
             "context_length": loaded.context_length,
             "size_bytes": loaded.weight_bytes,
             "load_s": loaded.load_s,
             "capabilities": loaded.capabilities,
+            "dialect": loaded.dialect,
             "notes": loaded.notes,
         }
     elif progress is not None:

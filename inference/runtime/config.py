@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from inference.core.limits import DEFAULT_LIMITS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,9 @@ class RuntimeConfig:
     A budget of 0 bytes is what a machine of `machine_bytes` can spare; a time to live
     of 0 is for ever. A model is quarantined after `quarantine_after` deaths of its
     worker in a row. `prompt_cache_bytes` are what each model may keep of prompts and
-    answers; `None` is a share of the budget.
+    answers; `None` is a share of the budget. `openblas` is what workers preload, if
+    they need one; those that compute share the `cores`; 0: they
+    use as many threads as the user said.
     """
 
     max_concurrency: int = 32
@@ -35,3 +41,5 @@ class RuntimeConfig:
     allow_on_demand: bool = True
     has_spare_worker: bool = True
     prompt_cache_bytes: int | None = None
+    openblas: Path | None = None
+    cores: int = 0

@@ -149,7 +149,7 @@ class Keeper:
             wall_s,
             loaded.weight_bytes / 1e6,
             loaded.context_length,
-            f"{hello.device} ({hello.blas})" if hello.device == "cpu" else hello.device,
+            hello.computes_on,
         )
         for note in loaded.notes:
             logger.warning("Model %s: %s", key, note)
@@ -219,6 +219,6 @@ class Keeper:
 def _warn_of_slow_blas(hello: WorkerHello) -> None:
     if hello.blas == "reference":
         logger.warning(
-            "No OpenBLAS was found: this CPU answers many times slower than it "
-            "could (Debian, Ubuntu: apt-get install libopenblas0-pthread)"
+            "MLX computes with its own BLAS: this CPU answers many times slower than "
+            "it could with OpenBLAS (mlx-server doctor says what to do)"
         )

@@ -7,9 +7,13 @@ import logging
 import signal
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 from inference.core.child_processes import kill
 from inference.runtime.environment import worker_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 logger = logging.getLogger("inference.worker")
 
@@ -18,9 +22,10 @@ EXIT_GRACE_S = 5.0
 
 
 class WorkerProcess:
-    """Owns the process and the last of what it printed."""
+    """Owns the process and the last of what it printed; `openblas` is preloaded."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, openblas: Path | None = None) -> None:
+        self._openblas = openblas
         self._process: asyncio.subprocess.Process | None = None
         self._output = bytearray()
         self._reading: asyncio.Task[None] | None = None
@@ -43,7 +48,7 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
-                env=worker_environment(),
+                env=worker_environment(self._openblas),
                 # Ctrl-C reaches the web process only; it ends workers last.
                 start_new_session=True,
             )

@@ -19,6 +19,7 @@ from inference.core.timing import Clock, SystemClock
 from inference.images.loader import ImageLoader
 from inference.library.hub import Downloads
 from inference.runtime.admission import WaitingRoom
+from inference.runtime.cores import CoreShare
 from inference.runtime.generation import Generation
 from inference.runtime.house import House
 from inference.runtime.live import LiveCount
@@ -78,12 +79,17 @@ class ModelService:
         self._catalog = supplies.catalog
         self._fetches = supplies.fetches
         self._registry = ModelRegistry(any_model_name=config.any_model_name)
+        cores = CoreShare(config.cores) if config.openblas and config.cores else None
         self._house = House(
             config=config,
             clock=self._clock,
             waiting=WaitingRoom(places=config.queue_size),
             spare=SpareWorker(
-                make=lambda: WorkerHandle(stream_limit_bytes=config.stream_limit_bytes),
+                make=lambda: WorkerHandle(
+                    stream_limit_bytes=config.stream_limit_bytes,
+                    openblas=config.openblas,
+                    cores=cores,
+                ),
                 is_enabled=config.has_spare_worker,
             ),
             images=supplies.images,

@@ -24,6 +24,7 @@ from inference.core.frames import (
     PromptPrepared,
     Purge,
     StepReport,
+    UseThreads,
     WorkerHello,
     to_bytes,
 )
@@ -33,11 +34,13 @@ from inference.runtime.streams import TokenStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from inference.core.frames import SequenceDelta
     from inference.core.images import ImageData
     from inference.core.models import ModelSource
     from inference.core.requests import GenerationRequest, SamplingSpec
+    from inference.runtime.cores import CoreShare
 
 
 class ModelLoadError(RuntimeError):
@@ -47,10 +50,17 @@ class ModelLoadError(RuntimeError):
 class WorkerHandle:
     """Owns one worker process and everything that waits for its answers."""
 
-    def __init__(self, *, stream_limit_bytes: int) -> None:
+    def __init__(
+        self,
+        *,
+        stream_limit_bytes: int,
+        openblas: Path | None = None,
+        cores: CoreShare | None = None,
+    ) -> None:
         self._stream_limit_bytes = stream_limit_bytes
         self._ids = itertools.count(1)
-        self._process = WorkerProcess()
+        self._cores = cores
+        self._process = WorkerProcess(openblas=openblas)
         self._transport: asyncio.WriteTransport | None = None
         self._prompts: dict[int, asyncio.Future[PromptPrepared]] = {}
         self._streams: dict[int, TokenStream] = {}
@@ -166,10 +176,17 @@ class WorkerHandle:
     ) -> TokenStream:
         """Begin decoding from a prepared prompt, `choices` times."""
         ids = tuple(next(self._ids) for _ in range(choices))
+        if self._cores is not None and self.is_alive:
+            self._cores.note(self, computes=True)
         self._send(Generate(sequence_ids=ids, prompt_id=prompt_id, sampling=sampling))
         stream = TokenStream(*ids, limit_bytes=self._stream_limit_bytes)
         self._streams.update(dict.fromkeys(ids, stream))
         return stream
+
+    def use_threads(self, count: int) -> None:
+        """Have it multiply with so many threads, as those that compute share cores."""
+        if self.is_alive:
+            self._send(UseThreads(count=count))
 
     def cancel(self, stream: TokenStream) -> None:
         """Take its sequences out of the batch; `stream.when_left` says when."""
@@ -268,6 +285,8 @@ class WorkerHandle:
             return
         if delta.finish:
             del self._streams[delta.sequence_id]
+            if self._cores is not None:
+                self._cores.note(self, computes=bool(self._streams))
         if not stream.push(delta, rows=rows):
             self.cancel(stream)
 
@@ -294,6 +313,8 @@ class WorkerHandle:
         self._fail_everything(self.death_reason)
 
     def _fail_everything(self, reason: str) -> None:
+        if self._cores is not None:
+            self._cores.forget(self)
         for future in (self._hello, self._loaded):
             if not future.done():
                 future.set_exception(ModelLoadError(reason))

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked for beside the plan."""
+    """What was asked for beside the plan; `computes_on` is the server's own word."""
 
     prompts: str
     input_tokens: int | None
     note: str
     is_near: bool
     node: str
+    computes_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Report:
             "against_url": without_password(other.base_url) if other else "",
             "note": self.asked.note,
             "duration_s": self.duration_s,
-            "hardware": hardware(),
+            "hardware": self._hardware(),
             "versions": shown_versions(),
             "parameters": self.parameters,
             "levels": _plain(self.of_server(0)),
@@ -90,6 +91,13 @@ class Report:
             "pairs": _plain(self.pairs),
             "ratios": _plain(self.ratios),
         }
+
+    def _hardware(self) -> dict[str, Any]:
+        """Return this machine; a server on it knows best what it computes on."""
+        found = hardware()
+        if self.asked.is_near and self.asked.computes_on:
+            found["computes_on"] = self.asked.computes_on
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON's types."""

@@ -30,7 +30,7 @@ ENGINE_S = PROBE_S + 5.0
 
 def examine(config: ServerConfig | None, *, problem: str = "") -> list[Finding]:
     """Look at everything; without settings, at what needs none."""
-    engine = Answer(ask_engine)
+    engine = Answer(lambda: ask_engine(config))
     asked_bytes = config.memory_budget_bytes if config else 0
     looks = [
         Look("Python", QUICK_S, look_at_python),

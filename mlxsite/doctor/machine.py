@@ -6,16 +6,19 @@ import platform
 import struct
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.library.machine import memory_bytes
+from inference.library import openblas
+from inference.library.machine import core_count, memory_bytes
 from inference.library.words import size_in_words
 from inference.runtime.environment import worker_environment
 from inference.runtime.memory import MemoryBudget
 from mlxsite.doctor.findings import Finding, warning, well, wrong
-from mlxsite.hardware import core_count, processor_name, sysctl, system_name
+from mlxsite.hardware import processor_name, sysctl, system_name
 from mlxsite.startup.versions import component_versions
 
 if TYPE_CHECKING:
@@ -37,18 +40,35 @@ class Engine(msgspec.Struct, frozen=True):
     gpu_memory_bytes: int
     versions: dict[str, str]
     is_right: bool
+    # Why it computes without an OpenBLAS, and what to do about it.
+    advice: str = ""
 
 
 class EngineError(RuntimeError):
     """MLX does not start here; the message is its last line."""
 
 
-def ask_engine() -> Engine:
-    """Start MLX as a worker would, and ask it.
+def ask_engine(config: ServerConfig | None) -> Engine:
+    """Start MLX as a worker of these settings would, and ask it.
 
     Raises:
         EngineError: it does not start, or takes too long.
     """
+    choice, advice = config.openblas if config else openblas.AUTO, ""
+    # What the next start will copy is copied elsewhere: to look is not to touch.
+    with tempfile.TemporaryDirectory(prefix="mlxsite-doctor-") as scratch:
+        elsewhere = Path(scratch)
+        kept = config.openblas_folder if config else elsewhere
+        try:
+            library = openblas.provide_openblas(choice, kept, scratch=elsewhere)
+        except openblas.OpenBlasError as error:
+            library, advice = None, str(error)
+        engine = _asked(library)
+    advice = advice or openblas.advice_on(choice)
+    return msgspec.structs.replace(engine, advice=advice)
+
+
+def _asked(library: Path | None) -> Engine:
     command = [sys.executable, "-m", "inference.engines.probe"]
     try:
         found = subprocess.run(  # noqa: S603 -- our own interpreter
@@ -58,7 +78,7 @@ def ask_engine() -> Engine:
             timeout=PROBE_S,
             check=False,
             stdin=subprocess.DEVNULL,
-            env=worker_environment(),
+            env=worker_environment(library),
         )
     except subprocess.TimeoutExpired:
         raise EngineError(f"it did not start within {PROBE_S:g} s") from None
@@ -123,7 +143,7 @@ def _blas(engine: Engine) -> Finding:
         return warning(
             "BLAS",
             "MLX's own, which is up to 30 times slower than OpenBLAS",
-            "apt-get install libopenblas0-pthread",
+            engine.advice,
         )
     names = {"openblas": "OpenBLAS", "accelerate": "Accelerate"}
     return well("BLAS", names.get(engine.blas, engine.blas))

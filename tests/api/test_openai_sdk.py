@@ -105,6 +105,33 @@ async def test_it_streams_calls_to_the_sdk_and_takes_them_back(
     assert house.service.requests[1].messages[1].reasoning == "Weather?"
 
 
+async def test_the_sdks_stream_helper_takes_calls_that_were_read_at_once(
+    make_house: MakeHouse, sdk: openai.AsyncOpenAI
+) -> None:
+    pieces = (
+        ToolCallDelta(0, "c1", "weather", ""),
+        ToolCallDelta(0, arguments='{"city":"Rome"}'),
+        ToolCallDelta(1, "c2", "weather", '{"city":"Bern"}'),
+    )
+    make_house(Delta(tool_calls=pieces, finish_reason="tool_calls", usage=USAGE))
+    tool: Any = {"type": "function", "function": {"name": "weather"}}
+    async with sdk.chat.completions.stream(
+        model=MODEL, messages=MESSAGES, tools=[tool]
+    ) as stream:
+        done = [
+            (event.index, event.name, event.arguments)
+            async for event in stream
+            if event.type == "tool_calls.function.arguments.done"
+        ]
+        answer = await stream.get_final_completion()
+    calls = answer.choices[0].message.tool_calls or []
+    assert [call.id for call in calls] == ["c1", "c2"]
+    assert done == [
+        (0, "weather", '{"city":"Rome"}'),
+        (1, "weather", '{"city":"Bern"}'),
+    ]
+
+
 async def test_it_raises_the_sdks_own_errors(
     make_house: MakeHouse, sdk: openai.AsyncOpenAI
 ) -> None:

@@ -18,6 +18,7 @@ import httpx
 
 from inference.runtime.environment import worker_environment
 from tests.e2e.servers import REPOSITORY, Server, wait_until
+from tests.fast_blas import openblas_for_tests
 
 TINY = REPOSITORY / "tests" / "models" / "tiny-qwen2-vl"
 BARE = """
@@ -35,7 +36,7 @@ def bare_load_s(model: Path) -> float:
     """Return how long mlx-lm takes, once it is imported."""
     result = subprocess.run(
         [sys.executable, "-c", BARE, str(model)],
-        env=worker_environment(),
+        env=worker_environment(openblas_for_tests()),
         input="\n",
         capture_output=True,
         text=True,

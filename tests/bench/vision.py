@@ -131,6 +131,7 @@ def main(path: Path, rounds: int) -> int:
     from inference.client.load import closed_loop
     from inference.management.commands.bench_engine import serving
     from inference.runtime.environment import worker_environment
+    from tests.fast_blas import openblas_for_tests
 
     command = [sys.executable, "-m", "tests.bench.vision", "--bare", str(path)]
     shares = []
@@ -141,7 +142,7 @@ def main(path: Path, rounds: int) -> int:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=worker_environment(),
+            env=worker_environment(openblas_for_tests()),
         ) as process,
     ):
         assert process.stdin is not None

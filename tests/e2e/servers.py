@@ -20,6 +20,7 @@ import openai
 
 from tests.e2e.databases import REPOSITORY as REPOSITORY
 from tests.e2e.databases import record_of
+from tests.fast_blas import share_openblas
 from tests.ports import kept_port
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Server:
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.lines: list[str] = []
         self.record = record_of(data_dir, environment.get("DATABASE_URL"))
+        share_openblas(data_dir)
         self._key = environment.get("MLX_API_KEY", "none")
         self._async_clients: list[openai.AsyncOpenAI] = []
         self.process = subprocess.Popen(

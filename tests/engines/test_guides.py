@@ -197,9 +197,10 @@ def test_an_answer_may_be_a_call_or_a_text_that_fits(text: TextModel) -> None:
     assert first is not None
     assert second is not None
     assert allowed(text, first) >= {CALL.tokens[0], tokens(text, "4")[0]}
-    assert not first.holds_call
+    held = [first.holds_call]
     accept(first, *CALL.tokens)
-    assert first.holds_call
+    held.append(first.holds_call)
+    assert held == [False, True]
     accept(second, *tokens(text, "4"))
     assert not second.holds_call
     assert CALL.tokens[0] not in allowed(text, second)

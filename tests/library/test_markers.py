@@ -1,4 +1,4 @@
-"""Thinking and tools, found by the rules by which mlx-lm finds them."""
+"""Thinking and tools, found in a model's files before anything is loaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from mlx_lm import tokenizer_utils
 
 from inference.library.errors import LibraryError
-from inference.library.markers import marked_capabilities, read_tokenizer_config
+from inference.library.markers import marks_of, read_tokenizer_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ VOCABULARIES: list[tuple[str, ...]] = [
 
 def capabilities(folder: Path) -> tuple[str, ...]:
     """Return what a tokenizer's files tell."""
-    return marked_capabilities(folder, read_tokenizer_config(folder))
+    return marks_of(folder, read_tokenizer_config(folder)).capabilities
 
 
 def put_tokenizer(folder: Path, *tokens: str, **config: Any) -> Path:
@@ -65,7 +65,7 @@ def put_tokenizer(folder: Path, *tokens: str, **config: Any) -> Path:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_templates_tell_tools_as_mlx_lm_tells_them(
+def test_every_template_whose_tools_mlx_lm_knows_is_known(
     template: str, tmp_path: Path
 ) -> None:
     tokenizer = SimpleNamespace(chat_template=template, get_vocab=dict)
@@ -73,11 +73,11 @@ def test_templates_tell_tools_as_mlx_lm_tells_them(
 
     found = capabilities(put_tokenizer(tmp_path, chat_template=template))
 
-    assert ("tools" in found) is (parser is not None)
+    assert "tools" in found or parser is None
 
 
 @pytest.mark.parametrize("tokens", VOCABULARIES)
-def test_vocabularies_tell_as_mlx_lm_tells_them(
+def test_every_vocabulary_that_mlx_lm_knows_is_known(
     tokens: tuple[str, ...], tmp_path: Path
 ) -> None:
     tokenizer = SimpleNamespace(
@@ -91,7 +91,7 @@ def test_vocabularies_tell_as_mlx_lm_tells_them(
     found = capabilities(put_tokenizer(tmp_path, *tokens, chat_template="{{ tools }}"))
 
     assert ("thinking" in found) is thinks
-    assert ("tools" in found) is calls
+    assert "tools" in found or not calls
 
 
 @pytest.mark.parametrize("before", [2**20 - 9, 2**20 - 1, 2**20, 5_000_000])
@@ -111,12 +111,6 @@ def test_a_template_that_spells_thinking_out_thinks(tmp_path: Path) -> None:
     assert capabilities(folder) == ("thinking",)
 
 
-def test_a_quoted_marker_in_a_template_is_no_token(tmp_path: Path) -> None:
-    folder = put_tokenizer(tmp_path, chat_template='"<|channel>" "<channel|>"')
-
-    assert capabilities(folder) == ()
-
-
 def test_a_tokenizer_may_name_its_parser(tmp_path: Path) -> None:
     folder = put_tokenizer(
         tmp_path, chat_template="{{ tools }}", tool_parser_type="json_tools"
@@ -132,14 +126,15 @@ def test_the_file_of_the_template_comes_first(tmp_path: Path) -> None:
     assert capabilities(folder) == ("tools",)
 
 
-def test_of_several_templates_only_thinking_is_read(tmp_path: Path) -> None:
+def test_of_several_templates_each_is_read(tmp_path: Path) -> None:
     named = [
         {"name": "default", "template": "<think></think>"},
         {"name": "tool_use", "template": HERMES},
         7,
     ]
 
-    assert capabilities(put_tokenizer(tmp_path, chat_template=named)) == ("thinking",)
+    folder = put_tokenizer(tmp_path, chat_template=named)
+    assert capabilities(folder) == ("tools", "thinking")
 
 
 def test_a_template_may_lie_in_a_file_of_json(tmp_path: Path) -> None:

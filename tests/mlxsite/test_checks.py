@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.checks import run_checks
+from django.core.checks import WARNING, run_checks
 
+from inference.library import openblas
 from mlxsite import checks
 
 if TYPE_CHECKING:
@@ -93,6 +94,35 @@ def test_it_warns_of_a_host_header_that_may_say_anything(
     settings.ALLOWED_HOSTS = ["*"]
 
     assert found_ids() == {"mlxsite.W001"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "hint"),
+    [
+        ("auto", "pip install scipy-openblas32, or apt-get install libopenblas"),
+        ("bundled", "pip install scipy-openblas32, or apt-get"),
+        ("system", "apt-get install libopenblas0-pthread, or unset MLX_OPENBLAS."),
+    ],
+)
+def test_it_warns_where_a_linux_cpu_lacks_openblas(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, choice: str, hint: str
+) -> None:
+    settings.MLX_OPENBLAS = choice
+    monkeypatch.setattr(openblas, "needs_openblas", lambda: True)
+    monkeypatch.setattr(openblas, "find_system_openblas", lambda: None)
+    monkeypatch.setattr(openblas.PackagedOpenBlas, "find", lambda: None)
+    (warning,) = checks.check_openblas(None)
+    assert (warning.id, warning.level) == ("mlxsite.W002", WARNING)
+    assert str(warning.hint).startswith(hint)
+
+
+@pytest.mark.parametrize("choice", ["auto", "bundled", "off"])
+def test_it_warns_of_no_openblas_where_the_package_is_installed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, choice: str
+) -> None:
+    settings.MLX_OPENBLAS = choice
+    monkeypatch.setattr(openblas, "find_system_openblas", lambda: None)
+    assert checks.check_openblas(None) == []
 
 
 def test_it_is_ready_for_deployment() -> None:

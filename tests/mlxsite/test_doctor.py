@@ -241,7 +241,7 @@ def test_an_mlx_that_does_not_start_is_told_with_its_last_line(
         return started(*words, env=env | {"PYTHONPATH": path}, **options)
 
     monkeypatch.setattr(subprocess, "run", with_broken_mlx)
-    (finding,) = machine.look_at_engine(machine.ask_engine, 0)
+    (finding,) = machine.look_at_engine(lambda: machine.ask_engine(None), 0)
     assert finding.state == State.WRONG
     assert finding.words == "ImportError: libmlx.so is gone"
 

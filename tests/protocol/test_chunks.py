@@ -47,36 +47,62 @@ def test_it_shows_thinking_under_both_names() -> None:
     assert said["delta"] == {"content": "4"}
 
 
-def test_it_names_a_call_once_and_then_adds_to_it() -> None:
+def begun(index: int, call_id: str, name: str) -> dict[str, Any]:
+    """The piece that tells what is called."""
+    function = {"name": name, "arguments": ""}
+    return {"index": index, "id": call_id, "type": "function", "function": function}
+
+
+def added(index: int, arguments: str) -> dict[str, Any]:
+    """A piece that adds to a call's arguments."""
+    return {"index": index, "function": {"arguments": arguments}}
+
+
+def test_it_names_a_call_once_and_then_adds_to_it_one_piece_a_chunk() -> None:
     first = (ToolCallDelta(0, "c1", "f"),)
     rest = (ToolCallDelta(0, arguments="{}"), ToolCallDelta(1, "c2", "g", "["))
     _, *pieces, end = choices_of(
         Delta(tool_calls=first), Delta(tool_calls=rest, finish_reason="tool_calls")
     )
+    told = [begun(0, "c1", "f"), added(0, "{}"), begun(1, "c2", "g"), added(1, "[")]
     assert [piece["delta"] for piece in pieces] == [
-        {
-            "tool_calls": [
-                {
-                    "index": 0,
-                    "id": "c1",
-                    "type": "function",
-                    "function": {"name": "f", "arguments": ""},
-                }
-            ]
-        },
-        {
-            "tool_calls": [
-                {"index": 0, "function": {"arguments": "{}"}},
-                {
-                    "index": 1,
-                    "id": "c2",
-                    "type": "function",
-                    "function": {"name": "g", "arguments": "["},
-                },
-            ]
-        },
+        {"tool_calls": [piece]} for piece in told
     ]
+    assert {piece["finish_reason"] for piece in pieces} == {None}
     assert end["finish_reason"] == "tool_calls"
+
+
+def test_a_call_without_arguments_yet_is_told_without_an_empty_addition() -> None:
+    _, *pieces = choices_of(
+        Delta(tool_calls=(ToolCallDelta(0, "c1", "f"), ToolCallDelta(0)))
+    )
+    assert [p["delta"] for p in pieces] == [{"tool_calls": [begun(0, "c1", "f")]}]
+
+
+def test_calls_of_several_choices_keep_to_their_own_choice_and_numbers() -> None:
+    choices = choices_of(
+        Delta(index=1, tool_calls=(ToolCallDelta(0, "b", "g", "{}"),)),
+        Delta(index=0, tool_calls=(ToolCallDelta(0, "a", "f", "{}"),)),
+        Delta(index=1, tool_calls=(ToolCallDelta(1, "c", "g", "{}"),)),
+    )
+    for index, calls in ((0, [(0, "a")]), (1, [(0, "b"), (1, "c")])):
+        deltas = [c["delta"] for c in choices if c["index"] == index]
+        told = [d["tool_calls"] for d in deltas if "tool_calls" in d]
+        assert all(len(pieces) == 1 for pieces in told)
+        assert [(p["index"], p["id"]) for (p,) in told if "id" in p] == calls
+
+
+def test_usage_asked_for_all_along_stands_beside_every_piece_of_a_call() -> None:
+    writer = ChunkWriter(
+        completion_id="c",
+        created=1,
+        model="m",
+        include_usage=True,
+        continuous_usage=True,
+    )
+    called = Delta(tool_calls=(ToolCallDelta(0, "c1", "f", "{}"),), usage=Usage(5, 4))
+    usages = [json.loads(chunk)["usage"] for chunk in writer.chunks(called)]
+    assert [usage["completion_tokens"] for usage in usages] == [4, 4, 4]
 
 
 def test_it_tells_log_probabilities_beside_the_text_they_belong_to() -> None:

@@ -24,6 +24,7 @@ from inference.core.timing import SystemClock
 from inference.core.trace import RequestTrace, ServerIdentity
 from inference.runtime.config import RuntimeConfig
 from inference.runtime.service import ModelService
+from tests.fast_blas import openblas_for_tests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,7 +59,10 @@ LISTENER = Listener()
 @pytest.fixture
 async def service(tiny_model_dir: Path) -> AsyncIterator[ModelService]:
     config = RuntimeConfig(
-        max_concurrency=4, machine_bytes=2**34, has_spare_worker=False
+        max_concurrency=4,
+        machine_bytes=2**34,
+        has_spare_worker=False,
+        openblas=openblas_for_tests(),
     )
     service = ModelService(config=config, observer=LISTENER, identity=IDENTITY)
     service.begin([ModelSource("tiny", str(tiny_model_dir), kind="vlm")])

@@ -49,6 +49,8 @@ def loaded_in_words(model: dict[str, Any]) -> list[str]:
     lines = [
         f"{one_line(model['id'])} is {state}: {size(model.get('size_bytes'))}{context}"
     ]
+    if model.get("dialect"):
+        lines.append(f"calls tools as {one_line(model['dialect'])}")
     lines += [f"note: {one_line(note)}" for note in model.get("notes") or ()]
     return lines
 

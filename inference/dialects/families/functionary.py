@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.dialects.dialect import CallForm, Dialect, Opener
-from inference.dialects.json_arguments import JSONArguments
+from inference.dialects.json_arguments import WrittenJSON
 from inference.dialects.tagged_calls import TaggedCalls
 from inference.dialects.tags import Tag
 
@@ -19,7 +19,7 @@ _READ = TaggedCalls(
 DIALECT = Dialect(
     name="functionary",
     openers=(Opener("<function=", _READ, keeps=True),),
-    form=CallForm("<function=", JSONArguments("{name}>", "</function>"), between=""),
+    form=CallForm("<function=", WrittenJSON("{name}>", "</function>"), between=""),
 )
 
 

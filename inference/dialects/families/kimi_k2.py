@@ -34,4 +34,6 @@ DIALECT = Dialect(
 
 def recognises(clues: Clues) -> bool:
     """Whether a model's template or vocabulary shows this dialect."""
-    return clues.writes("<|tool_call_argument_begin|>")
+    return clues.writes("<|tool_call_argument_begin|>") or clues.writes(
+        "<|tool_calls_section_begin|>"
+    )

@@ -29,6 +29,7 @@ DIALECT = Dialect(
     openers=(
         Opener("<|python_tag|>", _read_marked),
         Opener("<|python_start|>", _read_marked),
+        Opener("```", _JSON, only_first=True, keeps=True),
         Opener("{", _JSON, only_first=True, keeps=True),
         Opener("[", _LIST, only_first=True, keeps=True),
     ),

@@ -25,6 +25,8 @@ from typing import IO, TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 
 from inference.client.load import LoadResult, closed_loop
+from inference.conf import ServerConfig
+from inference.library.openblas import provide_openblas
 from inference.runtime.environment import worker_environment
 
 if TYPE_CHECKING:
@@ -59,12 +61,14 @@ class Bare:
     """The bare engine in a process with a worker's environment."""
 
     def __init__(self, model: Path) -> None:
+        config = ServerConfig.from_settings()
+        openblas = provide_openblas(config.openblas, config.openblas_folder)
         self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter
             [sys.executable, "-m", "inference.engines.baseline", str(model)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=worker_environment(),
+            env=worker_environment(openblas),
         )
 
     def measure(self, prompts: list[str], *, streams: int, max_tokens: int) -> float:

@@ -91,14 +91,25 @@ def _row(model: LocalModel) -> tuple[str, ...]:
         size_in_words(model.memory_bytes) if model.memory_bytes else "-",
         f"{model.context_length:,}" if model.context_length else "-",
         model.quantization or "-",
-        ", ".join(model.capabilities) or "-",
+        ", ".join(_capabilities(model)) or "-",
         model.place,
     )
+
+
+def _capabilities(model: LocalModel) -> Iterator[str]:
+    for name in model.capabilities:
+        calls = name == "tools" and model.dialect
+        yield f"{name} ({model.dialect})" if calls else name
 
 
 def _notes(model: LocalModel, limit: int) -> Iterator[str]:
     if model.problem:
         yield f"cannot be served: {model.problem}"
+    if model.has_unread_calls:
+        yield (
+            "its template knows tools in a way that nobody here reads: "
+            "they are explained in words"
+        )
     if model.base:
         yield f"an adapter of {model.base}"
     if model.foreign_code:

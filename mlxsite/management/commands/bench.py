@@ -15,7 +15,9 @@ from django.utils import timezone
 from rich.console import Console
 
 from inference.client.bench import Bench, BenchError, Target, length_of
+from inference.client.faults import ServerError
 from inference.client.prompts import PromptError, essays, read_prompts, repeated, words
+from inference.client.server import ServerClient
 from inference.conf import ServerConfig
 from inference.management.client_command import (
     FAILED,
@@ -180,7 +182,18 @@ def _asked(address: ServerAddress, options: dict[str, Any]) -> Asked:
         note=options["note"],
         is_near=address.is_near,
         node=ServerConfig.from_settings().node_name,
+        computes_on=_computes_on(address, options["model"]),
     )
+
+
+def _computes_on(address: ServerAddress, model: str) -> str:
+    """Return what the server says that this model's worker computes on."""
+    try:
+        models = ServerClient(address).models()
+    except ServerError:
+        return ""
+    told = (one.get("computes_on") for one in models if one.get("id") == model)
+    return str(next(told, None) or "")
 
 
 def _label(url: str) -> str:

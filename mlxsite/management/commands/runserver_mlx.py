@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from inference.conf import ServerConfig
 from inference.known_models import KnownModels, shared_library
 from inference.library.models_file import ModelsFileError
+from inference.library.openblas import OpenBlasError, provide_openblas
 from mlxsite.checks import exposure_errors
 from mlxsite.cli import WRONG_USAGE
 from mlxsite.options import MODEL_TYPES, SECONDS, WHOLE, bounded
@@ -23,8 +25,11 @@ from mlxsite.startup.errors import StartupError
 from mlxsite.startup.model_kind import with_kind
 from mlxsite.startup.model_source import resolve_models
 from mlxsite.startup.network import base_url, ensure_port_is_free
+from mlxsite.startup.steps import step
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from inference.core.models import ModelSource
 
 EXAMPLES = """\
@@ -116,6 +121,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until told to stop; leave with the server's exit code."""
+        self._up_since = time.monotonic()
         try:
             code = self.start(self.read_options(options))
         except StartupError as error:
@@ -135,8 +141,9 @@ class Command(BaseCommand):
             with_kind(model, config.model_type)
             for model in resolve_models(config.default_models, data_dir=config.data_dir)
         ]
+        openblas = self.prepare_openblas(config)
         self.allow_own_host(config)
-        return self.serve(config, models)
+        return self.serve(config, models, openblas)
 
     def read_options(self, options: dict[str, Any]) -> ServerConfig:
         """Lay the command line's words over the settings."""
@@ -190,17 +197,31 @@ class Command(BaseCommand):
         except ModelsFileError as error:
             raise StartupError(str(error)) from None
 
+    def prepare_openblas(self, config: ServerConfig) -> Path | None:
+        """Return what workers preload; a copy of the package's is made once."""
+        try:
+            return provide_openblas(
+                config.openblas, config.openblas_folder, announce=step
+            )
+        except OpenBlasError as error:
+            self.stderr.write(
+                f"warning: {error}. Models on the CPU run several times slower."
+            )
+            return None
+
     def allow_own_host(self, config: ServerConfig) -> None:
         """Accept the address that is listened on as a Host header."""
         if config.host not in settings.ALLOWED_HOSTS:
             settings.ALLOWED_HOSTS.append(config.host)
 
-    def serve(self, config: ServerConfig, models: list[ModelSource]) -> int:
+    def serve(
+        self, config: ServerConfig, models: list[ModelSource], openblas: Path | None
+    ) -> int:
         """Hand over to the server, which returns when it has drained."""
         from mlxsite.server.lifecycle import serve
 
         self.stdout.flush()
-        return serve(config, models)
+        return serve(config, models, openblas=openblas, up_since=self._up_since)
 
     def _add_number(
         self, parser: CommandParser, flag: str, variable: str, default: float, text: str
