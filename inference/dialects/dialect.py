@@ -134,7 +134,8 @@ class Dialect:
     without it, they are forced as plain JSON, which the model may find odd. `variants`
     are the forms of models whose template holds a text, `marks` other forms that free
     text is held to. `content` stands before a text that is no call, `resumes` between
-    the end of thinking and what follows it. `note` says what is best effort.
+    the end of thinking and what follows it. `breaks` are marks that would end thinking
+    in the wrong place. `note` says what is best effort.
     """
 
     name: str
@@ -147,4 +148,5 @@ class Dialect:
     marks: tuple[CallForm, ...] = ()
     content: str = ""
     resumes: str = ""
+    breaks: tuple[str, ...] = ()
     note: str = ""

@@ -58,7 +58,7 @@ class JSONCalls:
             if not sink.holds_back or len(source.since_mark()) < begun:
                 raise
             yield from self._read_loosely(source, sink, begun)
-        if fence:
+        if fence and sink.holds_back:
             sink.warn("a code fence was taken off")
         yield from self._close(source)
 

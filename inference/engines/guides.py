@@ -68,8 +68,8 @@ class GuidePlan:
     grammar holds may be told as they come. `think_start` and `think_end` are the
     model's tags, without a start where an answer cannot begin with thinking;
     `opens_thinking` says that the prompt ends inside it. `ends` are the tokens that
-    end an answer: none may come in the thinking before an answer that has to have a
-    form. `spell` gives the bytes of a token, for tags that can be spelled in several
+    end an answer, or a part of it: none may come in the thinking before an answer that
+    has to have a form. `spell` gives the bytes of a token, for tags that can be spelled in several
     ways, `tokens_of` some tokens for bytes.
     """
 

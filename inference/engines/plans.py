@@ -83,7 +83,7 @@ def prepare_answer(
         answer=answer,
         marks=marks,
         streams=forms.streams,
-        ends=vocabulary.eos_ids,
+        ends=(*vocabulary.eos_ids, *_breaks_of(formats, vocabulary)),
         spell=vocabulary.bytes_of if _are_spelled(marks) else None,
         tokens_of=vocabulary.tokens_of,
     )
@@ -137,6 +137,13 @@ def _with_thinking(
         head=forms.head() if resumes and not plan.is_strict else None,
         spell=spell if is_spelled else plan.spell,
     )
+
+
+def _breaks_of(formats: ModelFormats, vocabulary: Vocabulary) -> tuple[int, ...]:
+    """Return the tokens that would end thinking in the wrong place."""
+    dialect = formats.dialect
+    cut = [vocabulary.cut(text) for text in dialect.breaks] if dialect else []
+    return tuple(p for pieces in cut for p in pieces[:1] if isinstance(p, int))
 
 
 def _are_spelled(marks: tuple[CallGuide, ...]) -> bool:

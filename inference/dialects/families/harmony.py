@@ -38,6 +38,7 @@ DIALECT = Dialect(
     ),
     marks=(_EARLY,),
     content=f"{_CHANNEL}final{MESSAGE}",
+    breaks=(START, _CHANNEL, MESSAGE, "<|constrain|>", "<|call|>", "<|return|>"),
     resumes=f"{START}assistant",
     note="an answer holds one call: its end is the answer's",
 )
