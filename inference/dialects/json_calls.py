@@ -49,7 +49,8 @@ class JSONCalls:
         begun = len(source.since_mark())
         opening = yield from source.ahead("{", "[")
         if not opening:
-            if source.has_ended and not source.rest:
+            is_half = bool(fence) and "json".startswith(source.rest)
+            if source.has_ended and (not source.rest or is_half):
                 raise CutOffError
             raise NotWrittenError("no JSON object was written")
         try:

@@ -13,7 +13,7 @@ from inference.dialects.dialect import CallForm, Dialect, ThinkingTags
 from inference.dialects.foreign import foreign_dialect
 from inference.dialects.registry import DIALECTS, IN_WORDS, SHIPPED, dialect_of
 from inference.dialects.thinking import tags_of, thinking_as
-from inference.engines.markers import MARKER_TOKENS_MOST, Marker
+from inference.engines.markers import MARKER_TOKENS_MOST, RECENT_TOKENS, Marker
 from inference.engines.overrides import (
     OverrideError,
     configured_tags,
@@ -215,5 +215,5 @@ def calls_of(
             marks.append((_marker(tokenizer, form.start), form))
     return NativeCalls(
         dialect.form,
-        tuple(each for each in marks if len(each[0].tokens) <= MARKER_TOKENS_MOST),
+        tuple(each for each in marks if len(each[0].tokens) <= RECENT_TOKENS),
     )

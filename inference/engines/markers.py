@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# No marker has more tokens.
+# No tag of thinking has more tokens, and no mark of calls more than are kept.
 MARKER_TOKENS_MOST = 16
+RECENT_TOKENS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class RecentTokens:
 
     def __init__(self, spell: Callable[[int], bytes] | None = None) -> None:
         self._spell = spell
-        self._tokens: deque[int] = deque(maxlen=MARKER_TOKENS_MOST)
+        self._tokens: deque[int] = deque(maxlen=RECENT_TOKENS)
 
     def add(self, token: int) -> None:
         """Take the next token."""
@@ -64,7 +65,7 @@ class RecentTokens:
 
     def may_become(self, marker: Marker) -> bool:
         """Whether nothing but a beginning of the marker's text was said."""
-        if len(self._tokens) == MARKER_TOKENS_MOST:
+        if len(self._tokens) >= MARKER_TOKENS_MOST:
             return False
         return marker.text.startswith(self._text().lstrip())
 

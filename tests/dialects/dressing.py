@@ -21,7 +21,7 @@ from inference.prompting.templates import RenderedPrompt
 from inference.prompting.traits import TemplateTraits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from inference.core.requests import Grammar, ToolCallDelta, ToolUse
@@ -102,14 +102,26 @@ class Said:
 
 
 def ramble(
-    plan: GuidePlan, dressed: Dressed, rng: np.random.Generator, most: int = 3000
+    plan: GuidePlan,
+    dressed: Dressed,
+    rng: np.random.Generator,
+    most: int = 3000,
+    begins: Sequence[int] = (),
 ) -> Said:
-    """Let a model that finds every token as likely answer at temperature 1.5."""
+    """Let a model that finds every token as likely answer at temperature 1.5.
+
+    Where it `begins` with something of its own, it ends where nothing holds it.
+    """
     guide = plan.open(THOUGHT_MOST)
     assert guide is not None
     mask = np.zeros((dressed.size + 31) // 32, dtype=np.int32)
     said: list[tuple[int, bool]] = []
+    for token in begins:
+        guide.accept(token)
+        said.append((token, guide.holds_call))
     while len(said) < most:
+        if begins and not guide.constrains:
+            return Said(said, has_ended=True)
         guide.fill(mask)
         assert not guide.error, guide.error
         bits = np.unpackbits(mask.view(np.uint8), bitorder="little")[: dressed.size]
