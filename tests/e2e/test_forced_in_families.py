@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ASK = [{"role": "user", "content": "What is the weather in Rome?"}]
-WEATHER = {
+WEATHER: dict[str, Any] = {
     "type": "object",
     "properties": {
         "city": {"type": "string", "minLength": 1, "maxLength": 10},
@@ -38,7 +38,10 @@ TOOLS = [
     {"type": "function", "function": {"name": "now"}},
 ]
 NAMED = {"type": "function", "function": {"name": "weather"}}
-CITY = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 9}}}
+CITY: dict[str, Any] = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "maxLength": 9}},
+}
 
 
 @pytest.fixture(scope="module")
