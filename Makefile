@@ -9,7 +9,7 @@ CORES = -n auto --dist loadscope
 # What asks the database something.
 ON_DATABASES = tests/api tests/e2e tests/metrics tests/test_*.py
 
-.PHONY: help serve quick test check bench clean
+.PHONY: help serve quick test check bench families clean
 
 help:
 	@echo "make serve   install what is missing, then start the server"
@@ -17,6 +17,7 @@ help:
 	@echo "make quick   run those that start no server: while you work"
 	@echo "make check   format, lint, types, layers, Django's own checks"
 	@echo "make bench   measure a running server"
+	@echo "make families  what each family's chat template keeps of a conversation"
 	@echo "make clean   remove the environment and what the tools left behind"
 	@echo
 	@echo "options: PYTHON HOST PORT MODEL DATABASE_URL MLX_DATA_DIR"
@@ -47,6 +48,10 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed
 	@exec $(RUN)/python manage.py bench_engine $(BENCH)
+
+# FAMILIES="--why" says why, FAMILIES="--write" keeps the table in docs/families.md.
+families: $(VENV)/.installed-dev
+	@exec $(RUN)/python -m tests.families.sweep $(FAMILIES)
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

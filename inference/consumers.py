@@ -228,7 +228,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._send_end("done", trace, ignored)
 
     async def _stream(self, body: dict[str, Any], trace: RequestTrace) -> list[str]:
-        """Write one answer; return the names of parameters that nobody knows."""
+        """Write one answer; return the names of parameters without effect."""
         app = self.app
         trace.asked_for(body.get("model"), stream=True)
         trace.asked_by(user=body.get("user"), metadata=body.get("metadata"))
@@ -250,7 +250,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                     await self.send(chunk.decode())
         for chunk in writer.ending():
             await self.send(chunk.decode())
-        return ignored_names(request)
+        return ignored_names(trace.record.params)
 
     def _settle(self, trace: RequestTrace) -> None:
         trace.close()

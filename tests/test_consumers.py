@@ -110,6 +110,16 @@ async def test_it_names_the_parameters_it_ignored_at_the_end(
         assert "ignored_params" not in (await socket.hear_all())[-1]
 
 
+async def test_its_end_names_what_means_nothing_to_the_model(
+    make_house: MakeHouse, connect: Connect
+) -> None:
+    make_house().service.ignored = ("reasoning_effort",)
+    async with connect() as socket:
+        await socket.say(**ASK, reasoning_effort="low")
+        end = (await socket.hear_all())[-1]
+        assert end["ignored_params"] == ["reasoning_effort"]
+
+
 async def test_it_refuses_what_nobody_knows_where_it_is_strict(
     make_house: MakeHouse, connect: Connect
 ) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from inference.api.call import Call
     from inference.core.requests import GenerationRequest
+    from inference.core.trace import RequestTrace
 
 
 @endpoint("/v1/chat/completions", "POST")
@@ -43,7 +44,7 @@ async def _complete(call: Call, request: GenerationRequest) -> HttpResponseBase:
             created=int(call.app.clock.wall()),
             model=model.key,
         )
-    return json_reply(body, headers=_headers(request))
+    return json_reply(body, headers=_headers(call.trace))
 
 
 async def _stream(call: Call, request: GenerationRequest) -> HttpResponseBase:
@@ -62,11 +63,11 @@ async def _stream(call: Call, request: GenerationRequest) -> HttpResponseBase:
         call.trace,
         keepalive_after_s=app.sse_keepalive_after_s,
     )
-    return await sse_reply(frames, headers=_headers(request))
+    return await sse_reply(frames, headers=lambda: _headers(call.trace))
 
 
-def _headers(request: GenerationRequest) -> dict[str, str]:
-    ignored = ignored_names(request)
+def _headers(trace: RequestTrace) -> dict[str, str]:
+    ignored = ignored_names(trace.record.params)
     if not ignored:
         return {}
     names = ",".join(quote(name, safe="[]") for name in ignored)

@@ -38,7 +38,7 @@ async def model_load(call: Call) -> HttpResponseBase:
     call.trace.asked_for(call.body.get("model"), stream=call.body.get("stream"))
     asked = to_load_request(call.body, limits=call.app.limits)
     if asked.stream:
-        return await sse_reply(_load_frames(call, asked), headers={})
+        return await sse_reply(_load_frames(call, asked), headers=dict)
     card = await _load(call, asked, LatestUpdate())
     return json_reply(changed_body(card))
 

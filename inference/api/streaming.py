@@ -18,7 +18,7 @@ from inference.protocol.errors import public_error
 from inference.protocol.pacing import with_silences
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from inference.core.requests import Delta
     from inference.core.trace import RequestTrace
@@ -66,15 +66,18 @@ async def chat_frames(
 
 
 async def sse_reply(
-    frames: AsyncGenerator[bytes, None], *, headers: dict[str, str]
+    frames: AsyncGenerator[bytes, None], *, headers: Callable[[], dict[str, str]]
 ) -> StreamingHttpResponse:
-    """Answer with the frames, as soon as the first one is there."""
+    """Answer with the frames, as soon as the first one is there.
+
+    `headers` are asked for then: the prompt is prepared, and more is known.
+    """
     body = StreamBody(await anext(frames), frames)
     task = asyncio.current_task()
     assert task is not None
     task.add_done_callback(body.close_if_cancelled)
     return StreamingHttpResponse(
-        body, content_type="text/event-stream", headers={**_HEADERS, **headers}
+        body, content_type="text/event-stream", headers={**_HEADERS, **headers()}
     )
 
 

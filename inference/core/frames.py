@@ -48,6 +48,8 @@ class PreparePrompt(msgspec.Struct, frozen=True, tag="prepare"):
     """Template and tokenize; answered by `PromptPrepared` or `PrepareRefused`.
 
     What the answer must look like (`grammar`, forced `tools`) is compiled here.
+    `continue_final_message`: the prompt ends inside the last message; without
+    `add_generation_prompt` it ends behind it, and no answer is begun.
     `images` are those of the messages' image parts, in their order.
     """
 
@@ -57,6 +59,8 @@ class PreparePrompt(msgspec.Struct, frozen=True, tag="prepare"):
     grammar: Grammar | None = None
     template_kwargs: dict[str, Any] = {}
     reasoning_effort: str | None = None
+    add_generation_prompt: bool = True
+    continue_final_message: bool = False
     wants_logprobs: bool = False
     images: tuple[ImageData, ...] = ()
 
@@ -168,7 +172,8 @@ class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
 class PromptPrepared(msgspec.Struct, frozen=True, tag="prepared"):
     """A prompt waits in the worker under `prompt_id`.
 
-    `warnings` say what could not be held to the letter, for the row.
+    `warnings` say what could not be held to the letter, for the row. `ignored`
+    names parameters that mean nothing to this model.
     """
 
     prompt_id: int
@@ -176,6 +181,7 @@ class PromptPrepared(msgspec.Struct, frozen=True, tag="prepared"):
     prepare_s: float
     warnings: tuple[str, ...] = ()
     image_tokens: int = 0
+    ignored: tuple[str, ...] = ()
 
 
 class ImagesEncoded(msgspec.Struct, frozen=True, tag="images"):

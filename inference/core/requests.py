@@ -198,7 +198,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `model` is the name as the client wrote it, or `None` when it named none.
     `n` is the number of choices. `template_kwargs` goes to the chat template.
-    `params` holds the parameters as sent, for the record; never messages.
+    `continue_final_message`: the answer goes on from the last message, an
+    assistant's. `params` holds the parameters as sent, for the record; never messages.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -209,6 +210,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     grammar: Grammar | None = None
     template_kwargs: dict[str, Any] = {}
     reasoning_effort: str | None = None
+    add_generation_prompt: bool = True
+    continue_final_message: bool = False
     stream: bool = False
     include_usage: bool = False
     continuous_usage: bool = False

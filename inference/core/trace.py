@@ -197,10 +197,22 @@ class RequestTrace:
         self._leave_phase(now)
         self._note(phase=phase)
 
-    def prepared(self, prompt_tokens: int, warnings: Iterable[str] = ()) -> None:
-        """Note the prompt's length in tokens, and what could not be done as asked."""
+    def prepared(
+        self,
+        prompt_tokens: int,
+        warnings: Iterable[str] = (),
+        ignored: Sequence[str] = (),
+    ) -> None:
+        """Note the prompt's length in tokens, and what could not be done as asked.
+
+        `ignored` names parameters that mean nothing to the model.
+        """
         self._unprepared = ()
         self._note(prompt_tokens=prompt_tokens, cached_tokens=0)
+        if ignored:
+            params = self.record.params
+            names = dict.fromkeys((*params.get("ignored", ()), *ignored))
+            self._note(params={**params, "ignored": list(names)})
         for message in warnings:
             self.warn(message)
 

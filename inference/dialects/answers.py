@@ -43,7 +43,8 @@ class AnswerParser:
     stops, text passes through untouched. Stop strings count in the content only. A
     call that cannot be read, does not fit what its tool declares, or names none of
     `calling` is content, with a warning. Where calls are not parallel, the answer is
-    complete with its first. `opened` is the tag of thinking that the prompt ends with.
+    complete with its first. `opened` is the tag of thinking that the prompt ends in;
+    `continues`: in the middle of a text, so that blanks at the edge belong to it.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class AnswerParser:
         *,
         stops: tuple[str, ...] = (),
         opened: str = "",
+        continues: bool = False,
         calling: Calling | None = None,
         new_id: Callable[[], str] = _new_id,
     ) -> None:
@@ -69,6 +71,7 @@ class AnswerParser:
         self._whole = calling.whole if calling else None
         self._only_first = calling is not None and calling.only_first
         self._opened = opened
+        self.continues = continues
         self._tags = _by_start(dialects)
         self._openers = _by_text(dialects, only_first=False) if calling else {}
         self._first = _by_text(dialects, only_first=True) if calling else {}
@@ -290,10 +293,11 @@ class AnswerParser:
     def _read_thinking(self, start: str) -> Reading:
         source, end = self.source, self._tags[start].end
         self.begin_thinking()
-        yield from source.blanks()
-        # Some models write again what the prompt has opened for them.
-        yield from source.accept(start)
-        yield from source.blanks()
+        if not self.continues:
+            yield from source.blanks()
+            # Some models write again what the prompt has opened for them.
+            yield from source.accept(start)
+            yield from source.blanks()
         markers = (end, *self._openers)
         while True:
             text = source.rest

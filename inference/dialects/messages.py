@@ -40,6 +40,8 @@ class Messages:
         while not answer.is_over:
             head = yield from self._head(source)
             if head is None:
+                if not answer.continues:
+                    yield from source.blanks()
                 yield from self._read_text(answer)
             else:
                 yield from self._read_message(answer, head)
@@ -50,13 +52,14 @@ class Messages:
 
     def _head(self, source: Source) -> Generator[None, None, str | None]:
         """Read a message's head up to its text; `None`: the model wrote none."""
-        yield from source.blanks()
+        blanks = yield from source.blanks()
         begins = (START, MESSAGE, "assistant", "to=", *self.heads)
         if not (yield from source.ahead(*begins)):
             if source.has_ended and not source.rest:
                 raise CutOffError
             if source.was_cut and any(text.startswith(source.rest) for text in begins):
                 raise CutOffError
+            source.put_back(blanks)
             return None
         try:
             head, _ = yield from source.until(MESSAGE, most=_HEAD_CHARS)

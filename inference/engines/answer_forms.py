@@ -11,7 +11,7 @@ from inference.dialects.call_forms import forced_calls, marked_calls
 from inference.dialects.call_rules import CallRules
 from inference.dialects.dialect import Opener
 from inference.dialects.json_calls import JSONCalls
-from inference.engines.guides import Answer, CallGuide
+from inference.engines.followers import Answer, CallGuide
 from inference.structure.calls import calls_grammar
 from inference.structure.grammars import to_llguidance
 from inference.structure.patterns import CannotWriteError

@@ -134,8 +134,14 @@ class AnswerTexts:
             stops=spec.stop,
             opened=self.formats.think_start or "" if prompt.opens_thinking else "",
             calling=prompt.calling,
+            continues=prompt.follows is not None,
         )
         spelling = None
         if spec.logprobs is not None:
             spelling = TokenSpelling(self.vocabulary.bytes_of, top=spec.logprobs)
-        return SequenceText(self.tokenizer.detokenizer, parser, spelling=spelling)
+        detokenizer = self.tokenizer.detokenizer
+        if prompt.follows is not None:
+            # mlx-lm's leave the blank before a first word out; this one is none.
+            detokenizer.add_token(prompt.follows)
+            _ = detokenizer.last_segment
+        return SequenceText(detokenizer, parser, spelling=spelling)

@@ -96,15 +96,23 @@ def formats_of(
     options = options or ModelOptions()
     clues = clues_of(tokenizer)
     dialect = _dialect_of(tokenizer, clues, options.dialect)
-    traits = traits_of(tokenizer, reads_calls=dialect is not None)
+    configured = configured_tags(options)
+    tags = _thinking_pairs(tokenizer, clues, configured)
+    # Where messages have heads, those of thinking are no tags to templates.
+    pairs = tags or (dialect.thinking if dialect else ())
+    thinking = _thinking_of(tokenizer, vocabulary, pairs, configured=configured)
+    traits = traits_of(
+        tokenizer,
+        reads_calls=dialect is not None,
+        thinking_tags=(thinking.tags.start, thinking.tags.end)
+        if thinking is not None and tags
+        else None,
+        own_markers=_own_markers(dialect, tags),
+    )
     if options.chat_template and traits.fault:
         raise OverrideError(
             f"chat_template cannot render a user's message: {traits.fault}"
         )
-    configured = configured_tags(options)
-    own = dialect.thinking if dialect else ()
-    pairs = _thinking_pairs(tokenizer, clues, configured) or own
-    thinking = _thinking_of(tokenizer, vocabulary, pairs, configured=configured)
     return ModelFormats(
         traits=traits,
         dialect=dialect,
@@ -151,6 +159,15 @@ def _written(template: Any) -> str:
         ]
         return "\n".join(map(str, parts))
     return template if isinstance(template, str) else ""
+
+
+def _own_markers(dialect: Dialect | None, pairs: tuple[ThinkingTags, ...]) -> list[str]:
+    """Return the texts that an assistant's earlier content may hold as tokens."""
+    found = [text for pair in pairs for text in (pair.start, pair.end)]
+    if dialect is not None:
+        found += [opener.text for opener in dialect.openers]
+        found += [dialect.form.start, dialect.form.end] if dialect.form else []
+    return [text.strip() for text in found if text.strip()]
 
 
 def _thinking_pairs(

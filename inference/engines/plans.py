@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from inference.core.frames import PreparePrompt
     from inference.core.requests import SamplingSpec, ToolUse
     from inference.dialects.dialect import Dialect
+    from inference.engines.followers import CallGuide
     from inference.engines.formats import ModelFormats, NativeThinking
-    from inference.engines.guides import CallGuide
     from inference.engines.markers import Marker
     from inference.engines.vision_encoding import PromptPictures
     from inference.engines.vocabulary import Vocabulary
@@ -34,8 +34,9 @@ class PreparedPrompt:
     """A prompt's tokens, and what holds for the answers to it.
 
     `dialects` are the ways in which they may be written, `calling` what they may call.
-    `pictures` are its images, to be encoded before it is prefilled. `warnings` are for
-    its rows.
+    `pictures` are its images, to be encoded before it is prefilled. `effort_budget`
+    bounds thinking where the request does not. `follows` is a token that
+    the answer goes on from; `None`: it begins. `warnings` are for its rows.
     """
 
     tokens: list[int]
@@ -45,15 +46,21 @@ class PreparedPrompt:
     calling: Calling | None = None
     pictures: PromptPictures | None = None
     warnings: tuple[str, ...] = ()
+    effort_budget: int | None = None
+    follows: int | None = None
 
     def thinking_budget(self, spec: SamplingSpec) -> int | None:
         """Return how many tokens thinking may take; `None`: as many as it likes.
 
         Where the answer has to have a form, half of it is kept for the answer.
         """
-        if spec.thinking_budget is not None or not self.plan.is_strict:
+        if spec.thinking_budget is not None:
             return spec.thinking_budget
-        return max(1, spec.max_tokens // 2)
+        most = self.effort_budget
+        if not self.plan.is_strict:
+            return most
+        half = max(1, spec.max_tokens // 2)
+        return half if most is None else min(most, half)
 
 
 def prepare_answer(
@@ -72,7 +79,8 @@ def prepare_answer(
     tools = command.tools if command.tools and command.tools.callable_tools else None
     forms = AnswerForms(
         vocabulary,
-        formats.dialect,
+        # An answer that goes on has its head already.
+        None if rendered.continues else formats.dialect,
         None if rendered.uses_fallback_tools else formats.calls,
         tools,
         command.grammar,
@@ -99,6 +107,8 @@ def prepare_answer(
         tokens=rendered.tokens,
         plan=plan,
         opens_thinking=rendered.opens_thinking,
+        effort_budget=rendered.thinking_budget,
+        follows=rendered.follows,
         dialects=_dialects_of(formats, tools, is_written=rendered.uses_fallback_tools),
         calling=calling,
         warnings=warnings,
@@ -125,7 +135,9 @@ def _with_thinking(
     vocabulary: Vocabulary,
 ) -> GuidePlan:
     spell = vocabulary.bytes_of
-    closed = _has_closed_thinking(rendered.tokens, thinking.end, spell)
+    closed = rendered.continues or _has_closed_thinking(
+        rendered.tokens, thinking.end, spell
+    )
     resumes = forms.resumes
     is_spelled = thinking.start.text or thinking.end.text
     return replace(

@@ -93,8 +93,7 @@ class PromptDesk:
         else:
             prepare_s = time.monotonic() - began
             prompt = replace(prompt, pictures=pictures)
-            warnings = (*rendered.warnings, *prompt.warnings)
-            self._keep(command.prompt_id, prompt, warnings, prepare_s)
+            self._keep(command.prompt_id, prompt, rendered, prepare_s)
 
     def _rendered(
         self, command: PreparePrompt
@@ -141,7 +140,7 @@ class PromptDesk:
         self,
         prompt_id: int,
         prompt: PreparedPrompt,
-        warnings: tuple[str, ...],
+        rendered: RenderedPrompt,
         prepare_s: float,
     ) -> None:
         pictures = prompt.pictures
@@ -155,8 +154,9 @@ class PromptDesk:
                 prompt_id=prompt_id,
                 tokens=len(prompt.tokens),
                 prepare_s=prepare_s,
-                warnings=warnings,
+                warnings=(*rendered.warnings, *prompt.warnings),
                 image_tokens=0 if pictures is None else len(pictures.columns),
+                ignored=rendered.ignored,
             )
         )
 

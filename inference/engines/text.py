@@ -110,7 +110,7 @@ def load_text_model(
         str(path),
         tokenizer_config={
             "trust_remote_code": options.trust_code,
-            **tokenizer_settings(options),
+            **tokenizer_settings(options, path),
         },
         adapter_path=options.adapter_path or None,
         lazy=True,

@@ -19,6 +19,7 @@ from inference.core.requests import ImagePart, TextPart
 from inference.engines.vision_pictures import PixelRoom, bytes_for, key_of, opened
 from inference.engines.vision_processor import Opened
 from inference.images.parts import at, image_parts
+from inference.prompting.rendering import text_of
 from inference.prompting.templates import render
 
 if TYPE_CHECKING:
@@ -154,7 +155,12 @@ class ImagePrompts:
 
 
 class _Page:
-    """Stands in for the tokenizer while one prompt is rendered."""
+    """Stands in for the tokenizer while one prompt is rendered.
+
+    `reads_whole`: the processor tokenizes a prompt in one piece.
+    """
+
+    reads_whole = True
 
     def __init__(
         self,
@@ -176,8 +182,10 @@ class _Page:
     def apply_chat_template(self, messages: Any, **options: Any) -> Any:
         """Render turns whose texts hold marks."""
         turns = [self._seen(turn) for turn in messages]
+        is_open = not options.pop("add_generation_prompt", False)
+        options.pop("tokenize", None)
         with self._lock:
-            return self._tokenizer.apply_chat_template(turns, **options)
+            return text_of(self._tokenizer, turns, is_open=is_open, **options)
 
     def encode(self, text: str, **options: Any) -> list[int]:
         """Return the tokens of a rendered prompt, those of its images among them."""
@@ -196,6 +204,12 @@ class _Page:
             )
         self.pictures = self._processor.read(text, self._images)
         return self.pictures.tokens
+
+    def decode(self, tokens: list[int]) -> str:
+        """Return the text of tokens."""
+        with self._lock:
+            text: str = self._tokenizer.decode(tokens)
+        return text
 
     def _seen(self, turn: dict[str, Any]) -> dict[str, Any]:
         """Return a turn with its marks as the model's template takes images."""

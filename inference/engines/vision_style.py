@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from inference.prompting.rendering import text_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -49,12 +51,7 @@ class ImageStyle:
         content = self.content(pieces)
         if not tokenizer.has_chat_template:
             return str(content)
-        text: str = tokenizer.apply_chat_template(
-            [{"role": "user", "content": content}],
-            tokenize=False,
-            add_generation_prompt=True,
-        )
-        return text
+        return text_of(tokenizer, [{"role": "user", "content": content}])
 
     def count(self, prompt: str) -> int:
         """Return how many images the prompt has places for."""

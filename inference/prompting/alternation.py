@@ -9,9 +9,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
+from inference.prompting.turns import THINKING_KEYS
+
 Turn = dict[str, Any]
 
-_PLAIN_KEYS = frozenset({"role", "content", "name", "reasoning_content"})
+_PLAIN_KEYS = frozenset({"role", "content", "name", *THINKING_KEYS})
 _FIRST_FOLDED = "the system message was folded into the first user message"
 _LATER_FOLDED = "a later system message was folded into a user message"
 _MERGED = "messages of one role in a row were merged"
@@ -118,14 +120,14 @@ def _is_plain(turn: Turn) -> bool:
 
 
 def _is_empty(turn: Turn) -> bool:
-    said = (turn.get("content") or "", turn.get("reasoning_content", ""))
+    said = (turn.get(key) or "" for key in ("content", *THINKING_KEYS))
     return _is_plain(turn) and not any(text.strip() for text in said)
 
 
 def _merged(first: Turn, then: Turn) -> Turn:
     """Return two plain turns as one; whose name it has is known only if both agree."""
     merged = {"role": first["role"]}
-    for key in ("content", "reasoning_content"):
+    for key in ("content", *THINKING_KEYS):
         texts = [turn[key] for turn in (first, then) if turn.get(key)]
         if texts or key == "content":
             merged[key] = "\n\n".join(texts)

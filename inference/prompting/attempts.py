@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference.prompting.alternation import Fold, Turn, normalised
-from inference.prompting.traits import as_parts
-from inference.prompting.turns import native_turns, written_turns
+from inference.prompting.turns import as_parts, native_turns, written_turns
+from inference.prompting.writing import CALLS_WRITTEN, RESULTS_WRITTEN, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inference.core.requests import ChatMessage, ToolUse
     from inference.prompting.traits import TemplateTraits
 
-_WRITTEN = "tools and their messages were written out as text"
+_WRITTEN = "tools and their messages were written out in words"
 # What may be done to turns: which system turns are folded, whether roles alternate.
 _MEASURES = (
     (Fold.NONE, False),
@@ -50,23 +50,30 @@ def attempts(
     """
     tried: list[list[Turn]] = []
     for is_written in (False, True) if traits.knows_tools else (True,):
+        written = traits.all_written if is_written else traits.written
+        said, notes = in_words(messages, written, traits.words)
         if is_written:
-            turns = written_turns(messages, tools)
+            turns = written_turns(said, tools, traits.thinking_key)
+            notes = _of_all_written(notes, tools)
         else:
-            turns = native_turns(messages, traits.dialect)
+            turns = native_turns(said, traits.dialect, traits.thinking_key)
         for fold, alternate in _measures_for(traits):
             changed, warnings = normalised(turns, fold=fold, alternate=alternate)
             if changed in tried:
                 continue
             tried.append(changed)
-            if is_written and traits.knows_tools:
-                warnings = (_WRITTEN, *warnings)
             yield Attempt(
                 turns=as_parts(changed) if traits.reads_parts else changed,
-                warnings=warnings,
+                warnings=(*notes, *warnings),
                 is_written=is_written,
                 must_show=_system_texts(turns),
             )
+
+
+def _of_all_written(notes: tuple[str, ...], tools: ToolUse | None) -> tuple[str, ...]:
+    """Return one note instead of those on calls and on results."""
+    others = tuple(n for n in notes if n not in (CALLS_WRITTEN, RESULTS_WRITTEN))
+    return (_WRITTEN, *others) if tools is not None or others != notes else notes
 
 
 def _measures_for(traits: TemplateTraits) -> list[tuple[Fold, bool]]:

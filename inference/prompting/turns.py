@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from inference.core.requests import ChatMessage, TextPart
+from inference.prompting.writing import arguments_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +45,9 @@ class CallDialect:
 
 
 USUAL_DIALECT = CallDialect()
+# Under these names templates read an earlier turn's thinking; most under the first.
+THINKING_KEYS = ("reasoning_content", "thinking", "reasoning", "thought")
+USUAL_THINKING_KEY = THINKING_KEYS[0]
 
 
 def with_system_prompt(
@@ -61,14 +66,16 @@ def tool_objects(tools: Sequence[Tool]) -> list[dict[str, Any]]:
 
 
 def native_turns(
-    messages: Sequence[ChatMessage], dialect: CallDialect = USUAL_DIALECT
+    messages: Sequence[ChatMessage],
+    dialect: CallDialect = USUAL_DIALECT,
+    thinking_key: str = USUAL_THINKING_KEY,
 ) -> list[dict[str, Any]]:
     """Return the turns for a template that knows tools."""
     names: dict[str, str] = {}
     turns = []
-    for message in messages:
+    for message in _in_order_of_calls(messages):
         names |= {call.id: call.name for call in message.tool_calls}
-        turn = _turn(message)
+        turn = _turn(message, thinking_key)
         if message.tool_calls:
             turn["tool_calls"] = [
                 _native_call(call, dialect) for call in message.tool_calls
@@ -83,46 +90,61 @@ def native_turns(
 
 
 def written_turns(
-    messages: Sequence[ChatMessage], tools: ToolUse | None
+    messages: Sequence[ChatMessage],
+    tools: ToolUse | None,
+    thinking_key: str = USUAL_THINKING_KEY,
 ) -> list[dict[str, Any]]:
-    """Return the turns for a template that knows no tools: all of it as text.
+    """Return the turns for a template that knows no tools: these are explained.
 
-    The results of calls that were made together share one turn of the user's, as
-    roles may have to alternate.
+    Calls and results are words in `messages` already.
     """
-    turns: list[dict[str, Any]] = []
-    if tools is not None:
-        lines = "\n".join(_compact(_function(tool)) for tool in tools.tools)
-        turns.append({"role": "system", "content": _HOW_TO_CALL.format(tools=lines)})
-    follows_result = False
-    for at, message in enumerate(messages):
-        turn = _turn(message)
-        if message.tool_calls:
-            calls = "\n".join(_written_call(call) for call in message.tool_calls)
-            turn["content"] = "\n".join(filter(None, (turn["content"], calls)))
-        is_result = message.role == "tool"
-        if is_result:
-            written = f"<tool_response>\n{turn['content']}\n</tool_response>"
-            if follows_result:
-                turns[-1]["content"] += f"\n{written}"
-                continue
-            turn = {"role": "user", "content": written}
-        follows_result = is_result
-        if at == 0 and turns and turn["role"] == "system":
-            turns[0]["content"] = f"{turn['content']}\n\n{turns[0]['content']}"
-        else:
-            turns.append(turn)
-    return turns
+    turns = [_turn(message, thinking_key) for message in messages]
+    if tools is None:
+        return turns
+    lines = "\n".join(_compact(_function(tool)) for tool in tools.tools)
+    explained = _HOW_TO_CALL.format(tools=lines)
+    if turns and turns[0]["role"] == "system":
+        turns[0]["content"] += f"\n\n{explained}"
+        return turns
+    return [{"role": "system", "content": explained}, *turns]
 
 
-def _turn(message: ChatMessage) -> dict[str, Any]:
+def as_parts(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return turns with their content as a list of parts."""
+    return [
+        {**turn, "content": [{"type": "text", "text": turn["content"]}]}
+        if isinstance(turn.get("content"), str)
+        else turn
+        for turn in turns
+    ]
+
+
+def _in_order_of_calls(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Return messages with results in the order of their calls.
+
+    Many templates leave ids out, and then only the order tells which is which.
+    """
+    place: dict[str | None, int] = {}
+    ordered: list[ChatMessage] = []
+    for role, together in groupby(messages, lambda message: message.role):
+        group = list(together)
+        if role == "tool":
+            group.sort(key=lambda message: place.get(message.tool_call_id, len(place)))
+        for message in group:
+            if message.tool_calls:
+                place = {call.id: at for at, call in enumerate(message.tool_calls)}
+        ordered += group
+    return ordered
+
+
+def _turn(message: ChatMessage, thinking_key: str) -> dict[str, Any]:
     # Templates know "system"; OpenAI renamed it for newer models.
     role = "system" if message.role == "developer" else message.role
     turn: dict[str, Any] = {"role": role, "content": message.text}
     if message.name:
         turn["name"] = message.name
     if message.reasoning:
-        turn["reasoning_content"] = message.reasoning
+        turn[thinking_key] = message.reasoning
     return turn
 
 
@@ -135,7 +157,7 @@ def _function(tool: Tool) -> dict[str, Any]:
 
 
 def _native_call(call: ToolCall, dialect: CallDialect) -> dict[str, Any]:
-    arguments = call.arguments if dialect.text_arguments else _arguments(call)
+    arguments = call.arguments if dialect.text_arguments else arguments_of(call)
     return {
         "id": _id(call.id, dialect),
         "type": "function",
@@ -149,20 +171,6 @@ def _id(name: str, dialect: CallDialect) -> str:
     if is_short or not dialect.short_ids:
         return name
     return hashlib.sha256(name.encode()).hexdigest()[:_SHORT_ID_CHARS]
-
-
-def _written_call(call: ToolCall) -> str:
-    body = _compact({"name": call.name, "arguments": _arguments(call)})
-    return f"<tool_call>\n{body}\n</tool_call>"
-
-
-def _arguments(call: ToolCall) -> Any:
-    """Return the arguments as an object where they are one, which templates expect."""
-    try:
-        arguments = json.loads(call.arguments)
-    except ValueError:
-        return call.arguments
-    return arguments if isinstance(arguments, dict) else call.arguments
 
 
 def _compact(value: Any) -> str:

@@ -16,6 +16,7 @@ from inference.protocol.tool_fields import to_tool_use
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
+    from inference.core.requests import ChatMessage
 
 _IGNORED_NAMES = 20
 _IGNORED_NAME_CHARS = 64
@@ -39,12 +40,14 @@ def to_generation(
         raise to_error(error) from None
     if "messages" not in values:
         raise faults.missing("messages")
+    _check_continued(values)
     ignored = list(table.unknown_keys(body))
     shown = [name[:_IGNORED_NAME_CHARS] for name in ignored[:_IGNORED_NAMES]]
     if strict and ignored:
         raise faults.unknown(shown, more=len(ignored) - len(shown))
     tools = to_tool_use(values)
     options = values.get("stream_options", {})
+    continues = values.get("continue_final_message", False)
     continuous_usage = options.get("continuous_usage_stats", False)
     return GenerationRequest(
         messages=values["messages"],
@@ -55,6 +58,8 @@ def to_generation(
         grammar=to_grammar(values),
         template_kwargs=values.get("chat_template_kwargs", {}),
         reasoning_effort=values.get("reasoning_effort"),
+        add_generation_prompt=values.get("add_generation_prompt", not continues),
+        continue_final_message=continues,
         stream=values.get("stream", False),
         include_usage=continuous_usage or options.get("include_usage", False),
         continuous_usage=continuous_usage,
@@ -62,9 +67,36 @@ def to_generation(
     )
 
 
-def ignored_names(request: GenerationRequest) -> list[str]:
-    """The names of parameters that were sent and that nobody knows."""
-    names: list[str] = request.params.get("ignored", [])
+def _check_continued(values: dict[str, Any]) -> None:
+    """Refuse to go on from what is no assistant's text."""
+    if not values.get("continue_final_message"):
+        return
+    if values.get("add_generation_prompt"):
+        raise faults.invalid(
+            "continue_final_message",
+            "cannot be true together with 'add_generation_prompt'.",
+        )
+    messages: tuple[ChatMessage, ...] = values["messages"]
+    path = f"messages[{len(messages) - 1}]"
+    if messages[-1].role != "assistant":
+        raise faults.invalid(
+            f"{path}.role",
+            f"must be 'assistant', not '{messages[-1].role}', with "
+            "'continue_final_message'.",
+        )
+    if messages[-1].tool_calls:
+        raise faults.invalid(
+            f"{path}.tool_calls", "cannot be continued with 'continue_final_message'."
+        )
+
+
+def ignored_names(params: dict[str, Any]) -> list[str]:
+    """The names of parameters that were sent without effect.
+
+    `params` are those of a request, or of its row: there are also those that mean
+    nothing to the model, once its prompt is prepared.
+    """
+    names: list[str] = params.get("ignored", [])
     return names
 
 

@@ -227,8 +227,7 @@ class ChatParameters(BodySerializer):
     reasoning_effort = Choice(
         *("none", "minimal", "low", "medium", "high", "xhigh", "max"),
         absent="the model's",
-        help_text="How much the model thinks.",
-        refuses="what the model's template does not know",
+        help_text="How much it thinks: the template's nearest level, or a bound, or off.",
     )
     thinking_budget = Integer(
         0,
@@ -236,8 +235,19 @@ class ChatParameters(BodySerializer):
         absent="no bound",
         help_text="Most tokens of thinking; then it is ended.",
     )
+    add_generation_prompt = Flag(
+        absent="`true`; `false` with `continue_final_message`",
+        help_text="Begin an answer after the last message.",
+        refuses="`true` with `continue_final_message`",
+    )
+    continue_final_message = Flag(
+        absent="`false`",
+        help_text="Go on from the last message's text, or its thinking alone.",
+        refuses="a last message of another role, or with calls",
+    )
     chat_template_kwargs = TemplateArguments(
-        help_text="Further arguments of the model's chat template.",
+        help_text="Further arguments of the model's chat template, ignored where it "
+        "does not read them. A switch of thinking goes by the template's own name.",
         refuses="names the server sets itself, such as `messages` or `tools`",
     )
 

@@ -24,7 +24,7 @@ Made from the serializers in `inference/protocol/`: change those, then run
 - **honoured**: it does what it says, or the request is a 400 that names it.
 - **no effect**: it is checked and recorded; the answer is the same without it.
 - **refused**: a 400 with code `unsupported_parameter`, but for the values named here, which say what holds anyway.
-- Names that are not here are ignored and listed: in the header `x-ignored-params`, over `/ws/chat` as `ignored_params` in the last message, and in the request's row. With `STRICT_PARAMS=1` they are a 400 with code `unknown_parameter`.
+- Names that are not here are ignored and listed: in the header `x-ignored-params`, over `/ws/chat` as `ignored_params` in the last message, and in the request's row. With `STRICT_PARAMS=1` they are a 400 with code `unknown_parameter`. What means nothing to the model is listed there too, and never a 400: `reasoning_effort` where it does not think, and arguments that its template does not read. A stream whose headers went out before the prompt was prepared has it only in the row.
 - "The model's" default: that of its entry in the admin, then of its `generation_config.json`.
 """
 _OPENAI = """\

@@ -137,7 +137,9 @@ class Generation:
             raise QueueTimeoutError(
                 "The prompt could not be prepared in time."
             ) from None
-        self._trace.prepared(prompt.tokens, warnings=prompt.warnings)
+        self._trace.prepared(
+            prompt.tokens, warnings=prompt.warnings, ignored=prompt.ignored
+        )
         if images:
             self._trace.noted_image_tokens(prompt.image_tokens)
         return prompt

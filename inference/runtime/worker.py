@@ -149,6 +149,8 @@ class WorkerHandle:
                     grammar=request.grammar,
                     template_kwargs=request.template_kwargs,
                     reasoning_effort=request.reasoning_effort,
+                    add_generation_prompt=request.add_generation_prompt,
+                    continue_final_message=request.continue_final_message,
                     wants_logprobs=request.sampling.logprobs is not None,
                     images=images,
                 )

@@ -54,6 +54,7 @@ class ScriptedService:
     def __init__(self, *steps: Step) -> None:
         self.steps: tuple[Step, ...] = steps or HELLO
         self.requests: list[GenerationRequest] = []
+        self.ignored: tuple[str, ...] = ()
         self.is_ready = True
         self.is_draining = False
         self.live = 0
@@ -71,7 +72,7 @@ class ScriptedService:
         try:
             trace.served_by((await self.find_model(request.model)).key)
             trace.enter(Phase.PREPARE)
-            trace.prepared(USAGE.prompt_tokens)
+            trace.prepared(USAGE.prompt_tokens, ignored=self.ignored)
             trace.admitted()
             for step in self.steps:
                 if isinstance(step, asyncio.Event):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from inference.core.outcomes import Outcome, RequestKind
 from inference.core.requests import Delta
 from tests.api.cast import ASK, HELLO, MODEL, USAGE, Client, House
@@ -142,6 +144,20 @@ async def test_it_names_the_parameters_it_ignored_in_a_header(
     assert reply.status == 200
     assert reply.headers["x-ignored-params"] == "mirostat,x%0D%0Ay"
     assert house.ledger.only_row.params["ignored"] == ["mirostat", "x\r\ny"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_its_header_names_what_means_nothing_to_the_model(
+    make_house: MakeHouse, client: Client, stream: bool
+) -> None:
+    house = make_house()
+    house.service.ignored = ("reasoning_effort",)
+    asked = {"mirostat": 1, "reasoning_effort": "xhigh", "stream": stream}
+    reply = await client.ask(ASK | asked)
+    assert reply.status == 200
+    assert reply.headers["x-ignored-params"] == "mirostat,reasoning_effort"
+    ignored = house.ledger.only_row.params["ignored"]
+    assert ignored == ["mirostat", "reasoning_effort"]
 
 
 async def test_it_refuses_what_nobody_knows_where_it_is_strict(

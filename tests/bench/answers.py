@@ -17,7 +17,8 @@ from typing import Any
 
 from inference.core.requests import Grammar, GrammarKind, SamplingSpec, Tool
 from inference.engines.batch import DecodeBatch
-from inference.engines.guides import Answer, GuidePlan
+from inference.engines.followers import Answer
+from inference.engines.guides import GuidePlan
 from inference.engines.prefill import PrefillQueue
 from inference.engines.prefill_groups import PrefillPace
 from inference.engines.sequences import Sequence

@@ -134,6 +134,16 @@ def test_it_notes_how_many_choices_were_asked_for_and_what_they_must_look_like(
     assert (row.choices, row.structured) == (3, structured)
 
 
+def test_it_keeps_the_names_that_mean_nothing_to_the_model(
+    trace: RequestTrace, ledger: Ledger
+) -> None:
+    trace.describe(asking(params={"seed": 3, "ignored": ["mirostat"]}))
+    trace.prepared(7, ignored=("reasoning_effort",))
+    trace.close()
+    (row,) = ledger.finished
+    assert row.params == {"seed": 3, "ignored": ["mirostat", "reasoning_effort"]}
+
+
 def test_it_keeps_the_first_few_warnings_short_and_once_each(
     trace: RequestTrace, ledger: Ledger
 ) -> None:

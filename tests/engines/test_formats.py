@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from inference.engines.formats import ModelFormats, formats_of
 from inference.engines.overrides import OverrideError, tokenizer_settings
 from inference.engines.prompts import PromptDesk
 from inference.engines.vocabulary import Vocabulary
+from inference.prompting.rendering import text_of
 from tests.models.make_thinker import write_tokenizer
 from tests.templates.real import HERE
 
@@ -35,7 +38,7 @@ def read(
 ) -> tuple[Any, ModelFormats]:
     """Load a tokenizer and its formats as a worker does."""
     options = ModelOptions(**said)
-    tokenizer = load_tokenizer(folder, tokenizer_settings(options))
+    tokenizer = load_tokenizer(folder, tokenizer_settings(options, folder))
     return tokenizer, formats_of(tokenizer, vocabulary=vocabulary, options=options)
 
 
@@ -199,3 +202,46 @@ def test_the_system_prompt_counts_in_the_context(tiny_model_dir: Path) -> None:
     _, report, _ = prepared(tiny_model_dir, "Hello", system_prompt="bird " * 600)
     assert isinstance(report, PrepareRefused)
     assert report.code == "context_length_exceeded"
+
+
+TURNS = "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}"
+NAMED = [
+    {"name": "default", "template": TURNS},
+    {"name": "tool_use", "template": "{{ tools | tojson }}" + TURNS},
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("chat_template.json", json.dumps({"chat_template": TURNS})),
+        ("chat_template.json", json.dumps({"chat_template": NAMED})),
+        ("chat_template.jinja", TURNS),
+        ("additional_chat_templates/tool_use.jinja", TURNS),
+    ],
+    ids=["json", "several", "jinja", "additional"],
+)
+def test_a_template_is_found_wherever_a_model_keeps_it(
+    thinker: Path, tmp_path: Path, name: str, kept: str
+) -> None:
+    folder = shutil.copytree(thinker, tmp_path / "model")
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings.pop("chat_template", None)
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    (folder / "chat_template.jinja").unlink(missing_ok=True)
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text(kept)
+    tokenizer, formats = read(folder)
+    assert formats.traits.fault == ""
+    assert text_of(tokenizer, [{"role": "user", "content": "a"}]) == "user: a"
+
+
+def test_a_template_file_that_is_none_is_named(thinker: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(thinker, tmp_path / "model")
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings.pop("chat_template", None)
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    (folder / "chat_template.jinja").unlink(missing_ok=True)
+    (folder / "chat_template.json").write_text("[")
+    with pytest.raises(OverrideError, match=r"chat_template\.json"):
+        read(folder)

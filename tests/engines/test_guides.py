@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from llguidance import LLMatcher
 
-from inference.engines.guides import Answer, CallGuide, Guide, GuidePlan
+from inference.engines.followers import Answer, CallGuide
+from inference.engines.guides import Guide, GuidePlan
 from inference.engines.markers import Marker
 from inference.engines.text import TextModel, load_text_model
 

@@ -48,3 +48,9 @@ def dress(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Dre
         return load_tokenizer(thinker if thinks else tiny_model_dir, settings)
 
     return dressed
+
+
+@pytest.fixture
+def inner(tiny_model_dir: Path) -> Any:
+    """A tokenizer to give templates to."""
+    return load_tokenizer(tiny_model_dir)

@@ -52,7 +52,7 @@ FOLDED = "the system message was folded into the first user message"
 LATER_FOLDED = "a later system message was folded into a user message"
 MERGED = "messages of one role in a row were merged"
 LEFT_OUT = "an empty message was left out"
-WRITTEN = "tools and their messages were written out as text"
+WRITTEN = "tools and their messages were written out in words"
 
 
 @pytest.fixture(params=TEMPLATES)

@@ -9,7 +9,6 @@ from mlx_lm.tokenizer_utils import load as load_tokenizer
 
 from inference.core.errors import (
     InvalidRequestError,
-    UnsupportedParameterError,
     VisionNotSupportedError,
 )
 from inference.core.frames import PreparePrompt
@@ -23,6 +22,7 @@ from inference.core.requests import (
     ToolUse,
 )
 from inference.prompting import traits as traits_module
+from inference.prompting.effort import EffortTraits
 from inference.prompting.templates import RenderedPrompt, render
 from inference.prompting.traits import TemplateTraits, traits_of
 from tests.prompting.conversations import CLEAN, prompt_of, said
@@ -41,12 +41,6 @@ def tokenizer(tiny_model_dir: Path) -> Any:
 def to_prompt_tokens(tokenizer: Any, messages: list[ChatMessage]) -> list[int]:
     command = PreparePrompt(prompt_id=1, messages=tuple(messages))
     return render(tokenizer, command, traits_of(tokenizer), think_start=None).tokens
-
-
-@pytest.fixture
-def inner(tiny_model_dir: Path) -> Any:
-    """A tokenizer to give templates to."""
-    return load_tokenizer(tiny_model_dir)
 
 
 class Recorder:
@@ -135,13 +129,15 @@ def test_template_arguments_reach_the_template() -> None:
 
 def test_an_effort_reaches_templates_that_know_it() -> None:
     tokenizer = Recorder()
-    rendered(tokenizer, TemplateTraits(knows_effort=True), reasoning_effort="high")
+    levels = EffortTraits({"high": {"reasoning_effort": "high"}})
+    rendered(tokenizer, TemplateTraits(effort=levels), reasoning_effort="high")
     assert tokenizer.options["reasoning_effort"] == "high"
-    rendered(tokenizer, TemplateTraits(toggle="thinking"), reasoning_effort="none")
-    assert tokenizer.options["thinking"] is False
-    rendered(tokenizer, TemplateTraits(), reasoning_effort="medium")
-    with pytest.raises(UnsupportedParameterError, match="'none' and 'medium'"):
-        rendered(tokenizer, TemplateTraits(toggle="thinking"), reasoning_effort="high")
+    switch = TemplateTraits(effort=EffortTraits(switch="thinking"))
+    rendered(tokenizer, switch, reasoning_effort="none")
+    assert tokenizer.options.get("thinking") is False
+    prompt = rendered(tokenizer, switch, reasoning_effort="low")
+    assert tokenizer.options.get("thinking") is True
+    assert (prompt.thinking_budget, prompt.ignored) == (1024, ())
 
 
 @pytest.mark.parametrize(
@@ -149,29 +145,33 @@ def test_an_effort_reaches_templates_that_know_it() -> None:
     [
         (
             "qwen3_like",
-            TemplateTraits(knows_tools=True, toggle="enable_thinking"),
+            {"knows_tools": True, "switch": "enable_thinking"},
         ),
-        ("gemma_like", TemplateTraits(takes_system=False, alternates=True)),
-        ("phi_like", TemplateTraits(takes_system=False)),
-        ("parts_like", TemplateTraits(reads_parts=True)),
-        ("trl/qwen3", TemplateTraits(knows_tools=True, toggle="enable_thinking")),
-        ("trl/gemma", TemplateTraits(takes_system=False, alternates=True)),
-        ("trl/gemma3", TemplateTraits(alternates=True)),
-        ("trl/llama3", TemplateTraits()),
+        ("gemma_like", {"takes_system": False, "alternates": True}),
+        ("phi_like", {"takes_system": False}),
+        ("parts_like", {"reads_parts": True}),
+        ("trl/qwen3", {"knows_tools": True, "switch": "enable_thinking"}),
+        ("trl/gemma", {"takes_system": False, "alternates": True}),
+        ("trl/gemma3", {"alternates": True}),
+        ("trl/llama3", {}),
     ],
 )
 def test_it_finds_out_what_a_template_knows_and_takes(
-    dress: Dress, template: str, known: TemplateTraits
+    dress: Dress, template: str, known: dict[str, Any]
 ) -> None:
-    assert traits_of(dress(template)) == known
+    traits = traits_of(dress(template))
+    usual = TemplateTraits()
+    for name in ("knows_tools", "takes_system", "alternates", "reads_parts"):
+        assert getattr(traits, name) == known.get(name, getattr(usual, name)), name
+    assert traits.effort.switch == known.get("switch", "")
 
 
-def test_it_reads_an_effort_off_one_of_several_templates(inner: Any) -> None:
+def test_it_takes_the_default_of_several_templates(inner: Any) -> None:
     inner.chat_template = {
         "default": "{% for m in messages %}{{ m.content }}{% endfor %}",
         "other": "{{ reasoning_effort }}",
     }
-    assert traits_of(inner) == TemplateTraits(knows_effort=True)
+    assert traits_of(inner).effort == EffortTraits()
 
 
 def test_without_a_template_nothing_is_known() -> None:

@@ -102,7 +102,7 @@ def test_it_takes_a_default_and_what_has_no_effect(name: str, value: Any) -> Non
     assert request.sampling == SamplingRequest()
     assert (request.n, request.tools, request.grammar) == (1, None, None)
     assert request.params == {name: value}
-    assert ignored_names(request) == []
+    assert ignored_names(request.params) == []
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,55 @@ def test_it_checks_what_has_no_effect_too(
     assert fault_of(**{name: value}) == (code, param)
 
 
+def test_the_last_message_of_an_assistant_may_be_continued() -> None:
+    said = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    for more in ({}, {"add_generation_prompt": False}):
+        request = read(messages=said, continue_final_message=True, **more)
+        assert request.continue_final_message
+        assert not request.add_generation_prompt
+    assert read(add_generation_prompt=True).add_generation_prompt
+    assert not read(add_generation_prompt=False).add_generation_prompt
+    assert read(continue_final_message=False).add_generation_prompt
+
+
+@pytest.mark.parametrize(
+    ("last", "more", "param"),
+    [
+        ({"role": "user", "content": "a"}, {}, "messages[1].role"),
+        (
+            {"role": "assistant", "content": "a"},
+            {"add_generation_prompt": True},
+            "continue_final_message",
+        ),
+        (
+            {
+                "role": "assistant",
+                "tool_calls": [
+                    {
+                        "id": "c",
+                        "type": "function",
+                        "function": {"name": "f", "arguments": "{}"},
+                    }
+                ],
+            },
+            {},
+            "messages[1].tool_calls",
+        ),
+    ],
+)
+def test_nothing_else_can_be_continued(
+    last: dict[str, Any], more: dict[str, Any], param: str
+) -> None:
+    said = [{"role": "user", "content": "a"}, last]
+    assert fault_of(messages=said, continue_final_message=True, **more) == (
+        "invalid_value",
+        param,
+    )
+
+
 def test_it_lists_the_names_that_nobody_knows() -> None:
     request = read(mirostat=1, top_p=1, typical_p=None)
-    assert ignored_names(request) == ["mirostat"]
+    assert ignored_names(request.params) == ["mirostat"]
     assert request.params == {"top_p": 1, "ignored": ["mirostat"]}
 
 
@@ -162,7 +208,7 @@ def test_it_lists_unknown_names_at_any_depth_once() -> None:
         tools=[tool, tool | {"function": {"name": "g"}}],
         structured_outputs=None,
     )
-    assert ignored_names(request) == [
+    assert ignored_names(request.params) == [
         "messages[].weight",
         "messages[].content[].cache_control",
         "messages[].content[].image_url.size",
@@ -176,7 +222,7 @@ def test_it_lists_unknown_names_at_any_depth_once() -> None:
 def test_it_lists_unknown_names_of_a_response_format() -> None:
     schema = {"name": "n", "schema": {"anything": 1}, "foo": 1}
     form = {"type": "json_schema", "json_schema": schema, "bar": 1}
-    assert ignored_names(read(response_format=form)) == [
+    assert ignored_names(read(response_format=form).params) == [
         "response_format.bar",
         "response_format.json_schema.foo",
     ]
@@ -184,8 +230,8 @@ def test_it_lists_unknown_names_of_a_response_format() -> None:
 
 def test_it_bounds_the_list_of_unknown_names() -> None:
     request = read(**{f"{i:03}{'x' * 500}": 1 for i in range(500)})
-    assert len(ignored_names(request)) == 20
-    assert max(map(len, ignored_names(request))) == 64
+    assert len(ignored_names(request.params)) == 20
+    assert max(map(len, ignored_names(request.params))) == 64
 
 
 def test_it_refuses_all_unknown_names_where_it_is_strict() -> None:

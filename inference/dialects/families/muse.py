@@ -25,7 +25,7 @@ _READ = TaggedCalls(
 _MESSAGES = Messages(
     ends=("<|eom|>", "<|eot|>"),
     thinking=re.compile(r"to=self\b"),
-    recipient=re.compile(r"to=(?!(?:user|self)\b)([^\s<]+)"),
+    recipient=re.compile(r"to=(?!user\b|self\b)([^\s<]+)"),
     call=lambda name: Opener("<atem:", _READ, keeps=True),
 )
 DIALECT = Dialect(

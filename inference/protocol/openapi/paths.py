@@ -107,7 +107,7 @@ def _chat_operation() -> Schema:
     done["headers"] = {
         "x-request-id": {"description": "The id of its row.", "schema": STRING},
         "x-ignored-params": {
-            "description": "Names in the body that mean nothing here.",
+            "description": "Names in the body that mean nothing here, or to the model.",
             "schema": STRING,
         },
     }
