@@ -50,7 +50,7 @@ def marked_calls(form: CallForm, tools: Sequence[Tool], cut: Cut, *, most: int) 
     skipped = form.start if form.keeps else ""
     first = rules.one_of(form.call(tool, rules, skipped) for tool in tools)
     more = ""
-    if form.wraps_all and most > 1:
+    if (form.wraps_all or form.shares) and most > 1:
         call = rules.one_of(form.call(tool, rules) for tool in tools)
         more = _more(f"{rules.literal(form.separator)} {call}", most)
     lead, end = rules.literal(form.lead), rules.literal(form.end)

@@ -40,6 +40,10 @@ class CallRules:
         """Return the name of the rule with this body."""
         return self._named(body, "rule_")
 
+    def defined(self, name: str, body: str) -> str:
+        """Return the name of a rule that may refer to itself by it."""
+        return self._names.setdefault(body, name)
+
     def terminal(self, body: str) -> str:
         """Return the name of the terminal with this body."""
         return self._named(body, "TEXT_")
@@ -91,8 +95,9 @@ class CallRules:
         bounds = " & ".join((*value.patterns, without(barred)))
         if isinstance(first, str):
             # One terminal with its end: a text alone would read on over it.
-            return self.terminal(f"({ANY_TEXT} & {bounds}) {quoted(first)}") + rest
-        some = self.terminal(f"{SOME_TEXT} & {bounds}")
+            either = " | ".join((f"({ANY_TEXT} & {bounds})", *value.words))
+            return self.terminal(f"({either}) {quoted(first)}") + rest
+        some = self.terminal(" | ".join((f"({SOME_TEXT} & {bounds})", *value.words)))
         return f"{some}{'?' if value.may_be_empty else ''} <[{first}]>{rest}"
 
     @staticmethod

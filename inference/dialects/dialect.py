@@ -106,7 +106,8 @@ class CallForm:
     calls of a block, `between` between two blocks. `start` marks calls in free text
     too where `is_mark`, and is the beginning of the call itself where it `keeps`.
     `before` comes once before a forced answer. `is_typed`: values are written as
-    texts whose types the schema tells. `most` bounds the calls of an answer.
+    texts whose types the schema tells. `most` bounds the calls of an answer. `shares`: models put
+    several calls into one block of their own accord.
     """
 
     start: str
@@ -121,6 +122,7 @@ class CallForm:
     keeps: bool = False
     is_typed: bool = False
     most: int | None = None
+    shares: bool = False
 
 
 @dataclass(frozen=True, slots=True)

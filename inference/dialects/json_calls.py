@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _NAMES = ("name", "tool_name", "function_name", "function")
 _ARGUMENTS = ("arguments", "parameters", "args")
 _IDS = ("id", "tool_call_id")
+# What ids are written as.
+_MARKS = (("index", "/[0-9]{1,2}/"), ("id", "/[a-zA-Z0-9]{9}/"))
 # A key or a name longer than this is none.
 _KEY_CHARS = 1024
 
@@ -71,12 +73,13 @@ class JSONCalls:
         edges: tuple[str, str] = ("[", "]"),
         separator: str = ", ",
         identified: str = "",
+        tagged: str = "",
         **said: Any,
     ) -> CallForm:
         """Return how such calls are written after `start`.
 
         `edges` stand around the calls of a block, in a list or none; `identified` is
-        a member before the others, with `{index}`.
+        a member before the others, with `{index}`, `tagged` one that may come last.
         """
         head = f'{{{identified}"{keys[0]}": "{{name}}", "{keys[1]}": '
         if self.named_by_key:
@@ -84,7 +87,7 @@ class JSONCalls:
         in_list = "[" in edges[0]
         return CallForm(
             start,
-            WrittenJSON(head, "}", (("index", "/[0-9]{1,2}/"),)),
+            WrittenJSON(head, "{tagged}}" if tagged else "}", _MARKS, tagged),
             lead=edges[0],
             end=edges[1] + "".join(self.ends[:1]),
             separator=separator,

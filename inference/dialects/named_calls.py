@@ -58,6 +58,7 @@ class NamedCalls:
         kind: str = "",
         terminals: tuple[tuple[str, str], ...] = (),
         fence: tuple[str, str] = ("", ""),
+        tagged: str = "",
         **said: Any,
     ) -> CallForm:
         """Return how such calls are written; `head` as in `WrittenJSON`.
@@ -69,7 +70,9 @@ class NamedCalls:
         before = f"{kind}{middle}{head}" if kind else f"{head}{middle}"
         return CallForm(
             start,
-            WrittenJSON(f"{begin}{before}{fence[0]}", f"{fence[1]}{end}", terminals),
+            WrittenJSON(
+                f"{begin}{before}{fence[0]}", f"{fence[1]}{end}", terminals, tagged
+            ),
             end="".join(self.closers[:1]) if self.starts else "",
             wraps_all=bool(self.starts),
             **said,

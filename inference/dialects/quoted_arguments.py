@@ -53,6 +53,8 @@ class QuotedArguments:
         self, schema: Any, root: dict[str, Any], rules: CallRules, depth: int
     ) -> str:
         found = members_of(schema, root)
+        if found.is_open and not found.members:
+            return self._anything(rules)
         if found.is_open or not all(_NAME.fullmatch(n) for n, _, _ in found.members):
             raise CannotWriteError("names cannot be written without quotes")
         parts = [
@@ -65,6 +67,19 @@ class QuotedArguments:
             for name, part, needed in found.members
         ]
         return rules.rule(f'"{{" {rules.members(parts, ",")} "}}"')
+
+    def _anything(self, rules: CallRules) -> str:
+        """Return an object of whatever there may be."""
+        name = rules.terminal("/[A-Za-z_][A-Za-z0-9_]{0,63}/")
+        text = rules.value(Text(), close=self.quote, barred=self.quote)
+        scalar = rules.json({"type": ["number", "boolean", "null"]})
+        listed = '"[" (any_value ("," any_value){0,31})? "]"'
+        quoted_text = f"{rules.literal(self.quote)} {text}"
+        rules.defined("any_value", f"{quoted_text} | {scalar} | {listed} | any_object")
+        member = f'{name} ":" any_value'
+        return rules.defined(
+            "any_object", f'"{{" ({member} ("," {member}){{0,15}})? "}}"'
+        )
 
     def _list(
         self, schema: Any, root: dict[str, Any], rules: CallRules, depth: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inference.dialects.parameters import Parameters, parameters_of
-from inference.dialects.text_values import Json, Text, values_of
+from inference.dialects.text_values import Json, Text, Word, values_of
 from inference.structure.calls import arguments_of
 from inference.structure.lark import regex
 from inference.structure.patterns import CannotWriteError
@@ -113,16 +113,18 @@ class TaggedArguments:
         is_text = not isinstance(value, Json) and (
             isinstance(value, Text) or value.is_text
         )
-        types = ("string",) if is_text else _types_of(value)
+        types = _types_of(value)
         if "undeclared" in terminals:
             written = tag.writes.replace("{name}", "{undeclared}")
         else:
             written = tag.writes
-        written = written.replace("{is_string}", str(is_text).lower())
+        if not (isinstance(value, Text) and value.types):
+            written = written.replace("{is_string}", str(is_text).lower())
         before = rules.filled(
             f"{tag.start}{written}{tag.head_end}{edge}",
             name,
             type=regex("|".join(types)),
+            is_string=regex("true|false"),
             **terminals,
         )
         close = f"{edge}{tag.close}{self.line}"
@@ -130,8 +132,13 @@ class TaggedArguments:
 
 
 def _types_of(value: Value) -> tuple[str, ...]:
-    types = value.types if isinstance(value, Json) else None
-    named = {"number" if name == "integer" else name for name in types or ()}
+    """Return what a dialect may call the types of a value."""
+    if isinstance(value, Word):
+        return ("string",) if value.is_text else _TYPE_NAMES
+    types = value.types or frozenset()
+    named = {"number" if name == "integer" else name for name in types}
+    if isinstance(value, Text):
+        named.add("string")
     return tuple(sorted(named)) or _TYPE_NAMES
 
 

@@ -7,8 +7,9 @@ what may be written here is therefore what is read as a value that fits.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inference.dialects.schema_types import (
     STRING,
@@ -23,9 +24,12 @@ from inference.structure.fitting import fits
 from inference.structure.lark import regex
 from inference.structure.patterns import ANNOTATIONS, CannotWriteError, patterns_of
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _DEPTH_MOST = 16
 _UNIONS = ("anyOf", "oneOf")
-# A text that begins so is read as a value of the type, where the type is one of several.
+# A text that matches is read as a value of the type, where the type is one of several.
 _READ_AS = {
     "null": r"\s*(?:null|None)\s*",
     "boolean": r"\s*(?:true|false|True|False)\s*",
@@ -34,15 +38,30 @@ _READ_AS = {
     "object": r"\s*\{(?s:.*)",
     "array": r"\s*\[(?s:.*)",
 }
+# How scalars are written beside strings: one terminal has to tell them all apart.
+_SCALARS = {
+    "null": "null",
+    "boolean": "true|false",
+    "integer": "-?(?:0|[1-9][0-9]{0,15})",
+    "number": r"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,15})?",
+}
+_SCALAR_TYPES = frozenset(_SCALARS)
+# As many whole numbers are written out where they are bounded.
+_NUMBERS_MOST = 1000
 _OTHERS = frozenset(_READ_AS)
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Any text that matches all of `patterns`, terminals in Lark."""
+    """Any text that matches all of `patterns`, terminals in Lark, or one of `words`.
+
+    `types` are those of the words that are no strings.
+    """
 
     patterns: tuple[str, ...] = ()
     may_be_empty: bool = True
+    words: tuple[str, ...] = ()
+    types: Types = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +94,58 @@ def values_of(schema: Any, root: dict[str, Any]) -> list[Value]:
     others = (types or STRING) - STRING
     if types is not None and not others:
         return values
-    kept: list[Value] = []
     for value in values:
-        if isinstance(value, Text) and others:
-            barred = tuple(f"~{regex(_READ_AS[name])}" for name in sorted(others))
-            kept.append(replace(value, patterns=(*value.patterns, *barred)))
-        elif not isinstance(value, Word) or _is_read_back(value, schema, root):
-            kept.append(value)
-        else:
+        if isinstance(value, Word) and not _is_read_back(value, schema, root):
             raise CannotWriteError("a member is read as another value")
+    if not any(isinstance(value, Text) for value in values):
+        return values
+    return _joined(values, others)
+
+
+def _joined(values: list[Value], others: Types) -> list[Value]:
+    """Return strings and scalars as one text, which is read as what it looks like."""
+    barred = tuple(f"~{regex(_READ_AS[name])}" for name in sorted(others & _OTHERS))
+    words: list[str] = []
+    types: Types = frozenset()
+    kept: list[Value] = []
+    texts: list[Text] = []
+    for value in values:
+        if isinstance(value, Text):
+            texts.append(value)
+        elif isinstance(value, Word):
+            words.append(regex(re.escape(value.text)))
+        elif value.types and value.types & _SCALAR_TYPES:
+            words += map(regex, _scalars(value))
+            types |= value.types & _SCALAR_TYPES
+            if rest := value.types - _SCALAR_TYPES:
+                kept.append(Json({**value.schema, "type": sorted(rest)}, rest))
+        else:
+            kept.append(value)
+    for text in texts:
+        patterns = (*text.patterns, *barred)
+        kept.append(replace(text, patterns=patterns, words=tuple(words), types=types))
+        words = []
     return kept
+
+
+def _scalars(value: Json) -> Iterator[str]:
+    """Yield expressions for the scalars that a schema admits."""
+    types = (value.types or frozenset()) & _SCALAR_TYPES
+    if "number" in types:
+        types -= {"integer"}
+    said = value.schema.keys() - ANNOTATIONS
+    for name in sorted(types):
+        if not said or name == "null" or (name == "boolean" and "enum" not in said):
+            yield _SCALARS[name]
+        elif name == "integer" and said <= {"minimum", "maximum"}:
+            least, most = (value.schema.get(key) for key in ("minimum", "maximum"))
+            if not (isinstance(least, int) and isinstance(most, int)):
+                raise CannotWriteError("its numbers cannot be told from texts")
+            if most - least > _NUMBERS_MOST:
+                raise CannotWriteError("its numbers are too many")
+            yield "|".join(map(str, range(least, most + 1)))
+        else:
+            raise CannotWriteError("its scalars cannot be told from texts")
 
 
 def _is_read_back(word: Word, schema: Any, root: dict[str, Any]) -> bool:
@@ -123,14 +184,16 @@ def _mixed(whole: dict[str, Any], types: Types, root: dict[str, Any]) -> list[Va
     others = types & _OTHERS
     if not others:
         return [_text(whole, root)]
-    declared = {**whole, "type": sorted(others)}
+    declared = {key: value for key, value in whole.items() if key not in _STRING_KEYS}
+    declared["type"] = sorted(others)
     declared.pop("nullable", None)
     alone = {key: value for key, value in whole.items() if key in _KEPT}
     return [Json(within(declared, root), others), _text(alone, root)]
 
 
+_STRING_KEYS = frozenset({"pattern", "minLength", "maxLength", "format"})
 # What is said of strings where other types may come as well.
-_KEPT = ANNOTATIONS | {"pattern", "minLength", "maxLength", "format", "allOf"}
+_KEPT = ANNOTATIONS | _STRING_KEYS | {"allOf"}
 
 
 def _text(schema: dict[str, Any], root: dict[str, Any]) -> Text:

@@ -78,7 +78,7 @@ class AnswerForms:
                 warnings.append(_UNHELD)
                 continue
             body = self.vocabulary.matcher_for(source, param="tools")
-            found.append(CallGuide(start, body))
+            found.append(CallGuide(start, body, begins_line=form.keeps))
         return tuple(found), tuple(dict.fromkeys(warnings))
 
     def head(self) -> LLMatcher | None:

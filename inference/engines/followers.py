@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CallGuide:
-    """How calls look in free text: `body` holds what follows a marker."""
+    """How calls look in free text: `body` holds what follows a marker.
+
+    `begins_line`: only where the marker stands at the beginning of a line, as one
+    that people write in prose.
+    """
 
     start: Marker
     body: LLMatcher
+    begins_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,7 +262,9 @@ class Guide:
 
     def _accept_free(self) -> None:
         for mark in self._plan.marks:
-            if self._recent.end_with(mark.start):
+            if self._recent.end_with(mark.start) and not (
+                mark.begins_line and self._recent.are_inside_line(mark.start)
+            ):
                 follower = Follower(mark.body.deep_copy(), is_calls=True)
                 if self._goes_on(follower, self._recent.after(mark.start)):
                     self.stage, self._followers = Stage.CALL, [follower]

@@ -56,6 +56,11 @@ class RecentTokens:
             return b""
         return self._text().rpartition(marker.text)[2]
 
+    def are_inside_line(self, marker: Marker) -> bool:
+        """Whether something else stands before the marker in its line."""
+        before = self._text().rpartition(marker.text)[0]
+        return bool(before) and not before.endswith(b"\n")
+
     def next_of(self, marker: Marker) -> int | None:
         """Return the token that goes on with the marker, where it was begun."""
         said = tuple(self._tokens)

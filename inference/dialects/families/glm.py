@@ -16,7 +16,10 @@ DIALECT = Dialect(
     openers=(Opener("<tool_call>", _READ),),
     form=_READ.form("<tool_call>"),
     # GLM-4.7 and those after it.
-    variants=(("{function-name}<arg_key>", _READ.form("<tool_call>", breaks=False)),),
+    variants=(
+        ("{function-name}<arg_key>", _READ.form("<tool_call>", breaks=False)),
+        ('"<arg_key>" ~ k', _READ.form("<tool_call>", breaks=False)),
+    ),
 )
 
 

@@ -31,8 +31,19 @@ def _read(source: Source, sink: CallSink) -> Reading:
 DIALECT = Dialect(
     name="mistral",
     openers=(Opener("[TOOL_CALLS]", _read),),
-    form=_LIST.form("[TOOL_CALLS]"),
-    variants=(("[ARGS]", _NAMED.form("[TOOL_CALLS]", between="")),),
+    form=_LIST.form("[TOOL_CALLS]", tagged=', "id": "{id}"'),
+    variants=(
+        (
+            "[ARGS]",
+            _NAMED.form(
+                "[TOOL_CALLS]",
+                head="{name}{tagged}",
+                terminals=(("id", "/[a-zA-Z0-9]{9}/"),),
+                tagged="[CALL_ID]{id}",
+                between="",
+            ),
+        ),
+    ),
 )
 
 

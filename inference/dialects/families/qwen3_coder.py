@@ -25,7 +25,7 @@ DIALECT = Dialect(
         Opener("<tool_call>", _READ),
         Opener("<function=", _READ, keeps=True, slip=_SLIP),
     ),
-    form=_READ.form("<tool_call>"),
+    form=_READ.form("<tool_call>", shares=True),
     marks=(_READ.form("<function=", keeps=True, lead=""),),
 )
 
