@@ -26,8 +26,8 @@ def tags_of(metadata: object) -> dict[str, str]:
 
 def structure_of(request: GenerationRequest) -> str:
     """Return in one word what the answer has to look like; empty where it is free."""
-    if request.grammar is not None:
-        return request.grammar.kind
     if request.tools is not None and request.tools.is_forced:
         return "tool_call"
+    if request.grammar is not None:
+        return request.grammar.kind
     return ""

@@ -69,13 +69,16 @@ class AnswerParser:
             parallel=calling is None or calling.parallel,
         )
         self._whole = calling.whole if calling else None
-        self._opened = opened
+        self._only_first = calling is not None and calling.only_first
+        self.opened = opened
         self.continues = continues
         self._tags = _by_start(dialects)
         self._openers = _by_text(dialects, only_first=False) if calling else {}
         self._first = _by_text(dialects, only_first=True) if calling else {}
         self._dropped = tuple(text for each in dialects for text in each.dropped)
         answers = next((each.answers for each in dialects if each.answers), None)
+        if self._whole is not None:
+            answers = None  # plain calls, whatever the dialect's own are
         self._is_plain = not (
             answers
             or self._tags
@@ -84,7 +87,7 @@ class AnswerParser:
             or self._dropped
             or self._whole
         )
-        self._is_held = False
+        self._is_held = self._was_held = False
         self._skips_blanks = False
         self._has_content = False
         self._has_thought = False
@@ -121,6 +124,7 @@ class AnswerParser:
         if self._is_plain:
             return Pieces(self._stops.feed(text))
         self._is_held = is_held
+        self._was_held |= is_held
         if text:
             self.source.feed(text)
             self._go_on()
@@ -235,8 +239,8 @@ class AnswerParser:
     # --- the usual answer: thinking, then text with calls in it
 
     def _read(self) -> Reading:
-        if self._opened:
-            yield from self._read_thinking(self._opened)
+        if self.opened:
+            yield from self._read_thinking(self.opened)
         while not self.is_over:
             yield from self._read_edge()
             if self._whole is not None:
@@ -267,13 +271,23 @@ class AnswerParser:
         ):
             yield from self.read_call(self._first[first], blanks=blanks)
             return
+        if self._was_held and self.source.was_cut:
+            rest = self.source.rest
+            if any(text.startswith(rest) for text in self._first):
+                self.source.take(len(rest))  # half of what begins a call
         if not self._skips_blanks:
             self.source.put_back(blanks)
 
     def _read_whole(self, opener: Opener) -> Reading:
         yield from self.source.blanks()
         while self.source.rest and not self.is_over:
+            made = self._calls.made
             yield from self.read_call(opener)
+            if self._calls.made == made:
+                # It was a text, and goes on as one.
+                self._openers = {}
+                yield from self._read_content()
+                return
             yield from self.source.blanks()
 
     def _read_thinking(self, start: str) -> Reading:
@@ -358,6 +372,11 @@ class AnswerParser:
                 self._skips_blanks = False
             text = source.rest
             at, marker = _first_of(markers, text)
+            before = at if marker else len(text) - length_at_risk(text, markers)
+            if self._only_first and (self._has_content or text[:before].strip()):
+                # What looks like a call now is a text inside the answer.
+                self._openers, markers = {}, self._dropped
+                at, marker = _first_of(markers, text)
             if marker:
                 shown = text[:at].rstrip()
                 self.show(shown)
@@ -381,6 +400,9 @@ class AnswerParser:
         """Read what was held back to the end; half of a marker is nothing to show."""
         rest = self.source.take(len(self.source.rest))
         tail = rest.lstrip()
+        begins = (*self._openers, *self._first)
+        if self._was_held and any(text.startswith(tail) for text in begins):
+            return ""
         is_marker = not tail[:1].isalnum() and any(map(str.isalpha, tail))
         return "" if self.source.was_cut and is_marker else rest
 

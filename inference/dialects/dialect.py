@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from inference.core.requests import Tool
+    from inference.core.requests import Tool, ToolCall
+    from inference.dialects.call_rules import CallRules
     from inference.dialects.signatures import Signature
     from inference.dialects.source import Reading, Source
 
@@ -76,29 +77,52 @@ class Opener:
 class Calling:
     """What one request's answers may call: `tools`, several of them if `parallel`.
 
-    `whole` reads the whole answer, after thinking, as calls.
+    `whole` reads the whole answer, after thinking, as calls. `only_first`: they can
+    only come where the answer begins.
     """
 
     tools: tuple[Tool, ...]
     parallel: bool = True
     whole: Opener | None = None
+    only_first: bool = False
+
+
+class WriteCall(Protocol):
+    """Gives the grammar of one call of a tool, but for `skipped`, its beginning."""
+
+    def __call__(self, tool: Tool, rules: CallRules, skipped: str = "") -> str:
+        """Return the expression, its rules among `rules`.
+
+        Raises:
+            CannotWriteError: the tool cannot be called so.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class CallForm:
-    """How calls are written, for a grammar: `start`, then what `body` gives.
+    """How calls are written, for a grammar: blocks of `start`, `lead`, calls, `end`.
 
-    `start` and `end` are the texts around one call, or around all of them where
-    `wraps_all`; `separator` stands between calls. `body(tool, literal, name)` returns
-    rules in Lark that write one call of a tool between them, the first of them named
-    `name`; `literal(text)` returns a text of the model's own as the grammar has it.
+    A block holds one call, or all where `wraps_all`; `separator` stands between two
+    calls of a block, `between` between two blocks. `start` marks calls in free text
+    too where `is_mark`, and is the beginning of the call itself where it `keeps`.
+    `before` comes once before a forced answer. `is_typed`: values are written as
+    texts whose types the schema tells. `most` bounds the calls of an answer. `shares`: models put
+    several calls into one block of their own accord.
     """
 
     start: str
-    end: str
-    body: Callable[[Tool, Callable[[str], str], str], Sequence[str]]
+    call: WriteCall
+    lead: str = ""
+    end: str = ""
     separator: str = ""
+    between: str = "\n"
+    before: str = ""
     wraps_all: bool = False
+    is_mark: bool = True
+    keeps: bool = False
+    is_typed: bool = False
+    most: int | None = None
+    shares: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +132,13 @@ class Dialect:
     `thinking` are the pairs it may think between, the usual one first, `openers`
     the texts that begin calls, `dropped` texts that mean nothing to a client.
     `answers` reads a whole answer in place of all of these, where it is made of
-    messages with headers. `form` is how calls are forced; without it, they are
-    forced as plain JSON, which the model may find odd. `note` says what is best
-    effort.
+    messages with headers. `form` is how calls are forced, and held from its mark on;
+    without it, they are forced as plain JSON, which the model may find odd. `variants`
+    are the forms of models whose template holds a text, `marks` other forms that free
+    text is held to. `content` stands before a text that is no call, `resumes` between
+    the end of thinking and what follows it. `breaks` are marks that would end thinking
+    in the wrong place. `write` gives earlier calls as text, for templates that drop
+    them. `note` says what is best effort.
     """
 
     name: str
@@ -119,4 +147,10 @@ class Dialect:
     dropped: tuple[str, ...] = ()
     answers: Callable[..., Reading] | None = None
     form: CallForm | None = None
+    variants: tuple[tuple[str, CallForm], ...] = ()
+    marks: tuple[CallForm, ...] = ()
+    content: str = ""
+    resumes: str = ""
+    breaks: tuple[str, ...] = ()
+    write: Callable[[Sequence[ToolCall]], str] | None = None
     note: str = ""

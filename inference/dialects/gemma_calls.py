@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from inference.dialects.dialect import CallForm
+from inference.dialects.quoted_arguments import QuotedArguments
 from inference.dialects.source import CutOffError, NotWrittenError
-from inference.dialects.tagged_calls import escaped
+from inference.dialects.text_arguments import escaped
 
 if TYPE_CHECKING:
     from inference.dialects.dialect import CallSink
@@ -27,6 +29,11 @@ class GemmaCalls:
     quote: str
     starts: tuple[str, ...]
     ends: tuple[str, ...]
+
+    def form(self, **said: Any) -> CallForm:
+        """Return how such calls are written; see `CallForm`."""
+        written = QuotedArguments(self.quote)
+        return CallForm(self.starts[0], written, end=self.ends[0], between="", **said)
 
     def __call__(self, source: Source, sink: CallSink) -> Reading:
         """Read a block; see `Opener`."""
@@ -65,6 +72,12 @@ class GemmaCalls:
             is_first = False
 
     def _key(self, source: Source) -> Asked:
+        if (yield from source.ahead('"')):
+            written: list[str] = []
+            yield from source.json(written.append)
+            yield from source.blanks()
+            yield from source.expect(":")
+            return _unquoted("".join(written))
         if (yield from source.accept(self.quote)):
             key, _ = yield from source.until(self.quote, most=_NAME_CHARS)
             yield from source.blanks()
@@ -116,3 +129,11 @@ class GemmaCalls:
         # Texts that were not quoted are texts all the same.
         is_json = _SCALAR.fullmatch(text) is not None
         sink.write(text if is_json else json.dumps(text, ensure_ascii=False))
+
+
+def _unquoted(written: str) -> str:
+    try:
+        key: str = json.loads(written)
+    except ValueError as error:
+        raise NotWrittenError("a name could not be read") from error
+    return key

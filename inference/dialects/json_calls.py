@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from inference.dialects.dialect import CallForm
+from inference.dialects.json_arguments import WrittenJSON
 from inference.dialects.signatures import dumped, loosely_parsed, strict
 from inference.dialects.source import CutOffError, NotWrittenError
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 _NAMES = ("name", "tool_name", "function_name", "function")
 _ARGUMENTS = ("arguments", "parameters", "args")
 _IDS = ("id", "tool_call_id")
+# What ids are written as.
+_MARKS = (("index", "/[0-9]{1,2}/"), ("id", "/[a-zA-Z0-9]{9}/"))
 # A key or a name longer than this is none.
 _KEY_CHARS = 1024
 
@@ -47,7 +51,8 @@ class JSONCalls:
         begun = len(source.since_mark())
         opening = yield from source.ahead("{", "[")
         if not opening:
-            if source.has_ended and not source.rest:
+            is_half = bool(fence) and "json".startswith(source.rest)
+            if source.has_ended and (not source.rest or is_half):
                 raise CutOffError
             raise NotWrittenError("no JSON object was written")
         try:
@@ -56,9 +61,39 @@ class JSONCalls:
             if not sink.holds_back or len(source.since_mark()) < begun:
                 raise
             yield from self._read_loosely(source, sink, begun)
-        if fence:
+        if fence and sink.holds_back:
             sink.warn("a code fence was taken off")
         yield from self._close(source)
+
+    def form(
+        self,
+        start: str,
+        *,
+        keys: tuple[str, str] = ("name", "arguments"),
+        edges: tuple[str, str] = ("[", "]"),
+        separator: str = ", ",
+        identified: str = "",
+        tagged: str = "",
+        **said: Any,
+    ) -> CallForm:
+        """Return how such calls are written after `start`.
+
+        `edges` stand around the calls of a block, in a list or none; `identified` is
+        a member before the others, with `{index}`, `tagged` one that may come last.
+        """
+        head = f'{{{identified}"{keys[0]}": "{{name}}", "{keys[1]}": '
+        if self.named_by_key:
+            head = '{"{name}": '
+        in_list = "[" in edges[0]
+        return CallForm(
+            start,
+            WrittenJSON(head, "{tagged}}" if tagged else "}", _MARKS, tagged),
+            lead=edges[0],
+            end=edges[1] + "".join(self.ends[:1]),
+            separator=separator,
+            wraps_all=in_list or bool(self.separators),
+            **said,
+        )
 
     def _calls(self, source: Source, sink: CallSink) -> Reading:
         while True:

@@ -37,6 +37,9 @@ class Messages:
     def __call__(self, answer: AnswerParser) -> Reading:
         """Read an answer; see `Dialect`."""
         source = answer.source
+        if answer.opened:
+            yield from self._read_thinking(answer)
+            yield from source.accept(*self.ends)
         while not answer.is_over:
             head = yield from self._head(source)
             if head is None:
@@ -79,6 +82,13 @@ class Messages:
             yield from answer.read_call(self.call(called[1]))
         else:
             yield from self._read_text(answer)
+
+    def _read_thinking(self, answer: AnswerParser) -> Reading:
+        answer.begin_thinking()
+        try:
+            yield from answer.source.before(*self._stops, pipe=answer.think)
+        finally:
+            answer.is_thinking = False
 
     def _read_text(self, answer: AnswerParser) -> Reading:
         source = answer.source

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from inference.dialects.dialect import CallForm
+from inference.dialects.json_arguments import WrittenJSON
 from inference.dialects.source import CutOffError, NotWrittenError
 
 if TYPE_CHECKING:
@@ -47,6 +49,34 @@ class NamedCalls:
                 return
             if not (again and (yield from source.accept(*again))):
                 return
+
+    def form(
+        self,
+        start: str,
+        *,
+        head: str = "{name}",
+        kind: str = "",
+        terminals: tuple[tuple[str, str], ...] = (),
+        fence: tuple[str, str] = ("", ""),
+        tagged: str = "",
+        **said: Any,
+    ) -> CallForm:
+        """Return how such calls are written; `head` as in `WrittenJSON`.
+
+        `fence` stands around the arguments. With starts one block holds all calls.
+        """
+        begin, end = "".join(self.starts[:1]), "".join(self.ends[:1])
+        middle = self.middles[-1]
+        before = f"{kind}{middle}{head}" if kind else f"{head}{middle}"
+        return CallForm(
+            start,
+            WrittenJSON(
+                f"{begin}{before}{fence[0]}", f"{fence[1]}{end}", terminals, tagged
+            ),
+            end="".join(self.closers[:1]) if self.starts else "",
+            wraps_all=bool(self.starts),
+            **said,
+        )
 
     def _call(self, source: Source, sink: CallSink) -> Reading:
         head = yield from source.before(*self.middles, most=_HEAD_CHARS)

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from inference.dialects.dialect import CallForm
+from inference.dialects.nested_arguments import NestedArguments
 from inference.dialects.schema_types import Types, resolved, to_value, types_in
 from inference.dialects.signatures import dumped
 from inference.dialects.source import CutOffError, NotWrittenError
@@ -36,6 +38,17 @@ class NestedCalls:
     prefix: str
     ends: tuple[str, ...]
 
+    def form(self, start: str) -> CallForm:
+        """Return how such calls are written after `start`; see `CallForm`."""
+        return CallForm(
+            start,
+            NestedArguments(self.prefix),
+            lead="\n",
+            end=self.ends[0],
+            wraps_all=True,
+            is_typed=True,
+        )
+
     def __call__(self, source: Source, sink: CallSink) -> Reading:
         """Read a block; see `Opener`."""
         start, end = f"{self.prefix}<invoke", f"{self.prefix}</invoke>"
@@ -63,6 +76,13 @@ class NestedCalls:
             yield from source.blanks()
             if (yield from source.accept(end)) or (not is_first and source.was_left):
                 break
+            if is_first and (yield from source.ahead("{")):
+                # All of them as JSON: what a schema asks cannot always be said else.
+                yield from source.json(sink.write)
+                yield from source.blanks()
+                yield from source.accept(end)
+                sink.end()
+                return
             name = yield from self._opening(source)
             value = yield from self._value(
                 source, name, signature.declared(name), signature.schema, 0

@@ -8,12 +8,20 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from inference.dialects.dialect import CallForm
+from inference.dialects.parameters import parameters_of
+from inference.dialects.schema_types import finite, types_in
 from inference.dialects.signatures import dumped
 from inference.dialects.source import CutOffError, NotWrittenError
+from inference.dialects.text_values import within
+from inference.structure.fitting import fits
+from inference.structure.patterns import CannotWriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
+    from inference.core.requests import Tool, ToolCall
+    from inference.dialects.call_rules import CallRules
     from inference.dialects.dialect import CallSink
     from inference.dialects.source import Reading, Source
 
@@ -31,6 +39,19 @@ class PythonicCalls:
 
     ends: tuple[str, ...] = ()
     in_list: bool = True
+
+    def form(self, start: str, *, lead: str = "", **said: Any) -> CallForm:
+        """Return how such calls are written after `start`; see `CallForm`."""
+        brackets = ("[", "]") if self.in_list else ("", "")
+        return CallForm(
+            start,
+            _written,
+            lead=lead + brackets[0],
+            end=brackets[1] + lead + "".join(self.ends[:1]),
+            separator=", " if self.in_list else "\n",
+            wraps_all=True,
+            **said,
+        )
 
     def __call__(self, source: Source, sink: CallSink) -> Reading:
         """Read a block; see `Opener`."""
@@ -57,6 +78,10 @@ class PythonicCalls:
         if self.ends:
             yield from source.accept(*self.ends)
 
+    def written(self, start: str, calls: Sequence[ToolCall]) -> str:
+        """Return calls as a model would have written them, after `start`."""
+        return f"{start}[{', '.join(map(_in_python, calls))}]{''.join(self.ends[:1])}"
+
     def _call(self, source: Source, sink: CallSink) -> Reading:
         yield from source.blanks()
         name = (yield from source.before("(", most=_NAME_CHARS)).strip()
@@ -78,16 +103,53 @@ class PythonicCalls:
             if not _NAME.fullmatch(key):
                 raise NotWrittenError("an argument's name was expected")
             source.take(1)
-            value = yield from _value(source)
+            written = yield from _value(source)
             sink.write("{" if is_first else ", ")
-            sink.write(f"{json.dumps(key)}: {dumped(value)}")
+            sink.write(f"{json.dumps(key)}: {written}")
             is_first = False
         sink.write("{}" if is_first else "}")
         sink.end()
 
 
-def _value(source: Source) -> Generator[None, None, Any]:
-    """Read a literal up to the comma or bracket that follows it."""
+def _written(tool: Tool, rules: CallRules, skipped: str = "") -> str:
+    """Return the grammar of a call: JSON's literals, Python's words for constants."""
+    found = parameters_of(tool)
+    parts = []
+    for name, schema, needed in found.members:
+        if not _NAME.fullmatch(name):
+            raise CannotWriteError("a name is none of Python's")
+        literal = _literal(within(schema, found.root), rules)
+        parts.append((rules.rule(f"{rules.literal(f'{name}=')} {literal}"), needed))
+    if found.is_open:
+        value = rules.json({})
+        name = rules.terminal("/[A-Za-z_][A-Za-z0-9_]{0,63}/")
+        more = f'({name} "=" {value} ", "){{0,8}} {name} "=" {value}'
+        parts.append((rules.rule(more), False))
+    head = rules.literal(f"{tool.name}(".removeprefix(skipped))
+    return f'{head} {rules.members(parts, ", ")} ")"'
+
+
+def _literal(schema: Any, rules: CallRules) -> str:
+    if not isinstance(schema, dict):
+        schema = {}
+    types = types_in(schema, schema) or frozenset()
+    words = {"boolean": (True, False), "null": (None,)}
+    constants = [
+        value
+        for name in sorted(types & words.keys())
+        for value in words[name]
+        if fits(schema, value)
+    ]
+    spelled = [f'"{value}"' for value in constants]
+    if types and types <= words.keys():
+        if not spelled:
+            raise CannotWriteError("nothing fits")
+        return rules.one_of(spelled)
+    return rules.one_of((*spelled, rules.json(schema)))
+
+
+def _value(source: Source) -> Generator[None, None, str]:
+    """Read a literal up to the comma or bracket that follows it, as JSON."""
     follower = _Literal()
     written = ""
     yield from source.blanks()
@@ -95,7 +157,7 @@ def _value(source: Source) -> Generator[None, None, Any]:
         for at, character in enumerate(source.rest):
             if follower.ends_before(character):
                 written += source.take(at)
-                return _meant(written.strip())
+                return dumped(_meant(written.strip()))
         written += source.take(len(source.rest))
         yield from source.more()
 
@@ -129,11 +191,22 @@ class _Literal:
         return False
 
 
+def _in_python(call: ToolCall) -> str:
+    try:
+        given = json.loads(call.arguments)
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        return f"{call.name}({call.arguments})"
+    pairs = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    return f"{call.name}({pairs})"
+
+
 def _meant(written: str) -> Any:
     if written in _CONSTANTS:
         return _CONSTANTS[written]
     try:
-        return json.loads(written)
+        return json.loads(written, parse_float=finite)
     except (ValueError, RecursionError):
         pass
     try:

@@ -5,6 +5,7 @@ A new one is a file in `families` and a line here; `docs/families.md` says how.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from inference.dialects.families import (
@@ -102,5 +103,13 @@ def dialect_of(clues: Clues) -> Dialect | None:
     """Return the dialect that a model calls tools in, where one is recognised."""
     for family in _FAMILIES:
         if family.recognises(clues):
-            return family.DIALECT
+            return _as_written(family.DIALECT, clues)
     return None
+
+
+def _as_written(dialect: Dialect, clues: Clues) -> Dialect:
+    """Return a dialect with the form of calls that a template shows."""
+    for text, form in dialect.variants:
+        if clues.writes(text):
+            return replace(dialect, form=form)
+    return dialect

@@ -7,6 +7,7 @@ unions and enumerations say of them. Bounds and patterns are the client's to jud
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 # Deeper than this nothing is judged: a schema may refer to itself.
@@ -82,7 +83,7 @@ def to_value(schema: Any, text: str, root: dict[str, Any]) -> Any:
     members = schema.get("enum")
     if isinstance(members, list):
         for member in members:
-            if member == text or (is_json and _is_same(member, value)):
+            if member == text or (is_json and is_same(member, value)):
                 return member
     if is_json and not (isinstance(value, str) and types and "string" in types):
         if types is None:
@@ -164,16 +165,22 @@ def _types_of(value: Any) -> Types:
 
 def _loaded(text: str) -> tuple[Any, bool]:
     try:
-        return json.loads(text, parse_constant=_refuse), True
+        return json.loads(text, parse_float=finite, parse_constant=_refuse), True
     except (ValueError, RecursionError):
         return None, False
+
+
+def finite(text: str) -> float:
+    """Return a number; one that no float can hold becomes the largest."""
+    most = sys.float_info.max
+    return max(-most, min(most, float(text)))
 
 
 def _refuse(name: str) -> Any:
     raise ValueError(name)
 
 
-def _is_same(member: Any, value: Any) -> bool:
+def is_same(member: Any, value: Any) -> bool:
     return type(member) is type(value) and member == value
 
 

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from inference.dialects.schema_types import STRING, misfit, resolved, to_value, types_in
+from inference.dialects.schema_types import (
+    STRING,
+    Types,
+    misfit,
+    resolved,
+    to_value,
+    types_in,
+)
 from inference.dialects.source import NotWrittenError
 
 if TYPE_CHECKING:
@@ -49,10 +56,13 @@ class Signature:
             return {}
         return properties.get(parameter, {})
 
+    def types(self, parameter: str) -> Types | None:
+        """Return the types that a parameter may have; `None`: it is not declared."""
+        return types_in(self.declared(parameter), self.schema)
+
     def is_text(self, parameter: str) -> bool:
         """Whether a parameter is declared as a string and nothing else."""
-        declared = self.declared(parameter)
-        return types_in(declared, self.schema) == STRING
+        return self.types(parameter) == STRING
 
     def value(self, parameter: str, text: str) -> Any:
         """Return the value that a text stands for, where a family writes no JSON.

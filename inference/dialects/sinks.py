@@ -30,6 +30,7 @@ class Calls:
         self._new_id = new_id
         self._parallel = parallel
         self.made = 0
+        self._ids: set[str] = set()
         self.warnings: list[str] = []
 
     @property
@@ -60,7 +61,10 @@ class Calls:
 
     def open(self, name: str, call_id: str) -> None:
         """Tell that a call begins."""
-        self._put(ToolCallDelta(self.made, call_id or self._new_id(), name, ""))
+        if not call_id or call_id in self._ids:
+            call_id = self._new_id()
+        self._ids.add(call_id)
+        self._put(ToolCallDelta(self.made, call_id, name, ""))
         self.made += 1
 
     def add(self, piece: str) -> None:

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from inference.dialects.signatures import dumped
+from inference.dialects.dialect import CallForm
 from inference.dialects.source import CutOffError, NotWrittenError
+from inference.dialects.tagged_arguments import TaggedArguments
+from inference.dialects.text_arguments import TextArguments
 
 if TYPE_CHECKING:
     import re
 
     from inference.dialects.dialect import CallSink
-    from inference.dialects.signatures import Signature
     from inference.dialects.source import Reading, Source
+    from inference.dialects.tags import Tag
 
 _NAME_CHARS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """An opening tag: `start`, a name, `head_end`. Attributes may surround the name.
-
-    `name` finds the name in what stands between the two; without it all of it is.
-    """
-
-    start: str
-    head_end: str
-    close: str
-    name: re.Pattern[str] | None = None
-
-    def name_in(self, head: str) -> str:
-        """Return the name in a tag's head.
-
-        Raises:
-            NotWrittenError: there is none.
-        """
-        found = self.name.search(head) if self.name else None
-        name = (found[1] if found else "") if self.name else head
-        name = name.strip().strip("\"'")
-        if not name:
-            raise NotWrittenError("a tag has no name")
-        return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +37,19 @@ class TaggedCalls:
     trims: bool = False
     typed: re.Pattern[str] | None = None
     whole: Tag | None = None
+
+    def form(
+        self, start: str, *, breaks: bool = True, heading: str = "", **said: Any
+    ) -> CallForm:
+        """Return how such calls are written after `start`; see `CallForm`.
+
+        `breaks`: each tag has a line. `heading` stands before each call.
+        """
+        line = "\n" if breaks else ""
+        said = {"lead": line, "end": "".join(self.ends[:1]), **said}
+        return CallForm(
+            start, TaggedArguments(self, line, line, heading), is_typed=True, **said
+        )
 
     def __call__(self, source: Source, sink: CallSink) -> Reading:
         """Read a block; see `Opener`."""
@@ -127,70 +115,6 @@ class TaggedCalls:
         ends = (
             tuple(f"{blank}{close}" for blank in ("\n", "")) if self.trims else (close,)
         )
+        yield from arguments.read_brackets(source)
         yield from source.until(*ends, pipe=arguments.add)
         arguments.close()
-
-
-class TextArguments:
-    """Turns parameters that are written as text into JSON, as they come.
-
-    `begin`, `add` and `close` take one after the other, `end` ends the call.
-    """
-
-    def __init__(self, sink: CallSink, signature: Signature) -> None:
-        self._sink = sink
-        self._signature = signature
-        self._names: set[str] = set()
-        self._name = ""
-        self._is_text: bool | None = None
-        self._pieces: list[str] = []
-        self.are_written = False
-
-    @property
-    def are_some(self) -> bool:
-        """Whether a parameter was written."""
-        return bool(self._names) or self.are_written
-
-    def begin(self, name: str, *, is_text: bool | None = None) -> None:
-        """Begin a parameter; `is_text`: the model calls its value a string."""
-        if name in self._names:
-            raise NotWrittenError(f"'{name}' was written twice")
-        self._sink.write(", " if self._names else "{")
-        self._sink.write(f"{json.dumps(name, ensure_ascii=False)}: ")
-        self._names.add(name)
-        self._name, self._pieces = name, []
-        # What is declared decides; only where nothing is, what the model said.
-        declared = self._signature.declared(name)
-        self._is_text = self._signature.is_text(name)
-        if not declared and is_text:
-            self._is_text = True
-        if self._is_text:
-            self._sink.write('"')
-
-    def add(self, piece: str) -> None:
-        """Take more of its value."""
-        if self._is_text:
-            self._sink.write(escaped(piece))
-        else:
-            self._pieces.append(piece)
-
-    def close(self) -> None:
-        """End it; what does not fit raises `NotWrittenError`."""
-        if self._is_text:
-            self._sink.write('"')
-        else:
-            value = self._signature.value(self._name, "".join(self._pieces))
-            self._sink.write(dumped(value))
-
-    def end(self) -> None:
-        """End the call."""
-        if not self.are_some:
-            self._sink.write("{")
-        if not self.are_written:
-            self._sink.write("}")
-        self._sink.end()
-
-
-def escaped(text: str) -> str:
-    """Return text as it stands between the quotes of a JSON string."""
-    return json.dumps(text, ensure_ascii=False)[1:-1]

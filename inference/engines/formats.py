@@ -9,11 +9,11 @@ from typing import Any
 
 from inference.core.models import ModelOptions
 from inference.dialects.clues import Clues
-from inference.dialects.dialect import Dialect, ThinkingTags
+from inference.dialects.dialect import CallForm, Dialect, ThinkingTags
 from inference.dialects.foreign import foreign_dialect
 from inference.dialects.registry import DIALECTS, IN_WORDS, SHIPPED, dialect_of
 from inference.dialects.thinking import tags_of, thinking_as
-from inference.engines.markers import MARKER_TOKENS_MOST, Marker
+from inference.engines.markers import MARKER_TOKENS_MOST, RECENT_TOKENS, Marker
 from inference.engines.overrides import (
     OverrideError,
     configured_tags,
@@ -22,11 +22,6 @@ from inference.engines.overrides import (
 from inference.engines.shipped import shipped_dialect
 from inference.prompting.traits import TemplateTraits, traits_of
 
-# Dialects whose calls are `{"name": …, "arguments": …}` between these two texts.
-# Only they can be held to a grammar and streamed in pieces.
-_JSON_BODIES = {"hermes": ("<tool_call>", "\n", "\n", "</tool_call>")}
-
-
 _UNREAD = (
     "its template knows tools in a way that nobody here reads: they are explained in "
     "words instead"
@@ -34,20 +29,11 @@ _UNREAD = (
 
 
 @dataclass(frozen=True, slots=True)
-class JSONBody:
-    """The text around the JSON of a call, inside its markers."""
-
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
 class NativeCalls:
-    """A model's own call format as tokens, for guides."""
+    """A model's own forms of calls: how they are forced, what marks them in text."""
 
-    start: Marker
-    end: tuple[int, ...]
-    json: JSONBody
+    form: CallForm
+    marks: tuple[tuple[Marker, CallForm], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +97,18 @@ def formats_of(
     clues = clues_of(tokenizer)
     dialect = _dialect_of(tokenizer, clues, options.dialect)
     configured = configured_tags(options)
-    pairs = _thinking_pairs(tokenizer, clues, configured)
+    tags = _thinking_pairs(tokenizer, clues, configured)
+    # Where messages have heads, those of thinking are no tags to templates.
+    pairs = tags or (dialect.thinking if dialect else ())
     thinking = _thinking_of(tokenizer, vocabulary, pairs, configured=configured)
     traits = traits_of(
         tokenizer,
         reads_calls=dialect is not None,
-        thinking_tags=None
-        if thinking is None
-        else (thinking.tags.start, thinking.tags.end),
-        own_markers=_own_markers(dialect, pairs),
+        thinking_tags=(thinking.tags.start, thinking.tags.end)
+        if thinking is not None and tags
+        else None,
+        own_markers=_own_markers(dialect, tags),
+        write_calls=dialect.write if dialect else None,
     )
     if options.chat_template and traits.fault:
         raise OverrideError(
@@ -130,7 +119,7 @@ def formats_of(
         dialect=dialect,
         thoughts=thinking_as(*pairs) if pairs else None,
         thinking=thinking,
-        calls=_calls_of(tokenizer, vocabulary, dialect),
+        calls=calls_of(tokenizer, vocabulary, dialect),
         system_prompt=system_prompt_of(options),
         names_tools=clues.writes("tools") and options.dialect != IN_WORDS,
     )
@@ -179,7 +168,7 @@ def _own_markers(dialect: Dialect | None, pairs: tuple[ThinkingTags, ...]) -> li
     if dialect is not None:
         found += [opener.text for opener in dialect.openers]
         found += [dialect.form.start, dialect.form.end] if dialect.form else []
-    return [text.strip() for text in found]
+    return [text.strip() for text in found if text.strip()]
 
 
 def _thinking_pairs(
@@ -202,7 +191,7 @@ def _thinking_of(
 ) -> NativeThinking | None:
     if not pairs:
         return None
-    thinking = _encoded(tokenizer, pairs[0])
+    thinking = encoded_thinking(tokenizer, pairs[0])
     has_logits = max(thinking.start.tokens + thinking.end.tokens) < vocabulary
     if configured is None:
         return thinking if has_logits else None
@@ -217,7 +206,8 @@ def _thinking_of(
     return thinking
 
 
-def _encoded(tokenizer: Any, tags: ThinkingTags) -> NativeThinking:
+def encoded_thinking(tokenizer: Any, tags: ThinkingTags) -> NativeThinking:
+    """Return thinking tags as a tokenizer's tokens."""
     start, end = (_marker(tokenizer, tag) for tag in (tags.start, tags.end))
     return NativeThinking(tags=tags, start=start, end=end)
 
@@ -227,15 +217,21 @@ def _marker(tokenizer: Any, tag: str) -> Marker:
     return Marker(tokens, text=tag.encode() if len(tokens) > 1 else b"")
 
 
-def _calls_of(
+def calls_of(
     tokenizer: Any, vocabulary: int, dialect: Dialect | None
 ) -> NativeCalls | None:
-    if dialect is None or dialect.name not in _JSON_BODIES:
+    """Return how a dialect's calls are held; `None`: the model cannot say them."""
+    if dialect is None or dialect.form is None:
         return None
-    opener, before, after, closer = _JSON_BODIES[dialect.name]
-    start = tuple(tokenizer.encode(opener, add_special_tokens=False))
-    end = tuple(tokenizer.encode(closer, add_special_tokens=False))
-    # A marker of several tokens is easily spelled in another way.
-    if len(start) != 1 or max(start + end) >= vocabulary:
-        return None
-    return NativeCalls(Marker(start), end, JSONBody(before, after))
+    marks = []
+    for form in (dialect.form, *dialect.marks):
+        texts = (form.before + form.start + form.lead, form.separator, form.end)
+        spelled = [tokenizer.encode(t, add_special_tokens=False) for t in texts if t]
+        if max(map(max, filter(None, spelled)), default=0) >= vocabulary:
+            return None
+        if form.is_mark:
+            marks.append((_marker(tokenizer, form.start), form))
+    return NativeCalls(
+        dialect.form,
+        tuple(each for each in marks if len(each[0].tokens) <= RECENT_TOKENS),
+    )

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+import numpy as np
 from llguidance.numpy import fill_next_token_bitmask
 
 from inference.core.errors import GrammarExhaustedError
+from inference.engines.followers import Answer, Follower
 from inference.engines.markers import Marker, RecentTokens
 from inference.engines.token_masks import ALL, Mask, allow, allow_only, forbid
 from inference.structure.faults import gist
@@ -26,57 +28,48 @@ if TYPE_CHECKING:
 
     from llguidance import LLMatcher
 
+    from inference.engines.followers import CallGuide
+
 _ERROR_CHARS = 300
 _EXHAUSTED = "the grammar became too much work to follow; make it simpler"
-
-
-@dataclass(frozen=True, slots=True)
-class CallGuide:
-    """How calls look: a marker, what `body` allows, and the tokens of `end`.
-
-    In free text the body's grammar holds from a marker on. A forced answer is
-    one call, or several where `repeats`; then an end token may end it.
-    """
-
-    start: Marker
-    end: tuple[int, ...]
-    body: LLMatcher
-    is_forced: bool = False
-    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GuidePlan:
     """What holds for the answers to one prompt, whatever their number.
 
-    `body` is what the whole answer (after thinking) must match, or `calls` how
-    its calls look; `body_is_calls`: it holds calls. `think_start` and `think_end` are the model's tags, without a
-    start where an answer cannot begin with thinking; `opens_thinking` says that
-    the prompt ends inside it. `ends` are the tokens that end an answer: none may
-    come in the thinking before an answer that has to have a form. `spell` gives the
-    bytes of a token, for tags that can be spelled in several ways.
+    `answer` is what the whole answer has to match, `marks` how calls in free text
+    look. After thinking `resumed` holds in place of `answer`, where it is set, and
+    `head` for what follows thinking that a budget has ended. `streams`: calls that a
+    grammar holds may be told as they come. `think_start` and `think_end` are the
+    model's tags, without a start where an answer cannot begin with thinking;
+    `opens_thinking` says that the prompt ends inside it. `ends` are the tokens that
+    end an answer, or a part of it: none may come in the thinking before an answer that
+    has to have a form. `spell` gives the bytes of a token, for tags that can be spelled in several
+    ways, `tokens_of` some tokens for bytes.
     """
 
-    body: LLMatcher | None = None
-    body_is_calls: bool = False
-    calls: CallGuide | None = None
+    answer: Answer | None = None
+    marks: tuple[CallGuide, ...] = ()
+    resumed: Answer | None = None
+    head: LLMatcher | None = None
+    streams: bool = True
     think_start: Marker | None = None
     think_end: Marker | None = None
     opens_thinking: bool = False
     ends: tuple[int, ...] = ()
     spell: Callable[[int], bytes] | None = None
+    tokens_of: Callable[[bytes], list[int]] | None = None
 
     @property
     def is_strict(self) -> bool:
         """Whether the answer has no free part but its thinking."""
-        return self.body is not None or (
-            self.calls is not None and self.calls.is_forced
-        )
+        return self.answer is not None
 
     def open(self, thinking_budget: int | None) -> Guide | None:
         """Return the guide of one sequence, or `None` where nothing is to guide."""
         thinks = self.think_end is not None and thinking_budget is not None
-        if self.body is None and self.calls is None and not thinks:
+        if self.answer is None and not self.marks and not thinks:
             return None
         return Guide(self, thinking_budget)
 
@@ -84,13 +77,13 @@ class GuidePlan:
 class Stage(Enum):
     """Where an answer is."""
 
-    OPENING = "opening"  # the first token: thinking or the answer itself
+    OPENING = "opening"  # thinking or the answer itself, as long as it may be either
     THINKING = "thinking"
     FORCED = "forced"
     BODY = "body"
+    HEAD = "head"
     FREE = "free"
     CALL = "call"
-    AFTER_CALL = "after_call"  # one more call, or the end
     OVER = "over"
 
 
@@ -108,10 +101,10 @@ class Guide:
         self._plan = plan
         self._budget = thinking_budget
         self._thought = 0
+        self._has_thought = False
         self._recent = RecentTokens(plan.spell)
         self._forced: deque[int] = deque()
-        self._after_forced = Stage.FREE
-        self._matcher: LLMatcher | None = None
+        self._followers: list[Follower] = []
         self.error = ""
         self.error_code = ""
         self._pace = Pace()
@@ -125,10 +118,12 @@ class Guide:
 
     @property
     def holds_call(self) -> bool:
-        """Whether what comes next is held to a grammar of calls."""
-        if self.stage is Stage.BODY:
-            return self._plan.body_is_calls
-        return self.stage is Stage.CALL
+        """Whether what comes next is held to a grammar of calls, and of nothing else."""
+        return (
+            self._plan.streams
+            and self.stage in (Stage.BODY, Stage.CALL)
+            and all(follower.is_calls for follower in self._followers)
+        )
 
     @property
     def constrains(self) -> bool:
@@ -154,13 +149,11 @@ class Guide:
             case Stage.FORCED:
                 self._forced.popleft()
                 if not self._forced:
-                    self._enter(self._after_forced)
-            case Stage.BODY | Stage.CALL:
+                    self._enter_answer(was_cut=True)
+            case Stage.BODY | Stage.CALL | Stage.HEAD:
                 self._accept_matched(token)
             case Stage.FREE:
                 self._accept_free()
-            case Stage.AFTER_CALL:
-                self._accept_after_call(token)
             case Stage.OVER:
                 pass
 
@@ -180,13 +173,14 @@ class Guide:
         match self.stage:
             case Stage.FORCED:
                 allow_only(mask, (self._forced[0],))
-            case Stage.BODY | Stage.CALL:
+            case Stage.BODY | Stage.CALL | Stage.HEAD:
                 self._fill_matched(mask)
-            case Stage.AFTER_CALL:
-                following = (self._calls.start.tokens[0], *self._plan.ends)
-                allow_only(mask, following)
             case Stage.OPENING if self._plan.is_strict:
-                self._fill_opening(mask)
+                self._fill_matched(mask)
+                assert self._plan.think_start is not None
+                following = self._recent.next_of(self._plan.think_start)
+                if following is not None:
+                    allow(mask, following)
             case Stage.THINKING if self._plan.is_strict:
                 mask[:] = ALL
                 for token in self._plan.ends:
@@ -196,147 +190,126 @@ class Guide:
 
     # --- stages
 
-    @property
-    def _calls(self) -> CallGuide:
-        calls = self._plan.calls
-        assert calls is not None
-        return calls
-
     def _begin(self) -> None:
         plan = self._plan
         if plan.opens_thinking:
             self._think()
         elif plan.think_start is not None:
-            if plan.body is not None:
-                self._matcher = plan.body.deep_copy()
+            self._followers = [] if plan.answer is None else plan.answer.open()
             self.stage = Stage.OPENING
         else:
-            self._enter(Stage.BODY)
+            self._enter_answer()
 
-    def _enter(self, stage: Stage) -> None:
-        """Begin a stage; BODY means the answer itself, whatever holds for it."""
+    def _enter_answer(self, *, was_cut: bool = False) -> None:
+        """Begin the answer itself; `was_cut`: a budget has ended the thinking."""
         self._recent.clear()
         plan = self._plan
-        if stage is Stage.BODY and plan.body is None:
-            if plan.is_strict:
-                self._force(self._calls.start.tokens, then=Stage.CALL)
-                return
-            stage = Stage.FREE
-        if stage is Stage.BODY:
-            assert plan.body is not None
-            self._matcher = plan.body.deep_copy()
-        elif stage is Stage.CALL:
-            self._matcher = self._calls.body.deep_copy()
-        elif stage is Stage.THINKING:
-            self._think()
-            return
-        self.stage = stage
-
-    def _force(self, tokens: tuple[int, ...], then: Stage) -> None:
-        self._forced = deque(tokens)
-        self._after_forced = then
-        if tokens:
-            self.stage = Stage.FORCED
+        answer = (plan.resumed if self._has_thought else None) or plan.answer
+        if answer is not None:
+            self.stage, self._followers = Stage.BODY, answer.open()
+        elif was_cut and plan.head is not None:
+            self.stage = Stage.HEAD
+            self._followers = Answer(text=plan.head).open()
         else:
-            self._enter(then)
+            self.stage = Stage.FREE
 
     def _think(self) -> None:
         """Go on thinking, unless the budget is used up."""
-        self.stage = Stage.THINKING
+        self.stage, self._has_thought = Stage.THINKING, True
         if self._budget is not None and self._thought >= self._budget:
             assert self._plan.think_end is not None
-            self._force(self._plan.think_end.tokens, then=Stage.BODY)
+            self._forced = deque(self._plan.think_end.tokens)
+            self.stage = Stage.FORCED
 
     def _accept_thought(self) -> None:
         self._thought += 1
         end = self._plan.think_end
         assert end is not None
         if self._recent.end_with(end):
-            self._enter(Stage.BODY)
+            self._enter_answer()
         else:
             self._think()
 
     def _accept_opening(self, token: int) -> None:
-        start, plan = self._plan.think_start, self._plan
+        start = self._plan.think_start
         assert start is not None
-        if not plan.is_strict and start.tokens[1:]:
-            self._accept_spelled_opening(start)
-        elif token == start.tokens[0] and not self._is_ambiguous(start):
-            self._force(start.tokens[1:], then=Stage.THINKING)
-        elif plan.body is not None:
-            self.stage = Stage.BODY
-            self._accept_matched(token)
-        elif plan.is_strict:
-            self._force(self._calls.start.tokens[1:], then=Stage.CALL)
-        else:
-            self.stage = Stage.FREE
-            self._accept_free()
-
-    def _accept_spelled_opening(self, start: Marker) -> None:
         if self._recent.end_with(start):
-            self._enter(Stage.THINKING)
-        elif not (start.text and self._recent.may_become(start)):
+            self._recent.clear()
+            self._think()
+            return
+        begun = self._recent.next_of(start) is not None
+        if self._plan.is_strict:
+            self._followers = [each for each in self._followers if each.takes(token)]
+            if self._followers and self._is_matched():
+                self.stage = Stage.OVER
+            elif self._followers and not begun:
+                self.stage = Stage.BODY
+            elif not begun:
+                self._give_up("")
+        elif not (begun or (start.text and self._recent.may_become(start))):
             self.stage = Stage.FREE
             self._accept_free()
-
-    def _is_ambiguous(self, start: Marker) -> bool:
-        """Whether a tag of ordinary text begins as the answer itself may."""
-        if not start.text or self._matcher is None:
-            return False
-        return bool(self._matcher.validate_tokens([start.tokens[0]]))
 
     def _accept_matched(self, token: int) -> None:
-        matcher = self._matcher
-        assert matcher is not None
-        if not matcher.consume_token(token) or matcher.is_error():
-            self._give_up_matching(matcher)
-        elif matcher.is_stopped():
-            if self.stage is Stage.BODY:
-                self.stage = Stage.OVER
-            else:
-                self._force(self._calls.end, then=self._stage_after_call())
-
-    def _stage_after_call(self) -> Stage:
-        calls = self._calls
-        if not calls.is_forced:
-            return Stage.FREE
-        return Stage.AFTER_CALL if calls.repeats else Stage.OVER
-
-    def _accept_after_call(self, token: int) -> None:
-        if token == self._calls.start.tokens[0]:
-            self._force(self._calls.start.tokens[1:], then=Stage.CALL)
-        else:
+        alive = [each for each in self._followers if each.takes(token)]
+        if not alive:
+            self._give_up_matching(self._followers[0].matcher)
+            return
+        self._followers = alive
+        if not self._is_matched():
+            return
+        if self.stage is Stage.BODY:
             self.stage = Stage.OVER
+        else:
+            self._recent.clear()
+            self.stage = Stage.FREE
+
+    def _is_matched(self) -> bool:
+        """Whether the newest token has ended what had to match."""
+        return any(each.matcher.is_stopped() for each in self._followers)
 
     def _accept_free(self) -> None:
-        calls = self._plan.calls
-        if calls is not None and self._recent.end_with(calls.start):
-            self._enter(Stage.CALL)
+        for mark in self._plan.marks:
+            if self._recent.end_with(mark.start) and not (
+                mark.begins_line and self._recent.are_inside_line(mark.start)
+            ):
+                follower = Follower(mark.body.deep_copy(), is_calls=True)
+                if self._goes_on(follower, self._recent.after(mark.start)):
+                    self.stage, self._followers = Stage.CALL, [follower]
+                    return
+
+    def _goes_on(self, follower: Follower, octets: bytes) -> bool:
+        """Let a grammar take what the marker's last token said behind it."""
+        if not octets:
+            return True
+        tokens = self._plan.tokens_of(octets) if self._plan.tokens_of else []
+        return bool(tokens) and all(map(follower.takes, tokens))
 
     def _fill_matched(self, mask: Mask) -> None:
-        assert self._matcher is not None
-        began = time.thread_time()
-        fill_next_token_bitmask(self._matcher, mask[None, :])
-        is_too_slow = self._pace.add(time.thread_time() - began)
-        if is_too_slow or self._matcher.is_error():
-            self._give_up_matching(self._matcher)
+        mask[:] = 0
+        for follower in self._followers:
+            if len(self._followers) == 1:
+                self._fill_from(follower, mask)
+            else:
+                own = np.zeros_like(mask)
+                self._fill_from(follower, own)
+                mask |= own
 
-    def _give_up_matching(self, matcher: LLMatcher) -> None:
-        """End with what the matcher says; one without an error took too long."""
-        if matcher.is_error() and not is_exhausted(matcher):
-            self._give_up(gist(matcher.get_error()))
-        else:
+    def _fill_from(self, follower: Follower, mask: Mask) -> None:
+        began = time.thread_time()
+        fill_next_token_bitmask(follower.matcher, mask[None, :])
+        is_slow = self._pace.add(time.thread_time() - began)
+        if is_slow or follower.matcher.is_error():
+            self._give_up_matching(follower.matcher, is_slow=is_slow)
+
+    def _give_up_matching(self, matcher: LLMatcher, *, is_slow: bool = False) -> None:
+        """End with what the matcher says, or that it takes too long."""
+        if is_slow or is_exhausted(matcher):
             self._give_up(_EXHAUSTED)
             self.error_code = GrammarExhaustedError.code
+        else:
+            self._give_up(gist(matcher.get_error()))
 
     def _give_up(self, why: str) -> None:
         self.error = why[:_ERROR_CHARS] or "a token was not allowed"
         self.stage = Stage.OVER
-
-    def _fill_opening(self, mask: Mask) -> None:
-        assert self._plan.think_start is not None
-        if self._plan.body is not None:
-            self._fill_matched(mask)
-        else:
-            allow_only(mask, (self._calls.start.tokens[0],))
-        allow(mask, self._plan.think_start.tokens[0])

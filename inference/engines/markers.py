@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# No marker has more tokens.
+# No tag of thinking has more tokens, and no mark of calls more than are kept.
 MARKER_TOKENS_MOST = 16
+RECENT_TOKENS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class RecentTokens:
 
     def __init__(self, spell: Callable[[int], bytes] | None = None) -> None:
         self._spell = spell
-        self._tokens: deque[int] = deque(maxlen=MARKER_TOKENS_MOST)
+        self._tokens: deque[int] = deque(maxlen=RECENT_TOKENS)
 
     def add(self, token: int) -> None:
         """Take the next token."""
@@ -49,9 +50,27 @@ class RecentTokens:
         newest = len(self._spell(self._tokens[-1]))
         return marker.text in self._text()[-(len(marker.text) + newest - 1) :]
 
+    def after(self, marker: Marker) -> bytes:
+        """Return what the newest token adds behind the marker that it ended."""
+        if tuple(self._tokens)[-len(marker.tokens) :] == marker.tokens:
+            return b""
+        return self._text().rpartition(marker.text)[2]
+
+    def are_inside_line(self, marker: Marker) -> bool:
+        """Whether something else stands before the marker in its line."""
+        before = self._text().rpartition(marker.text)[0]
+        return bool(before) and not before.endswith(b"\n")
+
+    def next_of(self, marker: Marker) -> int | None:
+        """Return the token that goes on with the marker, where it was begun."""
+        said = tuple(self._tokens)
+        if said == marker.tokens[: len(said)] and len(said) < len(marker.tokens):
+            return marker.tokens[len(said)]
+        return None
+
     def may_become(self, marker: Marker) -> bool:
         """Whether nothing but a beginning of the marker's text was said."""
-        if len(self._tokens) == MARKER_TOKENS_MOST:
+        if len(self._tokens) >= MARKER_TOKENS_MOST:
             return False
         return marker.text.startswith(self._text().lstrip())
 

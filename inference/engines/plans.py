@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from inference.dialects.dialect import Calling, Opener
+from inference.dialects.dialect import Calling
 from inference.dialects.families import hermes
-from inference.dialects.json_calls import JSONCalls
-from inference.engines.guides import CallGuide, GuidePlan
+from inference.engines.answer_forms import AnswerForms
+from inference.engines.guides import GuidePlan
 from inference.engines.markers import RecentTokens
-from inference.structure.calls import calls_grammar
-from inference.structure.grammars import to_llguidance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,18 +17,16 @@ if TYPE_CHECKING:
     from inference.core.frames import PreparePrompt
     from inference.core.requests import SamplingSpec, ToolUse
     from inference.dialects.dialect import Dialect
-    from inference.engines.formats import ModelFormats, NativeCalls, NativeThinking
+    from inference.engines.followers import CallGuide
+    from inference.engines.formats import ModelFormats, NativeThinking
     from inference.engines.markers import Marker
     from inference.engines.vision_encoding import PromptPictures
     from inference.engines.vocabulary import Vocabulary
     from inference.prompting.templates import RenderedPrompt
 
-# Calls that one forced answer may hold.
-CALLS_MOST = 8
 # How prompting.templates asks models to write calls that have no format of their
 # own. They may not keep to it, so nothing of it is streamed.
 _WRITTEN = hermes.DIALECT
-_BARE_CALLS = Opener("", JSONCalls(separators=("\n",)), keeps=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ class PreparedPrompt:
     `dialects` are the ways in which they may be written, `calling` what they may call.
     `pictures` are its images, to be encoded before it is prefilled. `effort_budget`
     bounds thinking where the request does not. `follows` is a token that
-    the answer goes on from; `None`: it begins.
+    the answer goes on from; `None`: it begins. `warnings` are for its rows.
     """
 
     tokens: list[int]
@@ -49,6 +45,7 @@ class PreparedPrompt:
     dialects: tuple[Dialect, ...] = ()
     calling: Calling | None = None
     pictures: PromptPictures | None = None
+    warnings: tuple[str, ...] = ()
     effort_budget: int | None = None
     follows: int | None = None
 
@@ -80,38 +77,41 @@ def prepare_answer(
     if command.wants_logprobs:
         vocabulary.load()
     tools = command.tools if command.tools and command.tools.callable_tools else None
-    body, guide, whole = None, None, None
-    if command.grammar is not None:
-        body = vocabulary.matcher_for(
-            to_llguidance(command.grammar), param=command.grammar.param
+    forms = AnswerForms(
+        vocabulary,
+        # An answer that goes on has its head already.
+        None if rendered.continues else formats.dialect,
+        None if rendered.uses_fallback_tools else formats.calls,
+        tools,
+        command.grammar,
+    )
+    answer, whole = forms.answer()
+    marks, warnings = forms.marks() if answer is None else ((), ())
+    plan = GuidePlan(
+        answer=answer,
+        marks=marks,
+        streams=forms.streams,
+        ends=(*vocabulary.eos_ids, *_breaks_of(formats, vocabulary)),
+        spell=vocabulary.bytes_of if _are_spelled(marks) else None,
+        tokens_of=vocabulary.tokens_of,
+    )
+    if formats.thinking is not None:
+        plan = _with_thinking(plan, rendered, formats.thinking, forms, vocabulary)
+    calling = None
+    if tools is not None:
+        is_either = command.grammar is not None and not tools.is_forced
+        calling = Calling(
+            tools.callable_tools, tools.parallel, whole, only_first=is_either
         )
-    elif tools is not None:
-        native = None if rendered.uses_fallback_tools else formats.calls
-        if native is not None:
-            guide = _call_guide(tools, native, vocabulary)
-        elif tools.is_forced:
-            grammar = calls_grammar(tools.callable_tools, most=_most(tools))
-            body, whole = vocabulary.matcher_for(grammar, param="tools"), _BARE_CALLS
     return PreparedPrompt(
         tokens=rendered.tokens,
-        plan=_with_thinking(
-            GuidePlan(
-                body=body,
-                body_is_calls=whole is not None,
-                calls=guide,
-                ends=vocabulary.eos_ids,
-            ),
-            rendered,
-            formats.thinking,
-            spell=vocabulary.bytes_of,
-        ),
+        plan=plan,
         opens_thinking=rendered.opens_thinking,
         effort_budget=rendered.thinking_budget,
         follows=rendered.follows,
         dialects=_dialects_of(formats, tools, is_written=rendered.uses_fallback_tools),
-        calling=None
-        if tools is None
-        else Calling(tools.callable_tools, tools.parallel, whole),
+        calling=calling,
+        warnings=warnings,
     )
 
 
@@ -130,41 +130,36 @@ def _dialects_of(
 def _with_thinking(
     plan: GuidePlan,
     rendered: RenderedPrompt,
-    thinking: NativeThinking | None,
-    *,
-    spell: Callable[[int], bytes],
+    thinking: NativeThinking,
+    forms: AnswerForms,
+    vocabulary: Vocabulary,
 ) -> GuidePlan:
-    if thinking is None:
-        return plan
+    spell = vocabulary.bytes_of
     closed = rendered.continues or _has_closed_thinking(
         rendered.tokens, thinking.end, spell
     )
+    resumes = forms.resumes
+    is_spelled = thinking.start.text or thinking.end.text
     return replace(
         plan,
         think_start=None if closed or rendered.opens_thinking else thinking.start,
         think_end=thinking.end,
         opens_thinking=rendered.opens_thinking,
-        spell=spell if thinking.start.text or thinking.end.text else None,
+        resumed=forms.answer(resumes)[0] if resumes else None,
+        head=forms.head() if resumes and not plan.is_strict else None,
+        spell=spell if is_spelled else plan.spell,
     )
 
 
-def _most(tools: ToolUse) -> int:
-    return CALLS_MOST if tools.parallel and not tools.function else 1
+def _breaks_of(formats: ModelFormats, vocabulary: Vocabulary) -> tuple[int, ...]:
+    """Return the tokens that would end thinking in the wrong place."""
+    dialect = formats.dialect
+    cut = [vocabulary.cut(text) for text in dialect.breaks] if dialect else []
+    return tuple(p for pieces in cut for p in pieces[:1] if isinstance(p, int))
 
 
-def _call_guide(
-    tools: ToolUse, native: NativeCalls, vocabulary: Vocabulary
-) -> CallGuide:
-    grammar = calls_grammar(
-        tools.callable_tools, before=native.json.before, after=native.json.after
-    )
-    return CallGuide(
-        start=native.start,
-        end=native.end,
-        body=vocabulary.matcher_for(grammar, param="tools"),
-        is_forced=tools.is_forced,
-        repeats=_most(tools) > 1,
-    )
+def _are_spelled(marks: tuple[CallGuide, ...]) -> bool:
+    return any(mark.start.text for mark in marks)
 
 
 def _has_closed_thinking(

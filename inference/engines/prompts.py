@@ -154,7 +154,7 @@ class PromptDesk:
                 prompt_id=prompt_id,
                 tokens=len(prompt.tokens),
                 prepare_s=prepare_s,
-                warnings=rendered.warnings,
+                warnings=(*rendered.warnings, *prompt.warnings),
                 image_tokens=0 if pictures is None else len(pictures.columns),
                 ignored=rendered.ignored,
             )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
+from functools import cached_property
 from typing import Any
 
 from llguidance import LLMatcher, LLTokenizer
@@ -82,6 +84,28 @@ class Vocabulary:
             text: str = self._tokenizer.decode([token])
             return text.encode()
         return view.decode_bytes([token])
+
+    def cut(self, text: str) -> tuple[str | int, ...]:
+        """Cut a text of the model's own where a part of it is a token by itself."""
+        pattern, ids = self._added
+        parts = pattern.split(text) if ids else [text]
+        return tuple(ids.get(part, part) for part in parts if part)
+
+    def tokens_of(self, octets: bytes) -> list[int]:
+        """Return some tokens that spell these bytes, where they can be spelled."""
+        view = self._load()
+        return [] if view is None else view.tokenize_bytes(octets)
+
+    @cached_property
+    def _added(self) -> tuple[re.Pattern[str], dict[str, int]]:
+        known = getattr(self._tokenizer, "added_tokens_decoder", {})
+        ids = {
+            token.content: number
+            for number, token in known.items()
+            if number < self._size and token.content.strip()
+        }
+        longest_first = sorted(ids, key=len, reverse=True)
+        return re.compile(f"({'|'.join(map(re.escape, longest_first))})"), ids
 
     def _load(self) -> LLTokenizer | None:
         with self._lock:

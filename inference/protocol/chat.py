@@ -55,7 +55,7 @@ def to_generation(
         sampling=_to_sampling(values),
         n=values.get("n", 1),
         tools=tools,
-        grammar=to_grammar(values, tools),
+        grammar=to_grammar(values),
         template_kwargs=values.get("chat_template_kwargs", {}),
         reasoning_effort=values.get("reasoning_effort"),
         add_generation_prompt=values.get("add_generation_prompt", not continues),

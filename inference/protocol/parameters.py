@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from inference.core.requests import ChatMessage
 
 NO_EFFECT = Standing.NO_EFFECT
-_ONE_GRAMMAR = "a second grammar; tools the model may call"
+_ONE_GRAMMAR = "a second grammar"
 
 
 class Messages(StrictField):
@@ -186,7 +186,7 @@ class ChatParameters(BodySerializer):
     response_format = ResponseFormat(
         absent="text",
         help_text="What the answer must look like. A schema is enforced, whatever "
-        "`strict` says.",
+        "`strict` says. With tools the answer is a call, or fits.",
         refuses=_ONE_GRAMMAR + "; a schema that cannot be enforced",
     )
     structured_outputs = StructuredOutputs(

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from inference.core.limits import Limits
-    from inference.core.requests import ToolUse
 
 ANY_OBJECT = '{"type":"object"}'
 _FORMATS = ("text", "json_object", "json_schema")
@@ -122,11 +121,13 @@ class Guided(StrictField):
         return ranges[self.kind]
 
 
-def to_grammar(values: dict[str, Any], tools: ToolUse | None) -> Grammar | None:
+def to_grammar(values: dict[str, Any]) -> Grammar | None:
     """Return the one grammar among validated values, in the order they were sent.
 
+    Where the model may call tools, it holds for an answer that is no call.
+
     Raises:
-        InvalidRequestError: there are two, or the model may call tools.
+        InvalidRequestError: there are two.
     """
     found = [
         (name, value) for name, value in values.items() if isinstance(value, Grammar)
@@ -136,14 +137,7 @@ def to_grammar(values: dict[str, Any], tools: ToolUse | None) -> Grammar | None:
     if len(found) > 1:
         why = f"cannot be combined with '{found[0][0]}'; an answer has one grammar."
         raise faults.invalid(found[1][0], why)
-    name, grammar = found[0]
-    if tools is not None and tools.is_forced:
-        why = "cannot be combined with a 'tool_choice' that forces a call."
-        raise faults.invalid(name, why)
-    if tools is not None and tools.callable_tools:
-        why = "cannot be combined with tools yet, unless 'tool_choice' is 'none'."
-        raise faults.invalid(name, why)
-    return grammar
+    return found[0][1]
 
 
 def to_schema_grammar(schema: dict[str, Any], path: str, limits: Limits) -> Grammar:

@@ -47,7 +47,7 @@ def calls_grammar(
     for i, tool in enumerate(tools):
         name = json.dumps(tool.name, ensure_ascii=False)
         opening = _quoted(f'{before}{{"name": {name}, "arguments": ')
-        schema = rigid(_arguments_of(tool))
+        schema = rigid(arguments_of(tool))
         lines.append(f"call_{i}: {opening} arguments_{i} {_quoted('}' + after)}")
         lines.append(f"arguments_{i}: %json {schema}")
     return "\n".join(lines)
@@ -91,7 +91,7 @@ def _fault_in(tool: Tool) -> Fault | None:
     if not _admits_object(tool.parameters):
         return Fault("type", "the parameters of a function are an object")
     try:
-        return _fault_in_schema(json.dumps(_arguments_of(tool)))
+        return _fault_in_schema(json.dumps(arguments_of(tool)))
     except (ValueError, TypeError, RecursionError) as error:
         return Fault("", str(error))
 
@@ -102,8 +102,8 @@ def _fault_in_schema(source: str) -> Fault | None:
     return fault_of_schema(json.loads(source))
 
 
-def _arguments_of(tool: Tool) -> dict[str, Any]:
-    """Return what the arguments obey: an object, whatever else the schema admits.
+def arguments_of(tool: Tool) -> dict[str, Any]:
+    """Return what a tool's arguments obey: an object, whatever else its schema admits.
 
     Where no properties are named and nothing opens others, there are none.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from inference.structure.recursion import resolved
+from inference.structure.references import resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator

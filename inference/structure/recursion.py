@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from inference.structure.references import resolved
+
 _REFERENCES_MAX = 500
 
 
@@ -42,20 +44,6 @@ def _targets(schema: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(node, list):
             stack.extend(node)
     return found
-
-
-def resolved(schema: Any, name: str) -> Any:
-    """Return what the local reference `name` points to; True where it leads nowhere."""
-    node = schema
-    for step in name[1:].split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, list) and key.isdecimal() and int(key) < len(node):
-            node = node[int(key)]
-        elif isinstance(node, dict) and key in node:
-            node = node[key]
-        else:
-            return True
-    return node
 
 
 def _ends(schema: Any, endless: set[str]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from inference.structure.closing import closed
+
 # One space after commas and colons and no other whitespace: a weak model that may
 # write whitespace writes it until its tokens run out. Without \u escapes each key
 # has one spelling, or "a" and "\u0061" could give one property twice and the
@@ -41,8 +43,11 @@ def tidied(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def rigid(schema: dict[str, Any]) -> str:
-    """Return a schema, as JSON text, whose answers can be written in one way only."""
-    return json.dumps({**tidied(schema), "x-guidance": OPTIONS})
+    """Return a schema, as JSON text, whose answers can be written in one way only.
+
+    Objects that do not say so take no other properties than those they name.
+    """
+    return json.dumps({**closed(tidied(schema)), "x-guidance": OPTIONS})
 
 
 def _tidied(schema: Any) -> Any:

@@ -116,7 +116,7 @@ def test_it_leaves_no_record_of_a_request_that_was_never_opened(
         (
             {
                 "grammar": Grammar(GrammarKind.JSON_SCHEMA, "{}", "response_format"),
-                "tools": tools(ToolMode.REQUIRED),
+                "tools": tools(ToolMode.AUTO),
             },
             "json_schema",
         ),

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from llguidance import LLMatcher
 
-from inference.engines.guides import CallGuide, Guide, GuidePlan
+from inference.engines.followers import Answer, CallGuide
+from inference.engines.guides import Guide, GuidePlan
 from inference.engines.markers import Marker
 from inference.engines.text import TextModel, load_text_model
 from tests.structure.poisons import AMBIGUOUS
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 THINK = Marker((650, 651))
 END_THINK = Marker((652,))
 CALL = Marker((660,))
-END_CALL = (661, 662)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def accept(guide: Guide, *ids: int) -> None:
 
 
 def test_it_is_over_with_the_last_token_of_the_grammar(text: TextModel) -> None:
-    guide = GuidePlan(body=number(text)).open(None)
+    guide = GuidePlan(answer=Answer(number(text))).open(None)
     assert guide is not None
     one, two = tokens(text, "4"), tokens(text, "2")
     assert one[0] in allowed(text, guide)
@@ -73,7 +73,7 @@ def test_it_is_over_with_the_last_token_of_the_grammar(text: TextModel) -> None:
 
 
 def test_it_says_what_went_wrong_when_a_token_was_not_allowed(text: TextModel) -> None:
-    guide = GuidePlan(body=number(text)).open(None)
+    guide = GuidePlan(answer=Answer(number(text))).open(None)
     assert guide is not None
     accept(guide, *tokens(text, "x"))
     assert guide.is_over
@@ -81,7 +81,7 @@ def test_it_says_what_went_wrong_when_a_token_was_not_allowed(text: TextModel) -
 
 
 def test_it_keeps_choices_of_one_plan_apart(text: TextModel) -> None:
-    plan = GuidePlan(body=number(text))
+    plan = GuidePlan(answer=Answer(number(text)))
     first, second = plan.open(None), plan.open(None)
     assert first is not None
     assert second is not None
@@ -92,7 +92,7 @@ def test_it_keeps_choices_of_one_plan_apart(text: TextModel) -> None:
 def test_its_grammar_waits_for_the_end_of_thinking(text: TextModel) -> None:
     eos = tuple(text.eos_ids)
     plan = GuidePlan(
-        body=number(text), think_end=END_THINK, opens_thinking=True, ends=eos
+        answer=Answer(number(text)), think_end=END_THINK, opens_thinking=True, ends=eos
     )
     guide = plan.open(None)
     assert guide is not None
@@ -105,7 +105,9 @@ def test_its_grammar_waits_for_the_end_of_thinking(text: TextModel) -> None:
 
 
 def test_an_answer_may_open_its_thinking_itself(text: TextModel) -> None:
-    plan = GuidePlan(body=number(text), think_start=THINK, think_end=END_THINK)
+    plan = GuidePlan(
+        answer=Answer(number(text)), think_start=THINK, think_end=END_THINK
+    )
     guide = plan.open(None)
     assert guide is not None
     may = allowed(text, guide)
@@ -139,39 +141,71 @@ def test_it_ends_thinking_that_has_used_up_its_budget(text: TextModel) -> None:
 def test_free_text_is_held_to_the_grammar_from_the_call_marker_on(
     text: TextModel,
 ) -> None:
-    calls = CallGuide(start=CALL, end=END_CALL, body=number(text))
-    guide = GuidePlan(calls=calls).open(None)
+    guide = GuidePlan(marks=(CallGuide(CALL, number(text)),)).open(None)
     assert guide is not None
     accept(guide, *tokens(text, "let me see"))
     assert not guide.constrains
     accept(guide, *CALL.tokens)
+    assert guide.holds_call
     assert tokens(text, "x")[0] not in allowed(text, guide)
     accept(guide, *tokens(text, "42"))
-    assert allowed(text, guide) == {END_CALL[0]}
-    accept(guide, *END_CALL)
     assert not guide.constrains
     assert not guide.is_over
 
 
+@pytest.mark.parametrize(
+    ("last", "holds"), [("call>", True), ("call>4", True), ("call>x", False)]
+)
+def test_a_marker_of_ordinary_text_is_found_however_it_is_cut(
+    text: TextModel, last: str, holds: bool
+) -> None:
+    mark = Marker(tuple(tokens(text, "<call>")), b"<call>")
+    plan = GuidePlan(
+        marks=(CallGuide(mark, number(text)),),
+        # Its last token may say more than the marker.
+        spell=lambda token: last.encode() if token < 0 else text.words.bytes_of(token),
+        tokens_of=text.words.tokens_of,
+    )
+    guide = plan.open(None)
+    assert guide is not None
+    accept(guide, *tokens(text, "see: <"), -1)
+    assert guide.holds_call is holds
+    if holds:
+        accept(guide, *tokens(text, "42" if last.endswith(">") else "2"))
+    assert not guide.constrains
+
+
 def test_a_forced_answer_is_calls_and_nothing_else(text: TextModel) -> None:
     eos = tuple(text.eos_ids)
-    calls = CallGuide(CALL, END_CALL, number(text), is_forced=True, repeats=True)
-    guide = GuidePlan(calls=calls, ends=eos).open(None)
+    source = (
+        f"start: <[{CALL.tokens[0]}]> /[0-9]/ (<[{CALL.tokens[0]}]> /[0-9]/){{0,2}}"
+    )
+    calls = text.words.matcher_for(source, param="tools")
+    guide = GuidePlan(answer=Answer(calls=calls), ends=eos).open(None)
     assert guide is not None
     for _ in range(2):
         assert CALL.tokens[0] in allowed(text, guide)
-        accept(guide, *CALL.tokens, *tokens(text, "42"), *END_CALL)
+        accept(guide, *CALL.tokens, *tokens(text, "4"))
         assert allowed(text, guide) == {*CALL.tokens, *eos}
     accept(guide, eos[0])
     assert guide.is_over
 
 
-def test_a_single_forced_call_ends_the_answer(text: TextModel) -> None:
-    calls = CallGuide(CALL, END_CALL, number(text), is_forced=True)
-    guide = GuidePlan(calls=calls).open(None)
-    assert guide is not None
-    accept(guide, *CALL.tokens, *tokens(text, "42"), *END_CALL)
-    assert guide.is_over
+def test_an_answer_may_be_a_call_or_a_text_that_fits(text: TextModel) -> None:
+    source = f"start: <[{CALL.tokens[0]}]> /[0-9]/"
+    calls = text.words.matcher_for(source, param="tools")
+    plan = GuidePlan(answer=Answer(number(text), calls))
+    first, second = plan.open(None), plan.open(None)
+    assert first is not None
+    assert second is not None
+    assert allowed(text, first) >= {CALL.tokens[0], tokens(text, "4")[0]}
+    held = [first.holds_call]
+    accept(first, *CALL.tokens)
+    held.append(first.holds_call)
+    assert held == [False, True]
+    accept(second, *tokens(text, "4"))
+    assert not second.holds_call
+    assert CALL.tokens[0] not in allowed(text, second)
 
 
 def test_nothing_to_guide_costs_nothing() -> None:
@@ -180,7 +214,7 @@ def test_nothing_to_guide_costs_nothing() -> None:
 
 
 def test_a_grammar_that_fails_while_masking_ends_its_sequence(text: TextModel) -> None:
-    guide = GuidePlan(body=number(text)).open(None)
+    guide = GuidePlan(answer=Answer(number(text))).open(None)
     assert guide is not None
     # A mask of the wrong size is what llguidance raises for.
     guide.fill(np.zeros(1, dtype=np.int32))
@@ -193,7 +227,7 @@ def test_a_grammar_that_becomes_too_much_work_ends_with_a_reason_of_its_own(
 ) -> None:
     grammar = LLMatcher.grammar_from_lark(AMBIGUOUS)
     body = text.words.matcher_for(grammar, param="guided_grammar")
-    guide = GuidePlan(body=body).open(None)
+    guide = GuidePlan(answer=Answer(body)).open(None)
     assert guide is not None
     (letter,) = tokens(text, "a")
     for _ in range(3000):

@@ -690,7 +690,6 @@ _SAVED_TEXTS = {
     "either": "12",
     "place": '{"name": "8001", "at": [1, 2.5]}',
     "tags": '["a", "8001"]',
-    "undeclared": "hello there",
 }
 _SAVED = {
     "digits": "8001",
@@ -705,7 +704,6 @@ _SAVED = {
     "either": 12,
     "place": {"name": "8001", "at": [1, 2.5]},
     "tags": ["a", "8001"],
-    "undeclared": "hello there",
 }
 _DECLARED = "declared types decide what a text means"
 _M3_TEXTS = _SAVED_TEXTS | {
@@ -771,12 +769,6 @@ SLIPS = [
         f"hm</think>{deepseek_31(('get_weather', f'```json{chr(10)}{JSON}{chr(10)}```'))}",
         reasoning="hm",
         calls=(FULL,),
-    ),
-    Case(
-        "mistralai-Ministral-3-14B-Reasoning-2512",
-        "a trailing comma",
-        '[TOOL_CALLS]get_weather[ARGS]{"city": "Zürich", "days": 3,}',
-        calls=(weather(city="Zürich", days=3),),
     ),
     # --- no calls: text, with a warning
     Case(_LLAMA, "an unknown function", _UNKNOWN, content=_UNKNOWN, warns="call"),

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
 _READ = JSONCalls(ends=("<|tools_suffix|>",), named_by_key=True)
-DIALECT = Dialect(name="apertus", openers=(Opener("<|tools_prefix|>", _READ),))
+DIALECT = Dialect(
+    name="apertus",
+    openers=(Opener("<|tools_prefix|>", _READ),),
+    form=_READ.form("<|tools_prefix|>"),
+)
 
 
 def recognises(clues: Clues) -> bool:

@@ -14,6 +14,7 @@ _READ = JSONCalls(ends=("</tool_calls>",), separators=("\n", ","))
 DIALECT = Dialect(
     name="apriel",
     openers=(Opener("<tool_calls>", _READ),),
+    form=_READ.form("<tool_calls>"),
     dropped=("[END FINAL RESPONSE]", "<|end|>"),
 )
 

@@ -14,6 +14,14 @@ _READ = JSONCalls(ends=("<|END_ACTION|>",))
 DIALECT = Dialect(
     name="command-r",
     openers=(Opener("<|START_ACTION|>", _READ),),
+    form=_READ.form(
+        "<|START_ACTION|>",
+        keys=("tool_name", "parameters"),
+        identified='"tool_call_id": "{index}", ',
+        edges=("[\n    ", "\n]"),
+        separator=",\n    ",
+    ),
+    content="<|START_RESPONSE|>",
     dropped=(
         "<|START_RESPONSE|>",
         "<|END_RESPONSE|>",

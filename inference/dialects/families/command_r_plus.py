@@ -10,9 +10,16 @@ from inference.dialects.json_calls import JSONCalls
 if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
+_READ = JSONCalls()
 DIALECT = Dialect(
     name="command-r-plus",
-    openers=(Opener("Action:", JSONCalls(), only_first=True),),
+    openers=(Opener("Action:", _READ, only_first=True),),
+    form=_READ.form(
+        "Action:",
+        edges=(" ```json\n[", "]\n```"),
+        keys=("tool_name", "parameters"),
+        is_mark=False,
+    ),
     note="calls are read where an answer begins with them",
 )
 

@@ -25,6 +25,18 @@ DIALECT = Dialect(
         Opener("<｜tool▁calls▁begin｜>", _READ),
         Opener("<｜tool▁call▁begin｜>", _READ, keeps=True),
     ),
+    form=_READ.form("<｜tool▁calls▁begin｜>"),
+    variants=(
+        (
+            "```json",
+            _READ.form(
+                "<｜tool▁calls▁begin｜>",
+                kind="function",
+                fence=("\n```json\n", "\n```"),
+                separator="\n",
+            ),
+        ),
+    ),
 )
 
 

@@ -6,15 +6,22 @@ import re
 from typing import TYPE_CHECKING
 
 from inference.dialects.dialect import Dialect, Opener
-from inference.dialects.tagged_calls import Tag, TaggedCalls
+from inference.dialects.tagged_calls import TaggedCalls
+from inference.dialects.tags import Tag
 
 if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
 _NAME = re.compile(r'name="([^"]+)"')
 _READ = TaggedCalls(
-    call=Tag("<｜DSML｜invoke", ">", "</｜DSML｜invoke>", _NAME),
-    parameter=Tag("<｜DSML｜parameter", ">", "</｜DSML｜parameter>", _NAME),
+    call=Tag("<｜DSML｜invoke", ">", "</｜DSML｜invoke>", _NAME, ' name="{name}"'),
+    parameter=Tag(
+        "<｜DSML｜parameter",
+        ">",
+        "</｜DSML｜parameter>",
+        _NAME,
+        ' name="{name}" string="{is_string}"',
+    ),
     ends=("</｜DSML｜function_calls>", "</｜DSML｜tool_calls>"),
     typed=re.compile(r'string="(true|false)"'),
 )
@@ -23,6 +30,15 @@ DIALECT = Dialect(
     openers=(
         Opener("<｜DSML｜function_calls>", _READ),
         Opener("<｜DSML｜tool_calls>", _READ),
+    ),
+    form=_READ.form("<｜DSML｜function_calls>", wraps_all=True),
+    variants=(
+        (
+            "tool_calls>",
+            _READ.form(
+                "<｜DSML｜tool_calls>", end="</｜DSML｜tool_calls>", wraps_all=True
+            ),
+        ),
     ),
 )
 

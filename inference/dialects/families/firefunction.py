@@ -10,7 +10,12 @@ from inference.dialects.json_calls import JSONCalls
 if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
-DIALECT = Dialect(name="firefunction", openers=(Opener("functools", JSONCalls()),))
+_READ = JSONCalls()
+DIALECT = Dialect(
+    name="firefunction",
+    openers=(Opener("functools", _READ),),
+    form=_READ.form("functools"),
+)
 
 
 def recognises(clues: Clues) -> bool:

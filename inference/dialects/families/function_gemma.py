@@ -16,7 +16,9 @@ _READ = GemmaCalls(
     ends=("<end_function_call>",),
 )
 DIALECT = Dialect(
-    name="function-gemma", openers=(Opener("<start_function_call>", _READ),)
+    name="function-gemma",
+    openers=(Opener("<start_function_call>", _READ),),
+    form=_READ.form(),
 )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.dialects.dialect import Dialect, Opener
-from inference.dialects.tagged_calls import Tag, TaggedCalls
+from inference.dialects.dialect import CallForm, Dialect, Opener
+from inference.dialects.json_arguments import WrittenJSON
+from inference.dialects.tagged_calls import TaggedCalls
+from inference.dialects.tags import Tag
 
 if TYPE_CHECKING:
     from inference.dialects.clues import Clues
@@ -15,7 +17,9 @@ _READ = TaggedCalls(
     parameter=Tag("<parameter=", ">", "</parameter>"),
 )
 DIALECT = Dialect(
-    name="functionary", openers=(Opener("<function=", _READ, keeps=True),)
+    name="functionary",
+    openers=(Opener("<function=", _READ, keeps=True),),
+    form=CallForm("<function=", WrittenJSON("{name}>", "</function>"), between=""),
 )
 
 

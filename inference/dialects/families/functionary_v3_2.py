@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.dialects.dialect import Dialect, Opener
+from inference.dialects.dialect import CallForm, Dialect, Opener
+from inference.dialects.json_arguments import WrittenJSON
 from inference.dialects.source import CutOffError, NotWrittenError
 
 if TYPE_CHECKING:
@@ -52,7 +53,13 @@ class _Call:
         sink.end()
 
 
-DIALECT = Dialect(name="functionary-3.2", answers=_read_answer)
+DIALECT = Dialect(
+    name="functionary-3.2",
+    answers=_read_answer,
+    form=CallForm("", WrittenJSON("{name}\n"), between=_SECTION, is_mark=False),
+    content=f"{_EVERYBODY}\n",
+    note="calls are named in the line before them: a grammar holds forced ones only",
+)
 
 
 def recognises(clues: Clues) -> bool:

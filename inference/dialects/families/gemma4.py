@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
 _READ = GemmaCalls('<|"|>', starts=("<|tool_call>",), ends=("<tool_call|>",))
-DIALECT = Dialect(name="gemma4", openers=(Opener("<|tool_call>", _READ),))
+DIALECT = Dialect(
+    name="gemma4", openers=(Opener("<|tool_call>", _READ),), form=_READ.form()
+)
 
 
 def recognises(clues: Clues) -> bool:

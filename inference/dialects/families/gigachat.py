@@ -10,7 +10,12 @@ from inference.dialects.json_calls import JSONCalls
 if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
-DIALECT = Dialect(name="gigachat", openers=(Opener("<|function_call|>", JSONCalls()),))
+_READ = JSONCalls()
+DIALECT = Dialect(
+    name="gigachat",
+    openers=(Opener("<|function_call|>", _READ),),
+    form=_READ.form("<|function_call|>", edges=("", "")),
+)
 
 
 def recognises(clues: Clues) -> bool:

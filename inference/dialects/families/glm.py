@@ -10,7 +10,17 @@ from inference.dialects.key_value_calls import KeyValueCalls
 if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
-DIALECT = Dialect(name="glm", openers=(Opener("<tool_call>", KeyValueCalls()),))
+_READ = KeyValueCalls()
+DIALECT = Dialect(
+    name="glm",
+    openers=(Opener("<tool_call>", _READ),),
+    form=_READ.form("<tool_call>"),
+    # GLM-4.7 and those after it.
+    variants=(
+        ("{function-name}<arg_key>", _READ.form("<tool_call>", breaks=False)),
+        ('"<arg_key>" ~ k', _READ.form("<tool_call>", breaks=False)),
+    ),
+)
 
 
 def recognises(clues: Clues) -> bool:

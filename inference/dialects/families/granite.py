@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
 _READ = JSONCalls(ends=("<|/tool_call|>", "</|tool_call|>"))
+# It writes nothing after the list.
+_GRANITE = JSONCalls().form("<|tool_call|>")
 DIALECT = Dialect(
     name="granite",
     openers=(Opener("<|tool_call|>", _READ),),
+    form=_GRANITE,
     dropped=("<response>", "</response>"),
 )
 

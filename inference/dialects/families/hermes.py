@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
 _READ = JSONCalls(ends=("</tool_call>",))
-DIALECT = Dialect(name="hermes", openers=(Opener("<tool_call>", _READ),))
+DIALECT = Dialect(
+    name="hermes",
+    openers=(Opener("<tool_call>", _READ),),
+    form=_READ.form("<tool_call>", edges=("\n", "\n")),
+)
 
 
 def recognises(clues: Clues) -> bool:

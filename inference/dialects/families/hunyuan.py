@@ -22,6 +22,7 @@ DIALECT = Dialect(
         Opener(f"<tool_calls{_SUFFIX}>", _READ),
         Opener(f"<tool_call{_SUFFIX}>", _READ, keeps=True),
     ),
+    form=_READ.form(f"<tool_calls{_SUFFIX}>"),
 )
 
 

@@ -24,6 +24,11 @@ DIALECT = Dialect(
         Opener("<|tool_calls_section_begin|>", _READ),
         Opener("<|tool_call_begin|>", _READ, keeps=True),
     ),
+    form=_READ.form(
+        "<|tool_calls_section_begin|>",
+        head="functions.{name}:{index}",
+        terminals=(("index", "/[0-9]{1,2}/"),),
+    ),
 )
 
 

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from inference.dialects.dialect import Dialect, Opener
-from inference.dialects.tagged_calls import Tag, TaggedCalls
+from inference.dialects.tagged_calls import TaggedCalls
+from inference.dialects.tags import Tag
 
 if TYPE_CHECKING:
     from inference.dialects.clues import Clues
@@ -17,17 +18,24 @@ _READ = TaggedCalls(
         "<|sep|>",
         "<|close|>call<|sep|>",
         re.compile(r'tool="([^"]+)"'),
+        'tool="{name}" index="{index}"',
     ),
     parameter=Tag(
         "<|open|>argument ",
         "<|sep|>",
         "<|close|>argument<|sep|>",
         re.compile(r'key="([^"]+)"'),
+        'key="{name}" type="{type}"',
     ),
     starts=("<|open|>tools<|sep|>",),
     ends=("<|close|>tools<|sep|>",),
     typed=re.compile(r'type="(\w+)"'),
-    whole=Tag("<|open|>json", "<|sep|>", "<|close|>json<|sep|>"),
+    whole=Tag(
+        "<|open|>json",
+        "<|sep|>",
+        "<|close|>json<|sep|>",
+        writes=' type="object"',
+    ),
 )
 DIALECT = Dialect(
     name="kimi-k3",
@@ -35,6 +43,13 @@ DIALECT = Dialect(
         Opener("<|open|>tools<|sep|>", _READ),
         Opener("<|open|>call ", _READ, keeps=True),
     ),
+    form=_READ.form(
+        "<|open|>tools<|sep|>",
+        breaks=False,
+        wraps_all=True,
+        before="<|open|>response<|sep|><|close|>response<|sep|>",
+    ),
+    content="<|open|>response<|sep|>",
     dropped=(
         "<|open|>response<|sep|>",
         "<|close|>response<|sep|>",

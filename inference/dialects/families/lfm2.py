@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from inference.dialects.dialect import Dialect, Opener
@@ -10,8 +11,14 @@ from inference.dialects.pythonic_calls import PythonicCalls
 if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
+_START = "<|tool_call_start|>"
 _READ = PythonicCalls(ends=("<|tool_call_end|>",))
-DIALECT = Dialect(name="lfm2", openers=(Opener("<|tool_call_start|>", _READ),))
+DIALECT = Dialect(
+    name="lfm2",
+    openers=(Opener(_START, _READ),),
+    form=_READ.form(_START),
+    write=partial(_READ.written, _START),
+)
 
 
 def recognises(clues: Clues) -> bool:

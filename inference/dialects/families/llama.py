@@ -33,7 +33,24 @@ DIALECT = Dialect(
         Opener("{", _JSON, only_first=True, keeps=True),
         Opener("[", _LIST, only_first=True, keeps=True),
     ),
-    note="calls have no marker of their own: they are read where an answer begins",
+    form=_JSON.form(
+        "",
+        keys=("name", "parameters"),
+        edges=("", ""),
+        separator="; ",
+        is_mark=False,
+    ),
+    variants=(("[func_name1(", _LIST.form("", is_mark=False)),),
+    marks=(
+        _MARKED.form(
+            "<|python_tag|>",
+            keys=("name", "parameters"),
+            edges=("", ""),
+            separator="; ",
+        ),
+    ),
+    note="calls have no mark of their own: they are read where an answer begins, and "
+    "held to a grammar where they are forced or follow <|python_tag|>",
 )
 
 

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
 _READ = JSONCalls(ends=("</longcat_tool_call>",))
-DIALECT = Dialect(name="longcat", openers=(Opener("<longcat_tool_call>", _READ),))
+DIALECT = Dialect(
+    name="longcat",
+    openers=(Opener("<longcat_tool_call>", _READ),),
+    form=_READ.form("<longcat_tool_call>", edges=("\n", "\n")),
+)
 
 
 def recognises(clues: Clues) -> bool:

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 _MARK = "]<]minimax[>["
 _READ = NestedCalls(_MARK, ends=(f"{_MARK}</tool_call>",))
-DIALECT = Dialect(name="minimax-m3", openers=(Opener(f"{_MARK}<tool_call>", _READ),))
+DIALECT = Dialect(
+    name="minimax-m3",
+    openers=(Opener(f"{_MARK}<tool_call>", _READ),),
+    form=_READ.form(f"{_MARK}<tool_call>"),
+)
 
 
 def recognises(clues: Clues) -> bool:

@@ -28,7 +28,23 @@ def _read(source: Source, sink: CallSink) -> Reading:
     yield from (_LIST if is_list else _NAMED)(source, sink)
 
 
-DIALECT = Dialect(name="mistral", openers=(Opener("[TOOL_CALLS]", _read),))
+DIALECT = Dialect(
+    name="mistral",
+    openers=(Opener("[TOOL_CALLS]", _read),),
+    form=_LIST.form("[TOOL_CALLS]", tagged=', "id": "{id}"'),
+    variants=(
+        (
+            "[ARGS]",
+            _NAMED.form(
+                "[TOOL_CALLS]",
+                head="{name}{tagged}",
+                terminals=(("id", "/[a-zA-Z0-9]{9}/"),),
+                tagged="[CALL_ID]{id}",
+                between="",
+            ),
+        ),
+    ),
+)
 
 
 def recognises(clues: Clues) -> bool:

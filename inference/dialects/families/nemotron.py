@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
 _READ = JSONCalls(ends=("</TOOLCALL>",))
-DIALECT = Dialect(name="nemotron", openers=(Opener("<TOOLCALL>", _READ),))
+DIALECT = Dialect(
+    name="nemotron",
+    openers=(Opener("<TOOLCALL>", _READ),),
+    form=_READ.form("<TOOLCALL>"),
+)
 
 
 def recognises(clues: Clues) -> bool:

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
 _READ = PythonicCalls(ends=("</function_calls>",), in_list=False)
-DIALECT = Dialect(name="olmo3", openers=(Opener("<function_calls>", _READ),))
+DIALECT = Dialect(
+    name="olmo3",
+    openers=(Opener("<function_calls>", _READ),),
+    form=_READ.form("<function_calls>", lead="\n"),
+)
 
 
 def recognises(clues: Clues) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.dialects.dialect import Dialect, Opener
-from inference.dialects.tagged_calls import Tag, TaggedCalls
+from inference.dialects.tagged_calls import TaggedCalls
+from inference.dialects.tags import Tag
 
 if TYPE_CHECKING:
     from inference.dialects.clues import Clues
@@ -24,6 +25,8 @@ DIALECT = Dialect(
         Opener("<tool_call>", _READ),
         Opener("<function=", _READ, keeps=True, slip=_SLIP),
     ),
+    form=_READ.form("<tool_call>", shares=True),
+    marks=(_READ.form("<function=", keeps=True, lead=""),),
 )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.dialects.dialect import Dialect, Opener
-from inference.dialects.tagged_calls import Tag, TaggedCalls
+from inference.dialects.tagged_calls import TaggedCalls
+from inference.dialects.tags import Tag
 
 if TYPE_CHECKING:
     from inference.dialects.clues import Clues
@@ -16,7 +17,11 @@ _READ = TaggedCalls(
     starts=("<seed:tool_call>",),
     ends=("</seed:tool_call>",),
 )
-DIALECT = Dialect(name="seed-oss", openers=(Opener("<seed:tool_call>", _READ),))
+DIALECT = Dialect(
+    name="seed-oss",
+    openers=(Opener("<seed:tool_call>", _READ),),
+    form=_READ.form("<seed:tool_call>"),
+)
 
 
 def recognises(clues: Clues) -> bool:

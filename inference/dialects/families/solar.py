@@ -21,6 +21,12 @@ _READ = NamedCalls(
 DIALECT = Dialect(
     name="solar",
     openers=(Opener("<|tool_call:begin|>", _READ),),
+    form=_READ.form(
+        "<|tool_call:begin|>",
+        head="{id}<|tool_call:name|>{name}",
+        terminals=(("id", "/[a-z0-9]{10}/"),),
+        between="",
+    ),
     dropped=("<|begin|>assistant", "<|content|>", "<|tool_calls|>", "<|end|>"),
 )
 
