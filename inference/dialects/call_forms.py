@@ -54,7 +54,7 @@ def marked_calls(form: CallForm, tools: Sequence[Tool], cut: Cut, *, most: int) 
         call = rules.one_of(form.call(tool, rules) for tool in tools)
         more = _more(f"{rules.literal(form.separator)} {call}", most)
     lead, end = rules.literal(form.lead), rules.literal(form.end)
-    return rules.source(f"{lead} {first}{more} {end}")
+    return rules.source(f"{lead} {first}{more} {f'({end})?' if form.shares else end}")
 
 
 def _more(expression: str, most: int) -> str:

@@ -107,7 +107,7 @@ class CallForm:
     too where `is_mark`, and is the beginning of the call itself where it `keeps`.
     `before` comes once before a forced answer. `is_typed`: values are written as
     texts whose types the schema tells. `most` bounds the calls of an answer. `shares`: models put
-    several calls into one block of their own accord.
+    several calls into one block of their own accord, and forget to end it.
     """
 
     start: str

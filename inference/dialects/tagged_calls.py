@@ -46,10 +46,13 @@ class TaggedCalls:
         `breaks`: each tag has a line. `heading` stands before each call.
         """
         line = "\n" if breaks else ""
-        said = {"lead": line, "end": "".join(self.ends[:1]), **said}
-        return CallForm(
-            start, TaggedArguments(self, line, line, heading), is_typed=True, **said
-        )
+        end = "".join(self.ends[:1])
+        said = {"lead": line, "end": end, **said}
+        last = line
+        if said.get("shares"):
+            last, said = "", {**said, "separator": line, "end": line + end}
+        written = TaggedArguments(self, line, last, heading)
+        return CallForm(start, written, is_typed=True, **said)
 
     def __call__(self, source: Source, sink: CallSink) -> Reading:
         """Read a block; see `Opener`."""

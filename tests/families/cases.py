@@ -232,7 +232,7 @@ DSML = "\uff5cDSML\uff5c"
 def dsml(name: str, texts: dict[str, str], block: str = "function_calls") -> str:
     """A call as DeepSeek V3.2 writes it; what is text says so."""
     inside = "".join(
-        f'<{DSML}parameter name="{k}" string="{_is_text(name, k)}">{v}'
+        f'<{DSML}parameter name="{k}" string="{_is_text(name, k, v)}">{v}'
         f"</{DSML}parameter>\n"
         for k, v in texts.items()
     )
@@ -242,15 +242,16 @@ def dsml(name: str, texts: dict[str, str], block: str = "function_calls") -> str
     )
 
 
-def _is_text(name: str, parameter: str) -> str:
-    return "true" if _type_of(name, parameter) == "string" else "false"
+def _is_text(name: str, parameter: str, text: str) -> str:
+    return "true" if _type_of(name, parameter, text) == "string" else "false"
 
 
-def _type_of(name: str, parameter: str) -> str:
+def _type_of(name: str, parameter: str, text: str) -> str:
     for tool in (WEATHER, ADD, SAVE):
         if tool["name"] == name:
             declared = tool["parameters"]["properties"].get(parameter, {})
-            told = declared.get("type", "string")
+            told = declared.get("type", "null" if text == "null" else "string")
+            told = told[0] if isinstance(told, list) else told
             return "number" if told == "integer" else str(told)
     raise AssertionError(name)
 
@@ -258,7 +259,7 @@ def _type_of(name: str, parameter: str) -> str:
 def kimi_3(name: str, texts: dict[str, str]) -> str:
     """A call as Kimi K3 writes it, after its response."""
     inside = "".join(
-        f'<|open|>argument key="{k}" type="{_type_of(name, k)}"<|sep|>{v}'
+        f'<|open|>argument key="{k}" type="{_type_of(name, k, v)}"<|sep|>{v}'
         "<|close|>argument<|sep|>"
         for k, v in texts.items()
     )
