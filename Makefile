@@ -6,8 +6,11 @@ VENV = .venv
 RUN = $(VENV)/bin
 # A module's tests share their server, so they stay together.
 CORES = -n auto --dist loadscope
-# What asks the database something.
-ON_DATABASES = tests/api tests/e2e tests/metrics tests/test_*.py
+# What asks the database something: of the whole server, the record's own tests.
+ON_DATABASES = tests/api tests/metrics tests/test_*.py tests/e2e/test_record.py \
+  tests/e2e/test_ends.py tests/e2e/test_storm.py tests/e2e/test_doors.py \
+  tests/e2e/test_monitoring.py tests/e2e/test_cancelled_by_staff.py \
+  tests/e2e/test_live_page.py
 
 .PHONY: help serve quick test check bench families clean
 

@@ -32,6 +32,8 @@ class ServerConfig:
     hang_timeout_s: float
     read_deadline_s: float
     stall_timeout_s: float
+    connections_per_client: int
+    trusted_proxies: tuple[str, ...]
     api_key: str
     metrics_key: str
     allow_no_auth: bool
@@ -78,6 +80,8 @@ class ServerConfig:
             hang_timeout_s=settings.MLX_HANG_TIMEOUT_S,
             read_deadline_s=settings.MLX_READ_DEADLINE_S,
             stall_timeout_s=settings.MLX_STALL_TIMEOUT_S,
+            connections_per_client=settings.MLX_CONNECTIONS_PER_CLIENT,
+            trusted_proxies=tuple(settings.MLX_TRUSTED_PROXIES),
             api_key=settings.MLX_API_KEY,
             metrics_key=settings.MLX_METRICS_KEY,
             allow_no_auth=settings.MLX_ALLOW_NO_AUTH,

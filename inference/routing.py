@@ -32,7 +32,9 @@ websocket_urlpatterns = [
 
 UNKNOWN_ENDPOINT = "/v1/*"
 _FIXED_PATHS = frozenset(
-    f"/{pattern.pattern}" for pattern in urlpatterns if "<" not in str(pattern.pattern)
+    f"/{pattern.pattern}"
+    for pattern in (*urlpatterns, websocket_urlpatterns[0])
+    if "<" not in str(pattern.pattern)
 )
 
 

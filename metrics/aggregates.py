@@ -56,14 +56,23 @@ def past_of_models() -> list[Past]:
     ]
 
 
-def recent_speeds(model: str | None = None) -> list[float]:
-    """Return tok/s of the last finished generations, oldest end first.
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How many tokens a finished generation made, and how many a second."""
+
+    tokens: int
+    tps: float
+
+
+def recent_speeds(model: str | None = None) -> list[Speed]:
+    """Return the speeds of the last finished generations, oldest end first.
 
     Looked for among those that began last: no index knows when requests ended.
     """
     rows = RequestLog.objects.with_speed()
     if model is not None:
         rows = rows.filter(model=model)
-    newest = rows.values_list("finished_at", "pk", "tps")[:_BEGUN_LAST]
+    columns = ("finished_at", "pk", "completion_tokens", "tps")
+    newest = rows.values_list(*columns)[:_BEGUN_LAST]
     last = sorted(newest, key=lambda row: row[:2])[-RECENT:]
-    return [tps for _, _, tps in last if tps is not None]
+    return [Speed(tokens or 0, tps) for _, _, tokens, tps in last if tps is not None]

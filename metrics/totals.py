@@ -18,7 +18,7 @@ from django.db import Error
 
 from inference.core.events import StatsTotals
 from inference.core.outcomes import Outcome, RequestKind
-from metrics.aggregates import RECENT, Past, past_of_models, recent_speeds
+from metrics.aggregates import RECENT, Past, Speed, past_of_models, recent_speeds
 
 if TYPE_CHECKING:
     from inference.core.events import (
@@ -43,7 +43,7 @@ class _Tally:
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     tokens: int = 0
     time_s: float = 0.0
-    speeds: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+    speeds: deque[Speed] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def add(self, record: RequestRecord) -> None:
         self.outcomes[record.outcome] += 1
@@ -60,6 +60,14 @@ class _Tally:
         self.tokens += past.tokens
         self.time_s += past.time_s
 
+    @property
+    def avg_tps(self) -> float:
+        """What the last finished made over the time it took them."""
+        moved = [speed for speed in self.speeds if speed.tokens and speed.tps]
+        busy_s = sum(speed.tokens / speed.tps for speed in moved)
+        tokens = sum(speed.tokens for speed in moved)
+        return tokens / busy_s if busy_s else 0.0
+
     def to_totals(self) -> StatsTotals:
         return StatsTotals(
             total_requests=self.kinds.total(),
@@ -68,8 +76,9 @@ class _Tally:
             request_types={kind.value: self.kinds[kind] for kind in GENERATION_KINDS},
             outcomes={end.value: self.outcomes[end] for end in ENDED_OUTCOMES},
             error_count=sum(self.outcomes[end] for end in ERROR_OUTCOMES),
-            max_tps=max(self.speeds, default=0.0),
-            min_tps=min(self.speeds, default=0.0),
+            avg_tps=self.avg_tps,
+            max_tps=max((speed.tps for speed in self.speeds), default=0.0),
+            min_tps=min((speed.tps for speed in self.speeds), default=0.0),
             recent_requests=len(self.speeds),
         )
 
@@ -95,9 +104,8 @@ class Totals:
 
     @property
     def avg_tps(self) -> float:
-        """Completion tokens per second of processing time; 0.0 before any."""
-        now = self._all
-        return StatsTotals(total_tokens=now.tokens, total_time_s=now.time_s).avg_tps
+        """What `totals().avg_tps` is, without the rest of it."""
+        return self._all.avg_tps
 
     def totals(self) -> StatsTotals:
         """Return the totals as of now."""
@@ -116,9 +124,10 @@ class Totals:
         if record.model:
             self._by_model[record.model].add(record)
         if record.outcome is Outcome.FINISHED and record.tps is not None:
-            self._all.speeds.append(record.tps)
+            speed = Speed(record.completion_tokens or 0, record.tps)
+            self._all.speeds.append(speed)
             if record.model:
-                self._by_model[record.model].speeds.append(record.tps)
+                self._by_model[record.model].speeds.append(speed)
 
     def server_event(self, event: ServerEvent) -> None:
         """Events are not counted."""

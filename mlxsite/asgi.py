@@ -6,7 +6,6 @@ import os
 
 import django
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.handlers.asgi import ASGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlxsite.settings")
@@ -16,14 +15,12 @@ django.setup(set_prefix=False)
 
 import inference.routing  # noqa: E402
 import metrics.routing  # noqa: E402
-from mlxsite.handlers import ApiHandler, ByPath, HostGuard  # noqa: E402
+from mlxsite.handlers import ApiHandler, ByPath, HostGuard, StaticFiles  # noqa: E402
 
 application = HostGuard(
     ProtocolTypeRouter(
         {
-            "http": ByPath(
-                api=ApiHandler(), site=ASGIStaticFilesHandler(ASGIHandler())
-            ),
+            "http": ByPath(api=ApiHandler(), site=StaticFiles(ASGIHandler())),
             # What is left is refused by the last pattern of `inference.routing`.
             "websocket": URLRouter(
                 [

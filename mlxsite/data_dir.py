@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
+import sys
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ImproperlyConfigured
@@ -14,13 +16,41 @@ if TYPE_CHECKING:
 
 PRIVATE_DIR = 0o700
 PRIVATE_FILE = 0o600
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def prepare_data_dir(path: Path) -> Path:
-    """Create `path` for its owner alone; whether it can be written is a check's job."""
+    """Create `path` for its owner alone; whether it can be written is a check's job.
+
+    A folder that is there already and that others can enter is closed to them.
+
+    Raises:
+        ImproperlyConfigured: it is not this user's to close.
+    """
     with contextlib.suppress(OSError):
         path.mkdir(mode=PRIVATE_DIR, parents=True, exist_ok=True)
+    try:
+        status = path.stat()
+    except OSError:
+        return path
+    if stat.S_ISDIR(status.st_mode) and status.st_mode & OTHERS:
+        _close_to_others(path, status)
     return path
+
+
+def _close_to_others(path: Path, status: os.stat_result) -> None:
+    """Take everybody else's rights away; a folder that is meant for all is refused."""
+    is_ours = status.st_uid == os.geteuid() and not status.st_mode & stat.S_ISVTX
+    try:
+        if not is_ours:
+            raise PermissionError
+        path.chmod(stat.S_IMODE(status.st_mode) & ~OTHERS)
+    except OSError:
+        raise ImproperlyConfigured(
+            f"The data folder {path} is open to other users, and it is not this "
+            "user's to close: set MLX_DATA_DIR to a folder of your own."
+        ) from None
+    sys.stderr.write(f"The data folder {path} was open to other users; closed now\n")
 
 
 def load_secret_key(path: Path) -> str:

@@ -11,8 +11,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
+from django.http import Http404
 from django.http.request import split_domain_port, validate_host
 
 from inference.api.call import UNRECORDED_METHODS
@@ -23,6 +26,8 @@ from mlxsite.server.refusals import Refusal, leave_row
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+
+    from django.http import FileResponse, HttpRequest, HttpResponse
 
     Scope = dict[str, Any]
     Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -53,6 +58,17 @@ class ApiHandler(ASGIHandler):
         self._middleware_chain = convert_exception_to_response(
             self._get_response_async  # type: ignore[attr-defined]
         )
+
+
+class StaticFiles(ASGIStaticFilesHandler):
+    """Django's static files; a path that leads out of the folder is a 404 too."""
+
+    def serve(self, request: HttpRequest) -> HttpResponse | FileResponse:
+        """Answer with the file; a path that no file can have names none."""
+        try:
+            return super().serve(request)
+        except (SuspiciousFileOperation, ValueError, OSError):
+            raise Http404("No such file.") from None
 
 
 class ByPath:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import queue
+import traceback
 from contextlib import contextmanager
 from logging.handlers import QueueHandler, QueueListener
 from typing import TYPE_CHECKING, Any
@@ -15,26 +16,71 @@ if TYPE_CHECKING:
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 OURS = ("mlxsite", "mlxsite.requests", "inference", "metrics")
-BREAKS = str.maketrans({"\n": "\\n", "\r": "\\r", "\x1b": "\\x1b", "\x00": "\\0"})
+OWN_NAMES = frozenset(name.partition(".")[0] for name in OURS)
+SHORT = {0: "\\0", 9: "\\t", 10: "\\n", 13: "\\r"}
+# C0, DEL and C1; line and paragraph separators; marks that turn the direction.
+STEERING = (
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    *(0x61C, 0x200E, 0x200F, 0x2028, 0x2029),
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+)
+ESCAPES = {
+    code: SHORT.get(code, f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+    for code in STEERING
+}
+ESCAPES_IN_LINES = {code: text for code, text in ESCAPES.items() if code != 10}
+FRAME = "File "
+INDENT = "    "
 
 
 class SafeFormatter(logging.Formatter):
-    """Escapes line breaks in a message's arguments; its own words keep theirs."""
+    """Escapes what steers a terminal or breaks a line, exceptions included.
+
+    Only the product's own words keep their line breaks; a library's message is
+    words and values in one. What follows a message stands indented, so that no line
+    of it can be taken for the beginning of another.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Format `record`, which stays as it is."""
         safe = copy.copy(record)
+        safe.exc_text = None
         if isinstance(record.args, tuple):
             safe.args = tuple(map(_escaped, record.args))
         elif record.args:
             safe.args = {key: _escaped(value) for key, value in record.args.items()}
+        is_own = record.name.partition(".")[0] in OWN_NAMES
+        escapes = ESCAPES_IN_LINES if is_own else ESCAPES
+        safe.msg = str(record.msg).translate(escapes)
         return super().format(safe)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        """Return the traceback; an exception's words are one line of it."""
+        story = traceback.TracebackException(*ei)
+        return "\n".join(
+            INDENT + line for part in story.format() for line in _told(part)
+        )
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802
+        """Return the stack, escaped and indented."""
+        lines = stack_info.split("\n")
+        return "\n".join(INDENT + line.translate(ESCAPES) for line in lines)
 
 
 def _escaped(value: object) -> object:
     if isinstance(value, int | float):
         return value
-    return str(value).translate(BREAKS)
+    return str(value).translate(ESCAPES)
+
+
+def _told(part: str) -> list[str]:
+    """Return the lines of a traceback's part: a frame has several, words have one."""
+    text = part.removesuffix("\n")
+    is_frame = text.lstrip(" |+").startswith(FRAME)
+    lines = text.split("\n") if is_frame else [text]
+    return [line.translate(ESCAPES) for line in lines]
 
 
 def tells_more_than_the_request_log(record: logging.LogRecord) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from django.core.exceptions import ImproperlyConfigured
 
 from inference.images.hosts import HostList
+from mlxsite.server.proxies import TrustedProxies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +114,7 @@ WHOLE = {
     "MAX_CONCURRENCY": Whole(32, 1, 1024),
     "QUEUE_SIZE": Whole(100, 0, 100_000),
     "DEFAULT_MAX_TOKENS": Whole(4096, 1, 10_000_000),
+    "CONNECTIONS_PER_CLIENT": Whole(256, 1, 1_000_000),
     "QUARANTINE_AFTER": Whole(5, 1, 1000),
     # Days; 0: for ever.
     "RETENTION_DAYS": Whole(30, 0, 36_500),
@@ -157,3 +159,16 @@ def image_hosts(patterns: list[str]) -> list[str]:
     except ValueError as error:
         raise ImproperlyConfigured(f"IMAGE_HOSTS {error}.") from None
     return patterns
+
+
+def trusted_proxies(networks: list[str]) -> list[str]:
+    """Return the proxies that are believed, as they were given.
+
+    Raises:
+        ImproperlyConfigured: one of them is neither an address nor a network.
+    """
+    try:
+        TrustedProxies(networks)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"TRUSTED_PROXIES {error}.") from None
+    return networks

@@ -17,7 +17,7 @@ from mlxsite.data_dir import load_secret_key, prepare_data_dir
 from mlxsite.databases import default_database, with_options
 from mlxsite.environment import Environment
 from mlxsite.logs import LEVELS, logging_config
-from mlxsite.options import MODEL_TYPES, image_hosts
+from mlxsite.options import MODEL_TYPES, image_hosts, trusted_proxies
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 BASE_DIR = PACKAGE_DIR.parent
@@ -44,6 +44,9 @@ MLX_REQUEST_TIMEOUT_S = env.seconds("REQUEST_TIMEOUT")  # 0: no limit
 MLX_DRAIN_TIMEOUT_S = env.seconds("DRAIN_TIMEOUT")
 MLX_READ_DEADLINE_S = env.seconds("READ_DEADLINE")
 MLX_STALL_TIMEOUT_S = env.seconds("STALL_TIMEOUT")
+MLX_CONNECTIONS_PER_CLIENT = env.whole("CONNECTIONS_PER_CLIENT")
+# Addresses and networks whose X-Forwarded-For says who asks.
+MLX_TRUSTED_PROXIES = trusted_proxies(env.listed("TRUSTED_PROXIES"))
 MLX_HANG_TIMEOUT_S = env.seconds("HANG_TIMEOUT")
 MLX_SSE_KEEPALIVE_AFTER_S = env.seconds("SSE_KEEPALIVE_AFTER_S")
 MLX_DEFAULT_MAX_TOKENS = env.whole("DEFAULT_MAX_TOKENS")

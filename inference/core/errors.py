@@ -102,6 +102,22 @@ class ImageFetchError(InvalidRequestError):
     code = "image_fetch_failed"
 
 
+class GrammarExhaustedError(InvalidRequestError):
+    """In the middle of an answer its grammar became too much work to follow."""
+
+    code = "grammar_exhausted"
+
+
+class GrammarCheckError(InferenceError):
+    """Whether a grammar can be honoured could not be found out."""
+
+    code = "grammar_check_failed"
+    http_status = 503
+    error_type = "server_error"
+    outcome = Outcome.FAILED
+    retry_after_s = 30
+
+
 class AuthenticationError(InferenceError):
     """No key, or a key that is not known."""
 

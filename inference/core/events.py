@@ -175,6 +175,8 @@ class RequestObserver(Protocol):
 class StatsTotals(msgspec.Struct, frozen=True, kw_only=True):
     """Totals over all time, restarts included; `*_tps` over the last 100 finished.
 
+    `avg_tps` is what those made in all over the time they took, so that it lies
+    between the slowest and the fastest of them; 0.0 before any.
     `total_requests` counts generations that got a seat and ended, and equals the
     sum of `request_types`; `total_time_s` is processing time without queueing.
     """
@@ -185,14 +187,10 @@ class StatsTotals(msgspec.Struct, frozen=True, kw_only=True):
     request_types: dict[str, int] = {}
     outcomes: dict[str, int] = {}
     error_count: int = 0
+    avg_tps: float = 0.0
     max_tps: float = 0.0
     min_tps: float = 0.0
     recent_requests: int = 0
-
-    @property
-    def avg_tps(self) -> float:
-        """Completion tokens per second of processing time; 0.0 before any."""
-        return self.total_tokens / self.total_time_s if self.total_time_s else 0.0
 
 
 class StatsSource(Protocol):

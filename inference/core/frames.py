@@ -228,7 +228,8 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
     `finish` is empty, an OpenAI finish reason, `cancelled` or `failed`; after a
     finish the sequence has left the batch and its seat is free.
     `completion_tokens` and `reasoning_tokens` are the counts so far; tokens past
-    a stop are not in them. `message` says why it failed, or warns.
+    a stop are not in them. `message` says why it failed, or warns; `code` is that
+    of a failure with a code of its own.
     """
 
     sequence_id: int
@@ -241,6 +242,7 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
     reasoning_tokens: int = 0
     tool_calls: tuple[ToolCallDelta, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
+    code: str = ""
 
     def followed_by(self, later: SequenceDelta) -> SequenceDelta:
         """Return this delta and the next one of the same sequence as one."""
@@ -255,6 +257,7 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
             reasoning_tokens=later.reasoning_tokens,
             tool_calls=joined_calls(self.tool_calls, later.tool_calls),
             logprobs=self.logprobs + later.logprobs,
+            code=later.code,
         )
 
     @property

@@ -64,7 +64,6 @@ class Limits:
     error_chars: int = 2000
     stream_buffer_bytes: int = 1 * MIB
     websocket_message_bytes: int = 32 * MIB
-    connections_per_client: int = 256
     unwritten_bytes: int = 256 * KIB
     strangers_rows_per_minute: int = 60
 

@@ -35,6 +35,7 @@ def take_step(
                 token,
                 finish,
                 message=sequence.error if finish == FAILED else "",
+                code=sequence.error_code if finish == FAILED else "",
                 is_hidden=_is_hidden(sequence, token, finish, eos_ids),
                 is_held=sequence.is_held,
                 logits=logits,

@@ -6,17 +6,18 @@ next token is free, one certain token, or one that a grammar allows.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
-import numpy as np
-from llguidance.numpy import fill_next_token_bitmask
-
-from inference.engines.followers import Answer, Follower
+from inference.core.errors import GrammarExhaustedError
+from inference.engines.followers import Answer, Follower, Stage, fill_from
 from inference.engines.markers import Marker, RecentTokens
 from inference.engines.token_masks import ALL, Mask, allow, allow_only, forbid
+from inference.structure.faults import gist
+from inference.structure.grammars import is_exhausted
+from inference.structure.limits import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from inference.engines.followers import CallGuide
 
 _ERROR_CHARS = 300
+_EXHAUSTED = "the grammar became too much work to follow; make it simpler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +70,6 @@ class GuidePlan:
         return Guide(self, thinking_budget)
 
 
-class Stage(Enum):
-    """Where an answer is."""
-
-    OPENING = "opening"  # thinking or the answer itself, as long as it may be either
-    THINKING = "thinking"
-    FORCED = "forced"
-    BODY = "body"
-    HEAD = "head"
-    FREE = "free"
-    CALL = "call"
-    OVER = "over"
-
-
 _FREE_STAGES = (Stage.FREE, Stage.OVER)
 
 
@@ -100,6 +89,8 @@ class Guide:
         self._forced: deque[int] = deque()
         self._followers: list[Follower] = []
         self.error = ""
+        self.error_code = ""
+        self._pace = Pace()
         self.stage = Stage.FREE
         self._begin()
 
@@ -245,7 +236,11 @@ class Guide:
     def _accept_matched(self, token: int) -> None:
         alive = [each for each in self._followers if each.takes(token)]
         if not alive:
-            self._give_up(self._followers[0].matcher.get_error())
+            matcher = self._followers[0].matcher
+            if matcher.is_error():
+                self._give_up_matching(matcher)
+            else:
+                self._give_up("")
             return
         self._followers = alive
         if not self._is_matched():
@@ -278,19 +273,20 @@ class Guide:
         return bool(tokens) and all(map(follower.takes, tokens))
 
     def _fill_matched(self, mask: Mask) -> None:
-        mask[:] = 0
+        began = time.thread_time()
+        fill_from(self._followers, mask)
+        is_too_slow = self._pace.add(time.thread_time() - began)
         for follower in self._followers:
-            if len(self._followers) == 1:
-                self._fill_from(follower, mask)
-            else:
-                own = np.zeros_like(mask)
-                self._fill_from(follower, own)
-                mask |= own
+            if is_too_slow or follower.matcher.is_error():
+                self._give_up_matching(follower.matcher)
 
-    def _fill_from(self, follower: Follower, mask: Mask) -> None:
-        fill_next_token_bitmask(follower.matcher, mask[None, :])
-        if follower.matcher.is_error():
-            self._give_up(follower.matcher.get_error())
+    def _give_up_matching(self, matcher: LLMatcher) -> None:
+        """End with what the matcher says; one without an error took too long."""
+        if matcher.is_error() and not is_exhausted(matcher):
+            self._give_up(gist(matcher.get_error()))
+        else:
+            self._give_up(_EXHAUSTED)
+            self.error_code = GrammarExhaustedError.code
 
     def _give_up(self, why: str) -> None:
         self.error = why[:_ERROR_CHARS] or "a token was not allowed"

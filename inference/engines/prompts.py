@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from inference.core.errors import (
     ContextLengthExceededError,
     InferenceError,
+    InvalidRequestError,
 )
 from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
 from inference.engines.plans import prepare_answer
@@ -87,9 +88,8 @@ class PromptDesk:
             )
         except InferenceError as error:
             self._refuse(command, error)
-        except BaseException as error:  # a panic in the tokenizer is no Exception
-            logger.exception("A prompt could not be prepared")
-            self._refuse(command, InferenceError(str(error)))
+        except BaseException as error:  # noqa: BLE001 -- also the tokenizer's panic
+            self._refuse(command, _told(error))
         else:
             prepare_s = time.monotonic() - began
             prompt = replace(prompt, pictures=pictures)
@@ -176,3 +176,19 @@ class PromptDesk:
 
 def _has_images(command: PreparePrompt) -> bool:
     return any(message.has_images for message in command.messages)
+
+
+def _told(error: BaseException) -> InferenceError:
+    """Return what a client reads of a failure.
+
+    A tokenizer that gives up panics: its pattern cannot follow megabytes of blanks.
+    """
+    if type(error).__name__ == "PanicException":
+        return InvalidRequestError(
+            "The text of the messages cannot be cut into tokens: the model's tokenizer "
+            f"gave up on it ({error}).",
+            param="messages",
+            code="text_not_readable",
+        )
+    logger.error("A prompt could not be prepared", exc_info=error)
+    return InferenceError(str(error))

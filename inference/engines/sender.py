@@ -185,6 +185,7 @@ class Sender:
             reasoning_tokens=text.reasoning_tokens,
             tool_calls=pieces.calls,
             logprobs=text.logprobs,
+            code=emission.code,
         )
 
     def _fail_text(self, emission: Emission, error: Exception) -> SequenceDelta:

@@ -83,6 +83,11 @@ class Sequence:
         return "" if self.guide is None else self.guide.error
 
     @property
+    def error_code(self) -> str:
+        """The code of that error, where it has one of its own."""
+        return "" if self.guide is None else self.guide.error_code
+
+    @property
     def last_prompt_token(self) -> int:
         """The token that decoding starts from."""
         return self.prompt[-1]
@@ -108,6 +113,7 @@ class Emission:
     token: int | None
     finish: str = ""
     message: str = ""
+    code: str = ""
     is_hidden: bool = False
     is_held: bool = False
     logits: np.ndarray | None = None

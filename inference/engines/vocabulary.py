@@ -12,6 +12,8 @@ from llguidance import LLMatcher, LLTokenizer
 from llguidance.hf import from_tokenizer
 
 from inference.core.errors import InvalidRequestError, UnsupportedParameterError
+from inference.structure.faults import gist
+from inference.structure.limits import parser_limits
 
 MATCHERS_KEPT = 64
 
@@ -62,10 +64,10 @@ class Vocabulary:
                 "does not have (a fast one).",
                 param=param,
             )
-        matcher = LLMatcher(view, grammar, log_level=0)
+        matcher = LLMatcher(view, grammar, log_level=0, limits=parser_limits())
         if matcher.is_error():
             raise InvalidRequestError(
-                f"Invalid '{param}': {matcher.get_error()[:500]}",
+                f"Invalid '{param}': {gist(matcher.get_error())}.",
                 param=param,
                 code="invalid_grammar",
             )

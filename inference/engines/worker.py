@@ -47,12 +47,17 @@ from inference.engines.prompts import PromptDesk
 from inference.engines.sender import Sender
 from inference.engines.speculation import DraftModel, load_draft
 from inference.engines.text import TextModel, load_text_model, warm_up
+from inference.structure.limits import COMPILE_STACK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 READ_BYTES = 256 * 1024
+
+
+class VanishedError(Exception):
+    """A folder of the model is not there."""
 
 
 class Worker:
@@ -91,6 +96,7 @@ class Worker:
         clock = SystemClock()
         began = clock.monotonic()
         try:
+            _ensure_there(command)
             load = _loader_of(command.kind)
             text = load(
                 Path(command.path), command.options, on_progress=self._tell_progress
@@ -100,7 +106,9 @@ class Worker:
         except Exception as error:
             # The web process gets the reason; the traceback would only repeat it.
             logger.debug("The model could not be loaded", exc_info=True)
-            reason = f"{type(error).__name__}: {error}"
+            reason = str(error)
+            if not isinstance(error, VanishedError):
+                reason = f"{type(error).__name__}: {reason}"
             self._sender.send(LoadFailed(message=reason[:1000]))
             self._sender.finish()
             return None
@@ -184,6 +192,18 @@ class Worker:
             self._loop.post(StopHit(sequence_id))
 
 
+def _ensure_there(command: LoadModel) -> None:
+    """Refuse a folder that is gone: the libraries would take its path for a hub id.
+
+    Raises:
+        VanishedError: a folder of the model is not there.
+    """
+    options = command.options
+    for path in filter(None, (command.path, options.adapter_path, options.draft_path)):
+        if not Path(path).is_dir():
+            raise VanishedError(f"its folder {path} is not there any more")
+
+
 def _loader_of(kind: str) -> Callable[..., TextModel]:
     """Return what loads models of a kind; only vision models need mlx-vlm."""
     if kind != "vlm":
@@ -207,6 +227,8 @@ def main() -> int:
     # Ctrl-C is for the web process: it drains first and ends its workers last.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    # Grammars are compiled in threads; the check of them had a smaller stack.
+    threading.stack_size(COMPILE_STACK_BYTES)
     # The reader and the prepare pool must not wait for long stretches of Python.
     sys.setswitchinterval(0.001)
     connection = socket.socket(fileno=options.fd)

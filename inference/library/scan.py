@@ -12,6 +12,7 @@ from inference.library.errors import LibraryError
 from inference.library.files import looks_like_model
 from inference.library.local import LocalModel, inspect
 from inference.library.places import resolved
+from inference.library.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,7 +96,9 @@ class Library:
                 f"{folder} is in none of the folders that models are taken from: "
                 "see MODEL_DIRS"
             )
-        if not folder.is_dir() or not looks_like_model(folder):
+        if not folder.is_dir():
+            raise LibraryError(f"there is no folder {folder}, or not any more")
+        if not looks_like_model(folder):
             raise LibraryError(
                 f"{folder} is not a model: it has no config.json and no weights"
             )
@@ -113,7 +116,14 @@ class Library:
                 if folder in listed:
                     continue
                 listed.add(folder)
-                if any(other.holds(folder) for other in self._places):
+                if not str(folder).isprintable() or not name.isprintable():
+                    yield LocalModel(
+                        name=printable(name),
+                        path=printable(str(folder)),
+                        place=place.label,
+                        problem="its name has characters that cannot be shown",
+                    )
+                elif any(other.holds(folder) for other in self._places):
                     yield self._inspect(folder, name, place)
                 else:
                     yield LocalModel(

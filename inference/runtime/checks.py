@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.structure.calls import check_tools
-from inference.structure.grammars import check
+from inference.core.requests import ToolMode
 
 if TYPE_CHECKING:
     from inference.core.requests import GenerationRequest
     from inference.core.trace import RequestTrace
+    from inference.runtime.checkers import Checkers
 
 
-async def checked(request: GenerationRequest, trace: RequestTrace) -> GenerationRequest:
+async def checked(
+    request: GenerationRequest, trace: RequestTrace, checkers: Checkers
+) -> GenerationRequest:
     """Return the request with what cannot be enforced of its tools left out.
 
-    Compiling a grammar may take a fifth of a second, so it happens in a thread.
+    Nothing of it is compiled here: that may take all time, all memory or the stack.
 
     Raises:
         InvalidRequestError: a grammar or a schema cannot be honoured.
+        InferenceError: it could not be checked.
     """
-    if request.grammar is not None:
-        await asyncio.to_thread(check, request.grammar)
-    if request.tools is None:
+    tools = request.tools
+    if tools is not None and tools.mode is ToolMode.NONE:
+        tools = None
+    if request.grammar is None and tools is None:
         return request
-    tools, warnings = await asyncio.to_thread(check_tools, request.tools)
-    for warning in warnings:
+    verdict = await checkers.judge(
+        request.grammar, tools, request_id=trace.record.request_id
+    )
+    verdict.honour()
+    for warning in verdict.warnings:
         trace.warn(warning)
-    return msgspec.structs.replace(request, tools=tools)
+    if tools is None:
+        return request
+    return msgspec.structs.replace(request, tools=verdict.apply(tools))

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.core.errors import ClientTooSlowError, GenerationError, InferenceError
+from inference.core.errors import (
+    ClientTooSlowError,
+    GenerationError,
+    GrammarExhaustedError,
+    InferenceError,
+)
 from inference.core.frames import CANCELLED
 from inference.core.outcomes import FinishReason
 from inference.core.requests import Delta, Usage
@@ -82,4 +87,6 @@ class ChoiceCounter:
 def _error_for(gained: SequenceDelta) -> InferenceError:
     if gained.finish == CANCELLED:
         return ClientTooSlowError("The stream was given up.")
+    if gained.code == GrammarExhaustedError.code:
+        return GrammarExhaustedError(f"The answer was ended: {gained.message}.")
     return GenerationError(f"The model failed on this request: {gained.message}")

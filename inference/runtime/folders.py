@@ -23,6 +23,10 @@ def looked_at(source: ModelSource) -> ModelSource:
         LibraryError: the folder is not, or no longer, a whole model.
     """
     path = Path(source.path)
+    parts = (path, *map(Path, filter(None, _parts_of(source))))
+    gone = next((part for part in parts if not part.is_dir()), None)
+    if gone is not None and not source.problem:
+        raise LibraryError(f"its folder {gone} is not there any more")
     try:
         problem = source.problem or problem_with_files(path)
     except OSError as error:
@@ -32,3 +36,7 @@ def looked_at(source: ModelSource) -> ModelSource:
     sizes = measure_weights(weight_files(path), on_cpu=computes_on_cpu())
     estimate = max(source.estimated_bytes, sizes.loaded_bytes)
     return msgspec.structs.replace(source, estimated_bytes=estimate)
+
+
+def _parts_of(source: ModelSource) -> tuple[str, str]:
+    return source.options.adapter_path, source.options.draft_path

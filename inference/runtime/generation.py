@@ -63,7 +63,9 @@ class Generation:
         """
         self._model.queue.refuse_if_hopeless(self._request.n)
         step = self._trace.stopper.step
-        self._request = await step(checked(self._request, self._trace))
+        self._request = await step(
+            checked(self._request, self._trace, self._house.checkers)
+        )
         images = await step(self._images())
         worker = await step(self._worker())
         # Nothing is awaited in between: what is ready now is leased now.

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from inference.core.timing import Clock
     from inference.images.loader import ImageLoader
     from inference.runtime.admission import WaitingRoom
+    from inference.runtime.checkers import Checkers
     from inference.runtime.config import RuntimeConfig
     from inference.runtime.spare import SpareWorker
 
@@ -27,3 +28,4 @@ class House:
     spare: SpareWorker
     images: ImageLoader
     publish: Publish
+    checkers: Checkers

@@ -19,6 +19,7 @@ from inference.core.timing import Clock, SystemClock
 from inference.images.loader import ImageLoader
 from inference.library.hub import Downloads
 from inference.runtime.admission import WaitingRoom
+from inference.runtime.checkers import Checkers
 from inference.runtime.cores import CoreShare
 from inference.runtime.generation import Generation
 from inference.runtime.house import House
@@ -94,6 +95,7 @@ class ModelService:
             ),
             images=supplies.images,
             publish=self.publish,
+            checkers=Checkers(publish=self.publish, clock=self._clock),
         )
         self._pool = ModelPool(self._registry, self._house)
         self._loader = ModelLoader(
@@ -303,5 +305,8 @@ class ModelService:
         """End all workers and downloads."""
         self.is_draining = True
         await asyncio.gather(
-            self._house.images.close(), self._fetches.close(), self._pool.stop()
+            self._house.images.close(),
+            self._house.checkers.stop(),
+            self._fetches.close(),
+            self._pool.stop(),
         )

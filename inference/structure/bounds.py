@@ -8,6 +8,15 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from inference.structure.chains import (
+    REPEATS_MAX,
+    RULE_LEVELS_MAX,
+    SCHEMA_LEVELS_MAX,
+    regexes_in,
+    repeats,
+    rule_levels,
+    schema_levels,
+)
 from inference.structure.faults import Fault
 
 if TYPE_CHECKING:
@@ -38,6 +47,18 @@ def fault_of_bounds(schema: Any) -> Fault | None:
             )
         if fault := _fault_of_object(node):
             return fault
+    if schema_levels(schema) > SCHEMA_LEVELS_MAX:
+        return Fault(
+            "$ref",
+            f"along '$ref' the schema is nested deeper than {SCHEMA_LEVELS_MAX} levels",
+        )
+    return None
+
+
+def fault_of_regex(source: str) -> Fault | None:
+    """Return what speaks against giving a regular expression to llguidance."""
+    if repeats(source) > REPEATS_MAX:
+        return Fault("", f"it repeats a part more than {REPEATS_MAX:,} times")
     return None
 
 
@@ -52,7 +73,10 @@ def fault_of_lark(source: str) -> Fault | None:
             return Fault("%json", "a %json is followed by no JSON")
         if fault := fault_of_bounds(schema):
             return fault
-    return None
+    if rule_levels(source) > RULE_LEVELS_MAX:
+        return Fault("", f"its rules lead deeper than {RULE_LEVELS_MAX} levels")
+    faults = (fault_of_regex(regex) for regex in regexes_in(source))
+    return next((fault for fault in faults if fault), None)
 
 
 def _objects(schema: Any) -> Iterator[tuple[dict[str, Any], int]]:
@@ -87,6 +111,11 @@ def _fault_of_object(node: dict[str, Any]) -> Fault | None:
                 keyword,
                 f"'{keyword}' holds a control character, which cannot be written",
             )
+    pattern = node.get("pattern")
+    if isinstance(pattern, str) and fault_of_regex(pattern):
+        return Fault(
+            "pattern", f"a 'pattern' repeats a part more than {REPEATS_MAX:,} times"
+        )
     least, required = node.get("minProperties"), node.get("required", [])
     # Keys that the schema does not name may repeat, and then count twice.
     if type(least) is int and type(required) is list and least - len(required) > 1:

@@ -12,14 +12,14 @@ from inference.core.errors import InvalidRequestError
 from inference.core.requests import ToolMode
 from inference.structure.faults import Fault
 from inference.structure.grammars import fault_of_schema
+from inference.structure.jobs import ANY_ARGUMENTS
 from inference.structure.schemas import rigid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from inference.core.requests import Tool, ToolUse
 
-ANY_ARGUMENTS: dict[str, Any] = {"type": "object"}
 _NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
 # With one of these, a schema without properties still says which there may be.
 # A schema with no other keywords, and no properties, describes no arguments.
@@ -53,11 +53,14 @@ def calls_grammar(
     return "\n".join(lines)
 
 
-def check_tools(use: ToolUse) -> tuple[ToolUse, tuple[str, ...]]:
+def check_tools(
+    use: ToolUse, tell: Callable[[str], None] = lambda _: None
+) -> tuple[ToolUse, tuple[str, ...]]:
     """Return the tools with schemas that can be enforced, and what was given up.
 
     Where a call is forced, or a tool is `strict`, its schema has to hold. Else a
     schema that cannot be enforced holds as far as that its arguments are an object.
+    `tell` hears which parameter is about to be checked.
 
     Raises:
         InvalidRequestError: a schema that has to hold cannot be enforced.
@@ -67,11 +70,12 @@ def check_tools(use: ToolUse) -> tuple[ToolUse, tuple[str, ...]]:
     callable_names = {tool.name for tool in use.callable_tools}
     tools, warnings = [], []
     for at, tool in enumerate(use.tools):
+        param = f"tools[{at}].function.parameters"
+        tell(param)
         fault = _fault_in(tool) if tool.name in callable_names else None
         if fault is None:
             tools.append(tool)
         elif use.is_forced or tool.strict:
-            param = f"tools[{at}].function.parameters"
             raise InvalidRequestError(
                 f"Invalid '{param}': {fault.message}.",
                 param=param,

@@ -39,6 +39,8 @@ def gist(words: str) -> str:
     """Return the telling line of llguidance's words, without its pictures."""
     if "Unsatisfiable schema: nothing can match it" in words:
         return "nothing can match it"
+    if "(grammar) too big" in words:
+        return "it is too large to be enforced"
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error:")]
     line = errors[0].removeprefix("error:").strip() if errors else "".join(lines[:1])

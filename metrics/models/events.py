@@ -28,6 +28,7 @@ EVENT_KINDS = [
         "worker_died",
         "worker_restart",
         "memory_refused",
+        "checker_died",
         "record_waited",
     )
 ]

@@ -28,7 +28,7 @@ from metrics.models.fitting import fitted_values, moment
 from metrics.models.upserts import Upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 
@@ -105,12 +105,23 @@ class RequestQuerySet(models.QuerySet["RequestLog"]):
         _ENDS.write(rows)
 
     def interrupt_run(
-        self, boot_id: str, *, at: datetime, reason: str
+        self,
+        boot_id: str,
+        *,
+        at: datetime,
+        reason: str,
+        served: Mapping[str, str] | None = None,
     ) -> list[RequestLog]:
-        """End what still runs in the rows of one server run; return those rows."""
+        """End what still runs in the rows of one server run; return those rows.
+
+        `served` tells the model that answered to a name: rows learn theirs at their
+        end only.
+        """
         rows = list(self.running().filter(boot_id=boot_id).order_by())
         for row in rows:
             row.outcome, row.reason, row.finished_at = Outcome.INTERRUPTED, reason, at
+            row.model = row.model or (served or {}).get(row.model_requested, "")
+        self.bulk_update([row for row in rows if row.model], ["model"], batch_size=500)
         self.running().filter(boot_id=boot_id).update(
             outcome=Outcome.INTERRUPTED, reason=reason, finished_at=at
         )

@@ -7,6 +7,8 @@ which share a folder or a database never end each other's requests.
 from __future__ import annotations
 
 import logging
+import os
+import stat
 from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from metrics.models import RequestLog, SpoolPosition
+from metrics.models import RequestLog, ServerEventLog, SpoolPosition
 from metrics.models.fitting import moment
 from metrics.recorder.commits import Batch, commit
 from metrics.recorder.lines import RunLine, UnreadableLineError, decode_line
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("metrics.recorder")
 
 BATCH_LINES = 200
+FIRST_LINE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,26 @@ def end_run(boot_id: str, files: Sequence[SpoolFile], *, reason: str) -> int:
     with transaction.atomic():
         hold_sums()
         interrupted = RequestLog.objects.interrupt_run(
-            boot_id, at=ended_at, reason=reason
+            boot_id, at=ended_at, reason=reason, served=_served_by(boot_id)
         )
         add_requests(interrupted)
         forget_positions(files)
     return len(interrupted)
+
+
+def _served_by(boot_id: str) -> dict[str, str]:
+    """Return the models of a run by the names that requests gave; "": the default.
+
+    Only what the run itself loaded: sums have a line for each.
+    """
+    events = ServerEventLog.objects.filter(boot_id=boot_id).order_by("at")
+    served = {}
+    for kind, model, data in events.values_list("kind", "model", "data"):
+        names = data.get("models", []) if kind == "server_start" else [model]
+        if kind == "server_start" and names:
+            served[""] = names[0]
+        served |= {name: name for name in names if name}
+    return served
 
 
 def forget_positions(files: Sequence[SpoolFile]) -> None:
@@ -126,9 +144,18 @@ def _runs_in(folder: Path) -> dict[str, list[_Part]]:
 
 def _first_line(path: Path) -> RunLine | None:
     try:
-        with path.open("rb") as file:
-            line = decode_line(file.readline())
+        with open(path, "rb", opener=_open_regular) as file:
+            line = decode_line(file.readline(FIRST_LINE_BYTES))
     except (OSError, UnreadableLineError) as error:
         logger.warning("Not read as a spool file: %s (%s)", path, error)
         return None
     return line if isinstance(line, RunLine) else None
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a file without waiting for the other end of a pipe, which is none."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise UnreadableLineError("it is no regular file")

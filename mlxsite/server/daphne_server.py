@@ -14,12 +14,14 @@ from autobahn.exception import Disconnected
 from twisted.internet import defer, reactor
 
 from inference.core.trace import ConnectionNote
-from mlxsite.server.http import BoundedHTTPFactory, unwritten_bytes
+from mlxsite.server.http import FORWARDED_FOR, BoundedHTTPFactory, unwritten_bytes
+from mlxsite.server.websocket import StrictWebSocketFactory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from inference.core.limits import Limits
+    from mlxsite.server.proxies import TrustedProxies
     from mlxsite.server.refusals import Refusal
 
 logger = logging.getLogger("mlxsite")
@@ -47,13 +49,18 @@ class ServerBounds:
 
     @classmethod
     def of(
-        cls, limits: Limits, *, read_deadline_s: float, stall_timeout_s: float
+        cls,
+        limits: Limits,
+        *,
+        read_deadline_s: float,
+        stall_timeout_s: float,
+        connections_per_client: int,
     ) -> ServerBounds:
         """Return the bounds that the table of limits and the settings set."""
         return cls(
             body_bytes=limits.body_bytes,
             websocket_bytes=limits.websocket_message_bytes,
-            connections_per_client=limits.connections_per_client,
+            connections_per_client=connections_per_client,
             read_deadline_s=read_deadline_s,
             stall_timeout_s=stall_timeout_s,
             unwritten_bytes=limits.unwritten_bytes,
@@ -73,6 +80,7 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
         *,
         endpoints: list[str],
         bounds: ServerBounds,
+        proxies: TrustedProxies,
         on_drain: Callable[[asyncio.Event], Awaitable[None]],
         on_refusal: Callable[[Refusal], str],
     ) -> None:
@@ -86,12 +94,14 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
             websocket_max_frame_size=bounds.websocket_bytes,
         )
         self.bounds = bounds
+        self.proxies = proxies
         self.on_refusal = on_refusal
         self.exit_code = 0
         self._on_drain = on_drain
         self._hurry = asyncio.Event()
         self._ports: list[Any] = []
         self._is_ending = False
+        self._was_signalled = False
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -101,19 +111,32 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until `end` is called and everything has drained."""
         daphne.server.HTTPFactory = BoundedHTTPFactory
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self.loop.add_signal_handler(number, self.end)
+        daphne.server.WebSocketFactory = StrictWebSocketFactory
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            # Who started it with nohup wants it to outlive the terminal.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self.loop.add_signal_handler(number, self._heed_signal)
         super().run()
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether the drain has begun."""
+        return self._is_ending
+
     def end(self, exit_code: int = 0) -> None:
-        """Begin to drain; a second call cuts the drain short."""
-        if self._is_ending:
+        """Begin to drain, unless that has begun."""
+        if not self._is_ending:
+            self._is_ending = True
+            self.exit_code = exit_code
+            reactor.stop()
+
+    def _heed_signal(self) -> None:
+        """Begin to drain; a second signal cuts the drain short."""
+        if self._was_signalled:
             logger.warning("Second signal: ending at once")
             self._hurry.set()
-            return
-        self._is_ending = True
-        self.exit_code = exit_code
-        reactor.stop()
+        self._was_signalled = True
+        self.end()
 
     def listen_success(self, port: Any) -> None:
         """Keep the port, so that draining can close it."""
@@ -127,7 +150,15 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
         self.stop()
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """Start the application for a request, with a note of its connection."""
+        """Start the application for a request, with a note of its connection.
+
+        Who asks is said by the proxy, where there is one that is believed.
+        """
+        if scope["client"]:
+            host, port = scope["client"]
+            client = self.proxies.client_of(host, _forwarded(scope["headers"]))
+            scope["client"] = [client, port if client == host else 0]
+            protocol.client_host = client
         protocol.note = scope["mlxsite.connection"] = ConnectionNote()
         return super().create_application(protocol, scope)
 
@@ -205,6 +236,10 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
     def _running_applications(self) -> list[asyncio.Future[Any]]:
         instances = (d.get("application_instance") for d in self.connections.values())
         return [i for i in instances if i is not None and not i.done()]
+
+
+def _forwarded(headers: list[tuple[bytes, bytes]]) -> list[str]:
+    return [value.decode("latin1") for name, value in headers if name == FORWARDED_FOR]
 
 
 def _abort(protocol: Any) -> None:

@@ -21,13 +21,14 @@ from inference.core.errors import (
     ReadDeadlineError,
     TooManyConnectionsError,
 )
+from mlxsite.server.connections import Connections
 from mlxsite.server.refusals import Refusal, refusal_bytes
 
 if TYPE_CHECKING:
     from mlxsite.server.daphne_server import StreamServer
 
 SEND_BUFFER_BYTES = 128 * 1024
-SWEEP_EVERY = 256
+FORWARDED_FOR = b"x-forwarded-for"
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]
@@ -65,6 +66,9 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
         if self._is_refused:
             return None
         self.channel.request_is_read()
+        if not self.channel.begin_for_client():
+            self._is_refused = True
+            return None
         self.registerProducer(self, True)
         return super().process()
 
@@ -97,6 +101,8 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
         """End the response."""
         if self.producer is not None:
             self.unregisterProducer()
+        if self.channel is not None:
+            self.channel.end_for_client()
         super().finish()
 
     def abort(self) -> None:
@@ -110,6 +116,8 @@ class BoundedChannel(http.HTTPChannel):  # type: ignore[misc]
 
     requestFactory = BoundedRequest
     _deadline: Any = None
+    # Whose connection this is counted as.
+    _client = ""
 
     def connectionMade(self) -> None:
         """Begin to wait for the first request, or refuse one connection too many."""
@@ -118,17 +126,56 @@ class BoundedChannel(http.HTTPChannel):  # type: ignore[misc]
         self.transport.getHandle().setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES
         )
-        if self.factory.admit(self.client_host, self.transport):
+        self._client = self.peer_host
+        held = self.factory.connections.take(self._client, self.transport)
+        # A proxy holds the connections of many: each of its requests is counted.
+        if self._is_from_proxy or self._is_within(held):
             self._arm()
         else:
-            most = self.factory.server.bounds.connections_per_client
-            message = f"More than {most} connections from one address."
-            self.refuse(TooManyConnectionsError(message))
+            self._refuse_connection()
+
+    @property
+    def peer_host(self) -> str:
+        """The address at the other end, as text."""
+        return str(getattr(self.transport.getPeer(), "host", ""))
 
     @property
     def client_host(self) -> str:
-        """The address at the other end, as text."""
-        return str(getattr(self.transport.getPeer(), "host", ""))
+        """The address that asks: a proxy's word, where that is believed."""
+        headers = self.requests[-1].requestHeaders if self.requests else None
+        values = headers.getRawHeaders(FORWARDED_FOR, []) if headers else []
+        forwarded = [value.decode("latin1") for value in values]
+        proxies = self.factory.server.proxies
+        return str(proxies.client_of(self.peer_host, forwarded))
+
+    def begin_for_client(self) -> bool:
+        """Count a request that came through a proxy; refuse one too many."""
+        if not self._is_from_proxy:
+            return True
+        old, self._client = self._client, self.client_host
+        held = self.factory.connections.move(self.transport, old=old, new=self._client)
+        if self._client == self.peer_host or self._is_within(held):
+            return True
+        self._refuse_connection()
+        return False
+
+    def end_for_client(self) -> None:
+        """Count the connection as the proxy's again, until its next request."""
+        if self._client != self.peer_host:
+            old, self._client = self._client, self.peer_host
+            self.factory.connections.move(self.transport, old=old, new=self._client)
+
+    @property
+    def _is_from_proxy(self) -> bool:
+        return bool(self.factory.server.proxies.trusts(self.peer_host))
+
+    def _is_within(self, held: int) -> bool:
+        return bool(held <= self.factory.server.bounds.connections_per_client)
+
+    def _refuse_connection(self) -> None:
+        most = self.factory.server.bounds.connections_per_client
+        message = f"More than {most} connections from one address."
+        self.refuse(TooManyConnectionsError(message))
 
     def dataReceived(self, data: bytes) -> None:
         """Begin to wait for the rest of a later request on the same connection."""
@@ -149,16 +196,27 @@ class BoundedChannel(http.HTTPChannel):  # type: ignore[misc]
 
     def refuse(self, error: InferenceError) -> None:
         """Answer with an error from below the application, and close."""
+        method, path = self._asked
         refusal = Refusal(
             error=error,
             client_host=self.client_host,
-            method=self._command.decode("ascii", "replace") if self.requests else "",
-            path=self._path.decode("ascii", "replace") if self.requests else "",
+            method=method.decode("ascii", "replace"),
+            path=path.decode("ascii", "replace"),
             user_agent=self._header(b"user-agent"),
         )
         request_id = self.factory.server.on_refusal(refusal)
         self.transport.write(refusal_bytes(refusal, request_id))
         self.transport.loseConnection()
+
+    @property
+    def _asked(self) -> tuple[bytes, bytes]:
+        """Method and path of the newest request; Twisted hands them on once it is whole."""
+        if not self.requests:
+            return b"", b""
+        if hasattr(self, "_command"):
+            return self._command, self._path
+        request = self.requests[-1]
+        return request.method, request.uri
 
     def _header(self, name: bytes) -> str:
         if not self.requests:
@@ -186,8 +244,7 @@ class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]
 
     def __init__(self, server: StreamServer) -> None:
         super().__init__(server)
-        self._transports: dict[str, set[Any]] = {}
-        self._admitted = 0
+        self.connections = Connections()
 
     def buildProtocol(self, addr: Any) -> BoundedChannel:
         """Return the protocol for a new connection."""
@@ -198,33 +255,9 @@ class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]
         channel.callLater = reactor.callLater
         return channel
 
-    def admit(self, client_host: str, transport: Any) -> bool:
-        """Take a connection in; false when its client holds too many.
-
-        The transports are asked whether they live: one that became a WebSocket's
-        tells its channel no more.
-        """
-        self._admitted += 1
-        if self._admitted % SWEEP_EVERY == 0:
-            self._sweep()
-        held = _live(self._transports.get(client_host, set()))
-        held.add(transport)
-        self._transports[client_host] = held
-        return bool(len(held) <= self.server.bounds.connections_per_client)
-
-    def _sweep(self) -> None:
-        """Forget clients that are gone, and what was never written to them."""
-        live = {host: _live(held) for host, held in self._transports.items()}
-        self._transports = {host: held for host, held in live.items() if held}
-
     def unwritten_bytes(self) -> int:
         """Return how many bytes wait to be written on all connections."""
-        live = (t for held in self._transports.values() for t in held if t.connected)
-        return sum(unwritten_bytes(transport) for transport in live)
-
-
-def _live(transports: set[Any]) -> set[Any]:
-    return {transport for transport in transports if transport.connected}
+        return sum(map(unwritten_bytes, self.connections.live()))
 
 
 def unwritten_bytes(transport: Any) -> int:

@@ -42,6 +42,7 @@ from mlxsite.asgi import application
 from mlxsite.logs import written_by_a_thread
 from mlxsite.pages.sessions import StaffSessions
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
+from mlxsite.server.proxies import TrustedProxies
 from mlxsite.server.refusals import leave_row
 from mlxsite.startup.network import base_url
 from mlxsite.startup.steps import elapsed
@@ -121,7 +122,9 @@ class ServerRun:
                 DEFAULT_LIMITS,
                 read_deadline_s=self._config.read_deadline_s,
                 stall_timeout_s=self._config.stall_timeout_s,
+                connections_per_client=self._config.connections_per_client,
             ),
+            proxies=TrustedProxies(self._config.trusted_proxies),
             on_drain=self._drain,
             on_refusal=leave_row,
         )
@@ -218,6 +221,8 @@ class ServerRun:
         ready = []
         for place, key in enumerate(keys, 1):
             card = await self._service.wait_loaded(key)
+            if server.is_ending:
+                return
             if card.state is ModelState.READY:
                 ready.append(key)
             else:

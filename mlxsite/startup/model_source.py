@@ -73,6 +73,11 @@ def _located(name: str, *, data_dir: Path) -> ModelSource:
 
 
 def _local_model(path: Path) -> ModelSource:
+    if not str(path).isprintable():
+        raise StartupError(
+            f"{str(path)!r} is no name for a model: it has characters that cannot be "
+            "shown"
+        )
     missing = missing_from_model(path)
     if missing is not None:
         raise StartupError(f"{path} is not a model: {missing} is missing")

@@ -70,6 +70,7 @@ async def test_it_shows_queue_and_totals_in_the_agreed_shape(
         request_types={"text": 6, "text_stream": 4},
         outcomes={"finished": 8, "failed": 2, "rejected": 5, "invalid": 1},
         error_count=2,
+        avg_tps=50.0,
         max_tps=90.0,
         min_tps=10.0,
         recent_requests=8,

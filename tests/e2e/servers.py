@@ -165,9 +165,18 @@ class Server:
         wait_until(is_idle, "an idle queue", within_s)
 
     def worker_pids(self) -> list[int]:
-        """Return the processes that this server started."""
+        """Return the processes that this server started for models."""
+        return self._children("inference.engines")
+
+    def checker_pids(self) -> list[int]:
+        """Return the processes that check grammars."""
+        return self._children("inference.structure.checker")
+
+    def _children(self, module: str) -> list[int]:
         found = subprocess.run(
-            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True
+            ["pgrep", "-P", str(self.process.pid), "-f", module],
+            capture_output=True,
+            text=True,
         )
         return [int(line) for line in found.stdout.split()]
 

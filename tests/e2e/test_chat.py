@@ -252,7 +252,6 @@ def test_it_reports_its_queue_in_the_older_servers_shape(tiny_server: Server) ->
     }
     metrics = stats["metrics"]
     assert metrics["total_requests"] == sum(metrics["request_types"].values()) > 0
-    assert metrics["performance"]["avg_tps"] == pytest.approx(
-        metrics["total_tokens"] / metrics["total_time"]
-    )
+    speeds = metrics["performance"]
+    assert 0 < speeds["min_tps"] <= speeds["avg_tps"] <= speeds["max_tps"]
     assert "Request completed: text" in tiny_server.output()

@@ -204,6 +204,36 @@ async def test_it_refuses_other_websocket_paths_without_a_traceback(
     assert "Traceback" not in rambler_server.output()
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "%2e%2e/%2e%2e/etc/passwd",
+        "/etc/passwd",
+        "..%2f%1b]0;owned%07%0d%0a2026-01-01 INFO mlxsite all is well".replace(
+            " ", "%20"
+        ),
+        "a%00b",
+        "a" * 4000,
+    ],
+)
+async def test_a_path_out_of_the_static_folder_is_a_404_that_forges_no_line(
+    rambler_server: Server, path: str
+) -> None:
+    reader, writer = await connect(rambler_server)
+    writer.write(
+        f"GET /static/{path} HTTP/1.1\r\nHost: localhost\r\n"
+        "Connection: close\r\n\r\n".encode()
+    )
+    status, _ = parsed(await reader.read(-1))
+    writer.close()
+
+    assert status == 404
+    told = rambler_server.output()
+    assert "Traceback" not in told
+    assert "all is well" not in told
+    assert not {"\x1b", "\a"} & set(told)
+
+
 async def test_it_closes_a_websocket_that_sends_bytes_without_a_traceback(
     rambler_server: Server,
 ) -> None:
@@ -214,6 +244,40 @@ async def test_it_closes_a_websocket_that_sends_bytes_without_a_traceback(
         await socket.wait_closed()
     assert socket.close_code == 4003
     assert "Traceback" not in rambler_server.output()
+
+
+def frame(first: int, payload: bytes, length: int | None = None) -> bytes:
+    """Return a masked frame; `length` may announce more than there is."""
+    size = len(payload) if length is None else length
+    if size < 126:
+        return bytes([first, 0x80 | size]) + bytes(4) + payload
+    return bytes([first, 0x80 | 127]) + size.to_bytes(8, "big") + bytes(4) + payload
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "reason"),
+    [
+        (frame(0x83, b"?"), 1002, "websocket_protocol_error"),
+        (frame(0x81, b"\xff\xfe"), 1007, "invalid_payload"),
+        (frame(0x81, b"{", 64 * MIB), 1009, "message_too_large"),
+    ],
+)
+async def test_a_broken_websocket_is_closed_with_its_code_and_leaves_a_row(
+    rambler_server: Server, data: bytes, code: int, reason: str
+) -> None:
+    before = rambler_server.count_rows()
+    address = f"ws://127.0.0.1:{rambler_server.port}/ws/chat"
+    async with websockets.connect(address) as socket:
+        socket.transport.write(data)
+        await asyncio.wait_for(socket.wait_closed(), 30)
+    assert socket.close_code == code
+    row = list(rambler_server.wait_rows(before + 1).values())[-1]
+    assert (row["outcome"], row["reason"], row["endpoint"]) == (
+        "invalid",
+        reason,
+        "/ws/chat",
+    )
+    assert row["client_host"] == "127.0.0.1"
 
 
 async def test_it_names_an_encoding_that_it_does_not_read(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -203,6 +204,37 @@ async def test_it_tells_every_stream_when_its_worker_is_killed_and_answers_the_n
     assert kinds == ["server_start", "model_load", "worker_died", "worker_restart"]
 
 
+def test_it_says_so_when_the_folder_of_a_model_has_vanished(
+    start_server: StartServer, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "here-today"
+    shutil.copytree(tiny_model_dir, folder)
+    server = start_server(folder).wait_ready()
+    folder.rename(tmp_path / "gone")
+    (worker,) = server.worker_pids()
+    os.kill(worker, signal.SIGKILL)
+
+    told = f"its folder {folder} is not there any more"
+    wait_until(lambda: told in server.output(), "the reason")
+
+    assert "Repo id" not in server.output()
+
+
+def test_a_text_that_no_tokenizer_can_cut_is_the_client_s_to_change(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir).wait_ready()
+    create = server.client().chat.completions.create
+    blanks = [{"role": "user", "content": " " * 16_000_000}]
+
+    with pytest.raises(openai.BadRequestError) as refusal:
+        create(model="tiny-qwen2-vl", messages=blanks)  # type: ignore[call-overload]
+
+    assert refusal.value.param == "messages"
+    answer = create(model="tiny-qwen2-vl", messages=HELLO, max_tokens=4)  # type: ignore[call-overload]
+    assert answer.usage is not None
+
+
 async def test_it_leaves_no_process_behind_when_the_server_is_killed(
     start_server: StartServer, rambler_dir: Path
 ) -> None:
@@ -220,8 +252,9 @@ async def test_it_leaves_no_process_behind_when_the_server_is_killed(
     assert {(r["outcome"], r["reason"]) for r in rows} == {("interrupted", "crash")}
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_it_lets_streams_end_when_it_is_told_to_stop(
-    start_server: StartServer, rambler_dir: Path
+    start_server: StartServer, rambler_dir: Path, number: signal.Signals
 ) -> None:
     server = start_server(rambler_dir, "--drain-timeout", "30").wait_ready()
     create = server.async_client().chat.completions.create
@@ -229,7 +262,7 @@ async def test_it_lets_streams_end_when_it_is_told_to_stop(
     streams = await asyncio.gather(
         *(create(model="rambler", stream=True, **body) for _ in range(8))
     )
-    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(number)
     ends = await asyncio.gather(*(how_it_ends(stream) for stream in streams))
     assert ends == ["ended"] * 8
     assert server.process.wait(PATIENCE_S) == 0
@@ -269,6 +302,17 @@ async def test_it_interrupts_streams_that_outlast_the_drain_timeout(
         ("rejected", "shutting_down"),
     ]
     assert not server.worker_pids()
+
+
+def test_one_signal_while_a_model_loads_is_no_second_one(
+    start_server: StartServer, tiny_model_dir: Path
+) -> None:
+    server = start_server(tiny_model_dir).wait_listening()
+
+    assert server.stop() == 0
+
+    assert "Second signal" not in server.output()
+    assert "is not served" not in server.output()
 
 
 def test_it_is_not_ready_before_the_model_is(

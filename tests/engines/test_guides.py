@@ -13,6 +13,7 @@ from inference.engines.followers import Answer, CallGuide
 from inference.engines.guides import Guide, GuidePlan
 from inference.engines.markers import Marker
 from inference.engines.text import TextModel, load_text_model
+from tests.structure.poisons import AMBIGUOUS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -219,3 +220,20 @@ def test_a_grammar_that_fails_while_masking_ends_its_sequence(text: TextModel) -
     guide.fill(np.zeros(1, dtype=np.int32))
     assert guide.is_over
     assert guide.error
+
+
+def test_a_grammar_that_becomes_too_much_work_ends_with_a_reason_of_its_own(
+    text: TextModel,
+) -> None:
+    grammar = LLMatcher.grammar_from_lark(AMBIGUOUS)
+    body = text.words.matcher_for(grammar, param="guided_grammar")
+    guide = GuidePlan(answer=Answer(body)).open(None)
+    assert guide is not None
+    (letter,) = tokens(text, "a")
+    for _ in range(3000):
+        if guide.is_over:
+            break
+        allowed(text, guide)
+        guide.accept(letter)
+    assert guide.error_code == "grammar_exhausted"
+    assert "make it simpler" in guide.error

@@ -276,7 +276,11 @@ class TestAt:
     def test_it_refuses_a_folder_without_a_model(
         self, library: Library, shelf: Path
     ) -> None:
-        for path in (shelf, shelf / "org", shelf / "nothing"):
+        with pytest.raises(
+            LibraryError, match=r"there is no folder .*nothing, or not any"
+        ):
+            library.at(shelf / "nothing")
+        for path in (shelf, shelf / "org"):
             with pytest.raises(LibraryError, match="is not a model"):
                 library.at(path)
 
@@ -387,3 +391,18 @@ class TestKeeping:
 
         assert len(answers) == 80
         assert len(set(answers)) == 1
+
+
+def test_a_name_that_steers_a_terminal_is_refused_where_it_is_listed(
+    tiny_model_dir: Path, lm_studio: Path, usual_places: tuple[Place, ...]
+) -> None:
+    put_model(tiny_model_dir, lm_studio / "org" / "evil\x1b]0;owned\x07\nname")
+    put_model(tiny_model_dir, lm_studio / "org" / "good")
+
+    evil, good = sorted(
+        Library(usual_places).all(), key=lambda model: not model.problem
+    )
+
+    assert evil.problem == "its name has characters that cannot be shown"
+    assert (evil.name + evil.path).isprintable()
+    assert (good.name, good.problem) == ("org/good", "")

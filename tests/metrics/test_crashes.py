@@ -12,7 +12,9 @@ import pytest
 
 from metrics.models import RequestLog, ServerEventLog, SpoolPosition
 from metrics.recorder.lines import encode_event, encode_record
+from metrics.totals import Totals
 from tests.metrics.cast import (
+    NOON,
     ended,
     event,
     leave_spool,
@@ -213,3 +215,41 @@ def test_a_run_of_several_files_is_ended_as_one(
     with recording(tmp_path, "next"):
         assert RequestLog.objects.filter(outcome="interrupted").count() == 30
     assert spool_files(tmp_path) == []
+
+
+@pytest.mark.usefixtures("database")
+def test_a_pipe_among_the_spool_files_holds_nobody_up(tmp_path: Path) -> None:
+    leave_spool(tmp_path, "dead", [encode_record(started())])
+    os.mkfifo(tmp_path / "spool" / "a-pipe.jsonl")
+
+    with recording(tmp_path):
+        pass
+
+    assert RequestLog.objects.get().outcome == "interrupted"
+    assert [path.name for path in spool_files(tmp_path)] == ["a-pipe.jsonl"]
+
+
+@pytest.mark.usefixtures("database")
+def test_the_sums_of_a_model_count_what_a_crash_interrupted(tmp_path: Path) -> None:
+    begun = event(
+        kind="server_start", boot_id="dead", data={"models": ["tiny", "quick"]}
+    )
+    loaded = event(kind="model_load", boot_id="dead", model="big", at=NOON + 1)
+    asked = ("", "quick", "big", "big", "a stranger's words")
+    records = [started("dead", model_requested=name) for name in asked]
+    leave_spool(
+        tmp_path,
+        "dead",
+        [*map(encode_event, (begun, loaded)), *map(encode_record, records)],
+    )
+
+    with recording(tmp_path):
+        pass
+
+    totals = Totals()
+    assert totals.load()
+    assert totals.totals().outcomes["interrupted"] == 5
+    assert {
+        model: one.outcomes["interrupted"]
+        for model, one in totals.totals_by_model().items()
+    } == {"tiny": 1, "quick": 1, "big": 2}

@@ -74,7 +74,7 @@ def test_it_adds_up_generations_without_their_time_in_the_queue():
     assert totals.request_types == NO_TYPES | {"text": 1, "vision": 1}
     assert totals.total_tokens == 200
     assert totals.total_time_s == pytest.approx(3.0)
-    assert totals.avg_tps == pytest.approx(200 / 3)
+    assert totals.avg_tps == pytest.approx(200 / (150 / 100 + 50 / 40))
     assert (totals.min_tps, totals.max_tps, totals.recent_requests) == (40.0, 100.0, 2)
 
 
@@ -110,6 +110,17 @@ def test_speeds_are_those_of_the_last_hundred():
     totals = counted(*records).totals()
     assert (totals.min_tps, totals.max_tps) == (51.0, 150.0)
     assert totals.recent_requests == 100
+
+
+def test_the_average_speed_lies_between_the_slowest_and_the_fastest():
+    slow = ended(started(), outcome=Outcome.CANCELLED, completion_tokens=1, tps=None)
+    long_ago = [ended(started(), tps=1.0, completion_tokens=9) for _ in range(150)]
+    lately = [ended(started(), tps=90.0 + number % 3) for number in range(100)]
+
+    totals = counted(*long_ago, slow, *lately).totals()
+
+    assert totals.min_tps <= totals.avg_tps <= totals.max_tps
+    assert (totals.min_tps, totals.max_tps) == (90.0, 92.0)
 
 
 def test_it_keeps_models_apart():

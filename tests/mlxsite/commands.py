@@ -16,6 +16,15 @@ def mlx_server(*words: str, **environment: str) -> subprocess.CompletedProcess[s
     return _run([sys.executable, "-m", "mlxsite", *words], environment)
 
 
+def mlx_server_with_open_files(
+    most: int, *words: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `mlx-server` where so many files may be open, hard and soft."""
+    limited = ("sh", "-c", f'ulimit -n {most} && exec "$@"', "sh")
+    command = [*limited, sys.executable, "-m", "mlxsite", *words]
+    return _run(command, environment)
+
+
 def manage(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `manage.py` to its end."""
     return _run([sys.executable, "manage.py", *words], environment)

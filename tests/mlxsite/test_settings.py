@@ -155,3 +155,29 @@ def test_it_says_so_when_the_data_folder_cannot_be_made(tmp_path: Path) -> None:
 
     assert line.startswith("error: The secret key ")
     assert "MLX_DATA_DIR" in line
+
+
+def test_it_closes_a_data_folder_that_others_can_read(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    data_dir.chmod(0o755)
+
+    first = manage("check", MLX_DATA_DIR=str(data_dir))
+    second = manage("check", MLX_DATA_DIR=str(data_dir))
+
+    assert stat.S_IMODE(data_dir.stat().st_mode) == 0o700
+    told = f"The data folder {data_dir} was open to other users; closed now\n"
+    assert told in first.stderr
+    assert told not in second.stderr
+
+
+def test_it_refuses_a_data_folder_that_is_meant_for_everybody(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    data_dir.chmod(0o1777)
+
+    line = only_line(manage("check", MLX_DATA_DIR=str(data_dir)))
+
+    assert line.startswith(f"error: The data folder {data_dir} is open to other users")
+    assert "MLX_DATA_DIR" in line
+    assert stat.S_IMODE(data_dir.stat().st_mode) == 0o1777

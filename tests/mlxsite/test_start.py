@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import resource
+import shutil
 import socket
 from typing import TYPE_CHECKING
 
@@ -12,10 +14,15 @@ from django.contrib.auth import authenticate, get_user_model
 from django.core.management import call_command
 
 from mlxsite.startup.admin_user import ensure_admin, reset_admin
+from mlxsite.startup.descriptors import raise_descriptor_limit
 from mlxsite.startup.errors import StartupError
 from mlxsite.startup.model_source import resolve_model
 from mlxsite.startup.network import base_url, is_loopback
-from tests.mlxsite.commands import mlx_server, only_line
+from tests.mlxsite.commands import (
+    mlx_server,
+    mlx_server_with_open_files,
+    only_line,
+)
 from tests.ports import kept_port
 
 if TYPE_CHECKING:
@@ -104,11 +111,66 @@ def test_it_shows_the_admin_password_once(free_port: int, tmp_path: Path) -> Non
     assert second.stdout == ""
 
 
+def test_it_refuses_to_start_where_too_few_files_may_be_open(free_port: int) -> None:
+    line = only_line(
+        mlx_server_with_open_files(100, "launch", "--port", str(free_port))
+    )
+
+    assert line == (
+        "error: this process may have 100 files open and needs 256 at least: raise the "
+        "hard limit (ulimit -Hn, LimitNOFILE)"
+    )
+
+
+def test_it_says_where_two_clients_could_hold_every_place(
+    free_port: int, tmp_path: Path
+) -> None:
+    words = ("launch", "--port", str(free_port), "--model-path", "/no/such/model")
+    place = {"MLX_DATA_DIR": str(tmp_path)}
+
+    short = mlx_server_with_open_files(500, *words, **place)
+    enough = mlx_server_with_open_files(
+        500, *words, **place, CONNECTIONS_PER_CLIENT="100"
+    )
+
+    assert short.stderr.startswith(
+        "warning: 500 files may be open (ulimit -Hn), which leaves places for about "
+        "244 connections, and one address may hold 256: "
+    )
+    assert "warning" not in enough.stderr
+
+
+def test_it_raises_the_soft_limit_of_open_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits = {"soft": 256}
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limits["soft"], 5000))
+    monkeypatch.setattr(
+        resource, "setrlimit", lambda _, both: limits.update(soft=both[0])
+    )
+
+    assert raise_descriptor_limit(256) == ""
+    assert limits == {"soft": 5000}
+
+
 def test_it_finds_a_model_folder(tiny_model_dir: Path, tmp_path: Path) -> None:
     source = resolve_model(str(tiny_model_dir), data_dir=tmp_path)
 
     assert source.key == "tiny-qwen2-vl"
     assert source.path == str(tiny_model_dir)
+
+
+def test_it_refuses_a_model_folder_whose_name_steers_a_terminal(
+    tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    evil = tmp_path / "evil\x1b[2Jname"
+    evil.symlink_to(tiny_model_dir)
+    copied = tmp_path / "evil\x07"
+    shutil.copytree(tiny_model_dir, copied)
+
+    assert resolve_model(str(evil), data_dir=tmp_path).key == "tiny-qwen2-vl"
+    with pytest.raises(StartupError, match=r"\\x07.* is no name for a model"):
+        resolve_model(str(copied), data_dir=tmp_path)
 
 
 def test_it_names_what_a_model_folder_lacks(tmp_path: Path) -> None:

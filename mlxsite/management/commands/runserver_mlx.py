@@ -21,6 +21,7 @@ from mlxsite.cli import WRONG_USAGE
 from mlxsite.options import MODEL_TYPES, SECONDS, WHOLE, bounded
 from mlxsite.startup.admin_user import ADMIN_NAME, ensure_admin
 from mlxsite.startup.database import ensure_database
+from mlxsite.startup.descriptors import raise_descriptor_limit
 from mlxsite.startup.errors import StartupError
 from mlxsite.startup.model_kind import with_kind
 from mlxsite.startup.model_source import resolve_models
@@ -133,6 +134,7 @@ class Command(BaseCommand):
     def start(self, config: ServerConfig) -> int:
         """Take each step of a start, in an order that fails early and cheaply."""
         self.refuse_wrong_configuration(config)
+        self.make_room_for_connections(config)
         ensure_port_is_free(config.host, config.port)
         self.prepare_database(config)
         self.prepare_admin(config)
@@ -173,6 +175,12 @@ class Command(BaseCommand):
             self.stderr.write(_line(message))
         if any(message.level >= ERROR for message in found):
             sys.exit(WRONG_USAGE)
+
+    def make_room_for_connections(self, config: ServerConfig) -> None:
+        """Raise the limit of open files, and say where that is not enough."""
+        short = raise_descriptor_limit(config.connections_per_client)
+        if short:
+            self.stderr.write(f"warning: {short}")
 
     def prepare_database(self, config: ServerConfig) -> None:
         """Bring the tables up to date."""

@@ -1,0 +1,106 @@
+"""The process that checks grammars: `python -m inference.structure.checker`.
+
+Jobs come on its standard input, reports go to its standard output, each with its
+length before it. It is bounded from within: the stack of the thread that checks,
+its memory, and the processor's time for each job. Over a bound it dies, by a signal
+that says which (`SIGPROF`: time), and whoever sent the job knows by which it died.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+
+from inference.core.limits import MIB
+from inference.structure.jobs import Checking, CheckJob, Ready
+from inference.structure.limits import CHECK_STACK_BYTES
+from inference.structure.verdicts import judge
+
+if TYPE_CHECKING:
+    from inference.structure.jobs import Report
+
+JOB_CPU_S = 2.0
+ADDRESSES_BYTES = 2048 * MIB
+NICE = 5  # those who decode go first
+SPENT_BYTES = 512 * MIB
+_LENGTH_BYTES = 4
+
+
+class Checker:
+    """Reads jobs and answers them, one after the other."""
+
+    def __init__(self, jobs: BinaryIO, reports: BinaryIO) -> None:
+        self._jobs = jobs
+        self._reports = reports
+        self._decoder = msgspec.msgpack.Decoder(CheckJob)
+
+    def serve(self) -> None:
+        """Answer until nobody sends any more."""
+        self._send(Ready())
+        while head := self._jobs.read(_LENGTH_BYTES):
+            body = self._jobs.read(int.from_bytes(head, "big"))
+            signal.setitimer(signal.ITIMER_PROF, JOB_CPU_S)
+            verdict = judge(
+                self._decoder.decode(body), lambda param: self._send(Checking(param))
+            )
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            self._send(msgspec.structs.replace(verdict, is_spent=_is_spent()))
+
+    def _send(self, report: Report) -> None:
+        self._reports.write(to_bytes(report))
+        self._reports.flush()
+
+
+def to_bytes(report: Report) -> bytes:
+    """Return a report with its length before it."""
+    return framed(msgspec.msgpack.encode(report))
+
+
+def framed(body: bytes) -> bytes:
+    """Return a body with its length before it."""
+    return len(body).to_bytes(_LENGTH_BYTES, "big") + body
+
+
+def _is_spent() -> bool:
+    """Whether it has needed so much memory that a fresh process is better."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return peak > SPENT_BYTES
+
+
+def _bound() -> None:
+    """Set what the system holds this process to, as far as it does."""
+    for kind, most in (
+        (resource.RLIMIT_AS, ADDRESSES_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with suppress(ValueError, OSError):
+            resource.setrlimit(kind, (most, most))
+    os.nice(NICE)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.stack_size(CHECK_STACK_BYTES)
+
+
+def main() -> int:
+    """Serve until standard input ends."""
+    _bound()
+    reports = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints must not be taken for a report
+    checker = Checker(sys.stdin.buffer, reports)
+    # Its own stack is small; an overflow ends the whole process, as it should.
+    thread = threading.Thread(target=checker.serve, name="checks")
+    thread.start()
+    thread.join()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
