@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference.dialects.call_rules import CallRules
 
@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from inference.dialects.dialect import CallForm
 
     Cut = Callable[[str], Sequence[str | int]]
+    Fits = Callable[[dict[str, Any], Any], bool]
 
 
 def forced_calls(
-    form: CallForm, tools: Sequence[Tool], cut: Cut, *, most: int, resumes: str = ""
+    form: CallForm,
+    tools: Sequence[Tool],
+    cut: Cut,
+    fits: Fits,
+    *,
+    most: int,
+    resumes: str = "",
 ) -> str:
     """Return the grammar of an answer that is one to `most` calls and nothing else.
 
@@ -25,7 +32,7 @@ def forced_calls(
     Raises:
         CannotWriteError: a tool cannot be called so.
     """
-    rules = CallRules(cut)
+    rules = CallRules(cut, fits)
     most = min(most, form.most or most)
     call = rules.one_of(form.call(tool, rules) for tool in tools)
     start = "" if form.keeps else form.start
@@ -40,13 +47,15 @@ def forced_calls(
     return rules.source(f"{before} {block}{more}")
 
 
-def marked_calls(form: CallForm, tools: Sequence[Tool], cut: Cut, *, most: int) -> str:
+def marked_calls(
+    form: CallForm, tools: Sequence[Tool], cut: Cut, fits: Fits, *, most: int
+) -> str:
     """Return the grammar of what follows `form.start` up to its block's end.
 
     Raises:
         CannotWriteError: a tool cannot be called so.
     """
-    rules = CallRules(cut)
+    rules = CallRules(cut, fits)
     skipped = form.start if form.keeps else ""
     first = rules.one_of(form.call(tool, rules, skipped) for tool in tools)
     more = ""

@@ -16,19 +16,21 @@ if TYPE_CHECKING:
     from inference.dialects.text_values import Text, Value
 
 
-def in_bytes(text: str) -> Sequence[str | int]:
-    """Cut a text where no token stands for itself."""
-    return (text,) if text else ()
-
-
 class CallRules:
     """Gathers rules; `cut` says which parts of a text are tokens of their own.
+
+    `fits` says whether an answer that is held to a schema may be a value.
 
     The methods return expressions, to be put together with blanks and bars.
     """
 
-    def __init__(self, cut: Callable[[str], Sequence[str | int]] = in_bytes) -> None:
+    def __init__(
+        self,
+        cut: Callable[[str], Sequence[str | int]],
+        fits: Callable[[dict[str, Any], Any], bool],
+    ) -> None:
         self._cut = cut
+        self.fits = fits
         self._names: dict[str, str] = {}
 
     def source(self, start: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inference.structure.calls import arguments_of
+from inference.structure.arguments import arguments_of
 
 if TYPE_CHECKING:
     from inference.core.requests import Tool

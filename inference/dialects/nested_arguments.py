@@ -10,7 +10,7 @@ from inference.dialects.parameters import members_of
 from inference.dialects.quoted_arguments import ARRAY, OBJECT, repeated
 from inference.dialects.schema_types import resolved, types_in
 from inference.dialects.text_values import values_of
-from inference.structure.calls import arguments_of
+from inference.structure.arguments import arguments_of
 from inference.structure.patterns import CannotWriteError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class NestedArguments:
             return rules.rule(f"{opening} {inside} {rules.literal(close)}")
         values = (
             rules.value(value, close=close, barred=f"{self.prefix}<")
-            for value in values_of(schema, root)
+            for value in values_of(schema, root, rules.fits)
         )
         return rules.rule(f"{opening} {rules.one_of(values)}")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inference.dialects.schema_types import resolved
-from inference.structure.calls import arguments_of
+from inference.structure.arguments import arguments_of
 from inference.structure.patterns import ANNOTATIONS, CannotWriteError
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from inference.dialects.schema_types import finite, types_in
 from inference.dialects.signatures import dumped
 from inference.dialects.source import CutOffError, NotWrittenError
 from inference.dialects.text_values import within
-from inference.structure.fitting import fits
 from inference.structure.patterns import CannotWriteError
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ def _literal(schema: Any, rules: CallRules) -> str:
         value
         for name in sorted(types & words.keys())
         for value in words[name]
-        if fits(schema, value)
+        if rules.fits(schema, value)
     ]
     spelled = [f'"{value}"' for value in constants]
     if types and types <= words.keys():

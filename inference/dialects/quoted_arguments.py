@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from inference.dialects.parameters import members_of
 from inference.dialects.schema_types import resolved
 from inference.dialects.text_values import Json, Text, Word, values_of, within
-from inference.structure.calls import arguments_of
+from inference.structure.arguments import arguments_of
 from inference.structure.lark import quoted
 from inference.structure.patterns import ANNOTATIONS, CannotWriteError
 
@@ -91,7 +91,8 @@ class QuotedArguments:
         self, schema: Any, root: dict[str, Any], rules: CallRules, depth: int
     ) -> str:
         return rules.one_of(
-            self._written(value, rules, depth) for value in values_of(schema, root)
+            self._written(value, rules, depth)
+            for value in values_of(schema, root, rules.fits)
         )
 
     def _written(self, value: Value, rules: CallRules, depth: int) -> str:

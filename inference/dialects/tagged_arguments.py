@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from inference.dialects.parameters import Parameters, parameters_of
 from inference.dialects.text_values import Json, Text, Word, values_of
-from inference.structure.calls import arguments_of
+from inference.structure.arguments import arguments_of
 from inference.structure.lark import regex
 from inference.structure.patterns import CannotWriteError
 
@@ -94,7 +94,8 @@ class TaggedArguments:
         if tag.head_end in name or not _is_read(tag, name):
             raise CannotWriteError("a name cannot stand in a tag")
         return rules.one_of(
-            self._value(value, rules, name) for value in values_of(schema, root)
+            self._value(value, rules, name)
+            for value in values_of(schema, root, rules.fits)
         )
 
     def _undeclared(self, names: list[str], rules: CallRules) -> str:

@@ -20,12 +20,14 @@ from inference.dialects.schema_types import (
     to_value,
     types_in,
 )
-from inference.structure.fitting import fits
 from inference.structure.lark import regex
 from inference.structure.patterns import ANNOTATIONS, CannotWriteError, patterns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    # Whether an answer that is held to a schema may be a value.
+    Fits = Callable[[dict[str, Any], Any], bool]
 
 _DEPTH_MOST = 16
 _UNIONS = ("anyOf", "oneOf")
@@ -83,13 +85,13 @@ class Json:
 Value = Text | Word | Json
 
 
-def values_of(schema: Any, root: dict[str, Any]) -> list[Value]:
+def values_of(schema: Any, root: dict[str, Any], fits: Fits) -> list[Value]:
     """Return the ways of writing a value that fits, of which any may be taken.
 
     Raises:
         CannotWriteError: a string among them cannot be held to what is declared.
     """
-    values = _values_of(schema, root, 0)
+    values = _values_of(schema, root, fits, 0)
     types = types_in(schema, root)
     others = (types or STRING) - STRING
     if types is not None and not others:
@@ -153,7 +155,9 @@ def _is_read_back(word: Word, schema: Any, root: dict[str, Any]) -> bool:
     return is_same(to_value(schema, word.text, root), meant)
 
 
-def _values_of(schema: Any, root: dict[str, Any], depth: int) -> list[Value]:
+def _values_of(
+    schema: Any, root: dict[str, Any], fits: Fits, depth: int
+) -> list[Value]:
     if depth > _DEPTH_MOST:
         raise CannotWriteError("it refers to itself")
     if schema is True:
@@ -166,29 +170,31 @@ def _values_of(schema: Any, root: dict[str, Any], depth: int) -> list[Value]:
     if types is not None and not types & STRING:
         return [Json(within(whole, root), types)]
     if said & {"enum", "const"}:
-        return _words(whole, root)
+        return _words(whole, root, fits)
     if unions := said & set(_UNIONS):
         if len(said) > 1:
             raise CannotWriteError("a union stands beside other keywords")
         branches = whole[unions.pop()]
-        return [v for part in branches for v in _values_of(part, root, depth + 1)]
+        return [v for part in branches for v in _values_of(part, root, fits, depth + 1)]
     if types is not None:
-        return _mixed(whole, types, root)
+        return _mixed(whole, types, root, fits)
     if said:
         raise CannotWriteError("it does not say its type")
     return [Text()]
 
 
-def _mixed(whole: dict[str, Any], types: Types, root: dict[str, Any]) -> list[Value]:
+def _mixed(
+    whole: dict[str, Any], types: Types, root: dict[str, Any], fits: Fits
+) -> list[Value]:
     """Return a string's text, and JSON where other types may come as well."""
     others = types & _OTHERS
     if not others:
-        return [_text(whole, root)]
+        return [_text(whole, root, fits)]
     declared = {key: value for key, value in whole.items() if key not in _STRING_KEYS}
     declared["type"] = sorted(others)
     declared.pop("nullable", None)
     alone = {key: value for key, value in whole.items() if key in _KEPT}
-    return [Json(within(declared, root), others), _text(alone, root)]
+    return [Json(within(declared, root), others), _text(alone, root, fits)]
 
 
 _STRING_KEYS = frozenset({"pattern", "minLength", "maxLength", "format"})
@@ -196,7 +202,7 @@ _STRING_KEYS = frozenset({"pattern", "minLength", "maxLength", "format"})
 _KEPT = ANNOTATIONS | _STRING_KEYS | {"allOf"}
 
 
-def _text(schema: dict[str, Any], root: dict[str, Any]) -> Text:
+def _text(schema: dict[str, Any], root: dict[str, Any], fits: Fits) -> Text:
     patterns = tuple(patterns_of(schema, root))
     alone = {key: schema[key] for key in schema.keys() - {"allOf", "$ref"}}
     may_be_empty = not patterns or (
@@ -205,7 +211,7 @@ def _text(schema: dict[str, Any], root: dict[str, Any]) -> Text:
     return Text(patterns, may_be_empty)
 
 
-def _words(schema: dict[str, Any], root: dict[str, Any]) -> list[Value]:
+def _words(schema: dict[str, Any], root: dict[str, Any], fits: Fits) -> list[Value]:
     members = schema["enum"] if "enum" in schema else [schema["const"]]
     if not isinstance(members, list):
         raise CannotWriteError("its members are no list")

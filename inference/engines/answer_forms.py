@@ -13,6 +13,7 @@ from inference.dialects.dialect import Opener
 from inference.dialects.json_calls import JSONCalls
 from inference.engines.followers import Answer, CallGuide
 from inference.structure.calls import calls_grammar
+from inference.structure.fitting import fits
 from inference.structure.grammars import to_llguidance
 from inference.structure.patterns import CannotWriteError
 
@@ -86,7 +87,9 @@ class AnswerForms:
         dialect = self.dialect
         if dialect is None or not dialect.resumes:
             return None
-        text = CallRules(self.vocabulary.cut).literal(dialect.resumes + dialect.content)
+        text = CallRules(self.vocabulary.cut, fits).literal(
+            dialect.resumes + dialect.content
+        )
         source = f"start: {text}"
         if self.tools is not None and self.native is not None:
             call = self._forced(self.native.form, self.tools, dialect.resumes)
@@ -124,13 +127,14 @@ class AnswerForms:
             form,
             tools.callable_tools,
             self.vocabulary.cut,
+            fits,
             most=_most(tools),
             resumes=resumes,
         )
 
     def _marked(self, form: CallForm, tools: ToolUse) -> str:
         cut, most = self.vocabulary.cut, _most(tools)
-        return marked_calls(form, tools.callable_tools, cut, most=most)
+        return marked_calls(form, tools.callable_tools, cut, fits, most=most)
 
     def _text(self, grammar: Grammar, resumes: str) -> LLMatcher:
         source = to_llguidance(grammar)
@@ -141,7 +145,7 @@ class AnswerForms:
             inner: dict[str, Any] = {"lark_grammar": source}
         else:
             inner = json.loads(source)["grammars"][0]
-        head = CallRules(self.vocabulary.cut).literal(before)
+        head = CallRules(self.vocabulary.cut, fits).literal(before)
         return self._joined(f"start: {head} @text", text=inner, param=grammar.param)
 
     def _joined(self, start: str, *, param: str, **named: dict[str, Any]) -> LLMatcher:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
+import numpy as np
+from llguidance.numpy import fill_next_token_bitmask
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llguidance import LLMatcher
 
     from inference.engines.markers import Marker
+    from inference.engines.token_masks import Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +54,26 @@ class Follower:
     def takes(self, token: int) -> bool:
         """Take the next token; `False`: it does not fit."""
         return self.matcher.try_consume_tokens([token]) == 1
+
+
+def fill_from(followers: Sequence[Follower], mask: Mask) -> None:
+    """Write the tokens that any of them lets through."""
+    mask[:] = 0
+    for follower in followers:
+        own = mask if len(followers) == 1 else np.zeros_like(mask)
+        fill_next_token_bitmask(follower.matcher, own[None, :])
+        if own is not mask:
+            mask |= own
+
+
+class Stage(Enum):
+    """Where an answer is."""
+
+    OPENING = "opening"  # thinking or the answer itself, as long as it may be either
+    THINKING = "thinking"
+    FORCED = "forced"
+    BODY = "body"
+    HEAD = "head"
+    FREE = "free"
+    CALL = "call"
+    OVER = "over"

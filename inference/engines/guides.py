@@ -9,14 +9,10 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
-import numpy as np
-from llguidance.numpy import fill_next_token_bitmask
-
 from inference.core.errors import GrammarExhaustedError
-from inference.engines.followers import Answer, Follower
+from inference.engines.followers import Answer, Follower, Stage, fill_from
 from inference.engines.markers import Marker, RecentTokens
 from inference.engines.token_masks import ALL, Mask, allow, allow_only, forbid
 from inference.structure.faults import gist
@@ -72,19 +68,6 @@ class GuidePlan:
         if self.answer is None and not self.marks and not thinks:
             return None
         return Guide(self, thinking_budget)
-
-
-class Stage(Enum):
-    """Where an answer is."""
-
-    OPENING = "opening"  # thinking or the answer itself, as long as it may be either
-    THINKING = "thinking"
-    FORCED = "forced"
-    BODY = "body"
-    HEAD = "head"
-    FREE = "free"
-    CALL = "call"
-    OVER = "over"
 
 
 _FREE_STAGES = (Stage.FREE, Stage.OVER)
@@ -253,7 +236,11 @@ class Guide:
     def _accept_matched(self, token: int) -> None:
         alive = [each for each in self._followers if each.takes(token)]
         if not alive:
-            self._give_up_matching(self._followers[0].matcher)
+            matcher = self._followers[0].matcher
+            if matcher.is_error():
+                self._give_up_matching(matcher)
+            else:
+                self._give_up("")
             return
         self._followers = alive
         if not self._is_matched():
@@ -286,29 +273,20 @@ class Guide:
         return bool(tokens) and all(map(follower.takes, tokens))
 
     def _fill_matched(self, mask: Mask) -> None:
-        mask[:] = 0
-        for follower in self._followers:
-            if len(self._followers) == 1:
-                self._fill_from(follower, mask)
-            else:
-                own = np.zeros_like(mask)
-                self._fill_from(follower, own)
-                mask |= own
-
-    def _fill_from(self, follower: Follower, mask: Mask) -> None:
         began = time.thread_time()
-        fill_next_token_bitmask(follower.matcher, mask[None, :])
-        is_slow = self._pace.add(time.thread_time() - began)
-        if is_slow or follower.matcher.is_error():
-            self._give_up_matching(follower.matcher, is_slow=is_slow)
+        fill_from(self._followers, mask)
+        is_too_slow = self._pace.add(time.thread_time() - began)
+        for follower in self._followers:
+            if is_too_slow or follower.matcher.is_error():
+                self._give_up_matching(follower.matcher)
 
-    def _give_up_matching(self, matcher: LLMatcher, *, is_slow: bool = False) -> None:
-        """End with what the matcher says, or that it takes too long."""
-        if is_slow or is_exhausted(matcher):
+    def _give_up_matching(self, matcher: LLMatcher) -> None:
+        """End with what the matcher says; one without an error took too long."""
+        if matcher.is_error() and not is_exhausted(matcher):
+            self._give_up(gist(matcher.get_error()))
+        else:
             self._give_up(_EXHAUSTED)
             self.error_code = GrammarExhaustedError.code
-        else:
-            self._give_up(gist(matcher.get_error()))
 
     def _give_up(self, why: str) -> None:
         self.error = why[:_ERROR_CHARS] or "a token was not allowed"

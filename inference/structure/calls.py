@@ -10,6 +10,7 @@ import msgspec
 
 from inference.core.errors import InvalidRequestError
 from inference.core.requests import ToolMode
+from inference.structure.arguments import arguments_of
 from inference.structure.faults import Fault
 from inference.structure.grammars import fault_of_schema
 from inference.structure.jobs import ANY_ARGUMENTS
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from inference.core.requests import Tool, ToolUse
-
-_NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
-# With one of these, a schema without properties still says which there may be.
-# A schema with no other keywords, and no properties, describes no arguments.
-_CLOSED_KEYS = frozenset({"type", "properties", "required", "title", "description"})
 
 
 def calls_grammar(
@@ -100,19 +96,6 @@ def _fault_in(tool: Tool) -> Fault | None:
 def _fault_in_schema(source: str) -> Fault | None:
     """Judge a schema once: clients send the same tools with every request."""
     return fault_of_schema(json.loads(source))
-
-
-def arguments_of(tool: Tool) -> dict[str, Any]:
-    """Return what a tool's arguments obey: an object, whatever else its schema admits.
-
-    Where no properties are named and nothing opens others, there are none.
-    """
-    if tool.enforced is not None:
-        return tool.enforced
-    schema = tool.parameters
-    if not schema.get("properties") and schema.keys() <= _CLOSED_KEYS:
-        return _NO_ARGUMENTS
-    return {**schema, "type": "object"}
 
 
 def _admits_object(schema: dict[str, Any]) -> bool:

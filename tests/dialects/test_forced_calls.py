@@ -12,7 +12,7 @@ import pytest
 
 from inference.core.requests import Grammar, GrammarKind, Tool, ToolMode, ToolUse
 from inference.dialects.registry import DIALECTS
-from inference.structure.calls import arguments_of
+from inference.structure.arguments import arguments_of
 from tests.dialects.dressing import Said, dress, hear, marks_of, prepared, ramble
 
 if TYPE_CHECKING:

@@ -9,14 +9,16 @@ import pytest
 from inference.core.frames import PreparePrompt
 from inference.core.models import ModelOptions
 from inference.core.requests import ChatMessage, Grammar, GrammarKind, TextPart
+from inference.engines.followers import Stage
 from inference.engines.formats import formats_of
-from inference.engines.guides import Guide, Stage
 from inference.engines.plans import PreparedPrompt, prepare_answer
 from inference.engines.text import TextModel, load_text_model
 from inference.prompting.templates import render
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from inference.engines.guides import Guide
 
 TAGS = ModelOptions(think_start="<reason>", think_end="</reason>")
 

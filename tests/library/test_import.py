@@ -85,6 +85,7 @@ def test_the_type_of_the_weights_can_be_chosen(source: Path, data_dir: Path) -> 
 
 
 def test_it_replaces_a_model_only_when_told_to(source: Path, data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o700)
     old = data_dir / "models" / "mine"
     old.mkdir(parents=True)
     (old / "note").write_text("keep me")
@@ -201,8 +202,10 @@ def waiting_import(
     source: Path, data_dir: Path
 ) -> Iterator[tuple[subprocess.Popen[str], Callable[[], None]]]:
     """An import that waits for another; the function lets it go on."""
+    # As the server makes it; of a folder open to others there is a word.
+    data_dir.mkdir(mode=0o700)
     models = data_dir / "models"
-    models.mkdir(parents=True)
+    models.mkdir()
     with (models / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with subprocess.Popen(
