@@ -141,6 +141,8 @@ class Keeper:
                 "blas": hello.blas,
                 "versions": hello.versions,
                 "pid": hello.pid,
+                "dialect": loaded.dialect,
+                "notes": loaded.notes,
             },
         )
         logger.info(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -43,10 +44,13 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def make(checkout: Path) -> subprocess.CompletedProcess[str]:
-    """Install the packages."""
+    """Install the packages, also where `make test` has started these tests."""
+    own = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    environment = {name: it for name, it in os.environ.items() if name not in own}
     return subprocess.run(
         ["make", ".venv/.installed"],
         cwd=checkout,
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
