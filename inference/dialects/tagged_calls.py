@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from inference.dialects.dialect import CallForm
-from inference.dialects.source import CutOffError, NotWrittenError
+from inference.dialects.source import CutOffError
 from inference.dialects.tagged_arguments import TaggedArguments
 from inference.dialects.text_arguments import TextArguments
 
@@ -102,7 +102,8 @@ class TaggedCalls:
                 yield from source.json(sink.write)
                 arguments.are_written = True
             else:
-                raise NotWrittenError(f"{self.parameter.start!r} was expected")
+                # Raises; where the answer was cut off in a tag, it says so.
+                yield from source.expect(*tags, *closers)
         arguments.end()
 
     def _parameter(self, source: Source, arguments: TextArguments) -> Reading:

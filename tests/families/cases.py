@@ -1004,7 +1004,7 @@ CUT = [
     _cut("ibm-granite-granite-3.3-2B-Instruct", f"<|tool_call|>[{_SHORT_NAMED}]"),
     _cut(
         "CohereForAI-c4ai-command-r7b-12-2024-tool_use",
-        "<|START_THINKING|>hm<|END_THINKING|><|START_ACTION|>[\n"
+        "<|START_THINKING|>hm<|END_THINKING|><|START_ACTION|>[\n    "
         '{"tool_call_id": "0", "tool_name": "get_weather", '
         f'"parameters": {_SHORT_JSON}}}\n]<|END_ACTION|>',
         reasoning="hm",
