@@ -10,6 +10,8 @@ import json
 import sys
 from typing import Any
 
+from inference.structure import references
+
 # Deeper than this nothing is judged: a schema may refer to itself.
 _DEPTH_MOST = 64
 _TYPES_OF = {
@@ -38,7 +40,8 @@ def resolved(schema: Any, root: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(pointer, str):
             return schema
         others = {key: value for key, value in schema.items() if key != "$ref"}
-        target = _at(root, pointer)
+        is_local = pointer.startswith("#")
+        target = references.resolved(root, pointer) if is_local else None
         schema = {**target, **others} if isinstance(target, dict) else others
     return {}
 
@@ -186,14 +189,3 @@ def is_same(member: Any, value: Any) -> bool:
 
 def _named(types: Types) -> str:
     return " or ".join(sorted(types)) or "value that its schema admits"
-
-
-def _at(root: dict[str, Any], pointer: str) -> Any:
-    if not pointer.startswith("#"):
-        return None
-    found: Any = root
-    for key in pointer[1:].split("/")[1:]:
-        if not isinstance(found, dict):
-            return None
-        found = found.get(key.replace("~1", "/").replace("~0", "~"))
-    return found

@@ -20,6 +20,7 @@ from inference.engines.overrides import (
     system_prompt_of,
 )
 from inference.engines.shipped import shipped_dialect
+from inference.prompting.rendering import template_text
 from inference.prompting.traits import TemplateTraits, traits_of
 
 _UNREAD = (
@@ -145,21 +146,7 @@ def clues_of(tokenizer: Any) -> Clues:
     """Return what a tokenizer shows of its model's dialect."""
     inner = getattr(tokenizer, "_tokenizer", tokenizer)
     known = inner.get_vocab()
-    return Clues(
-        _written(getattr(tokenizer, "chat_template", None)), known.__contains__
-    )
-
-
-def _written(template: Any) -> str:
-    """Return a template's text; of several by name, all of them."""
-    if isinstance(template, dict):
-        template = list(template.values())
-    if isinstance(template, list):
-        parts = [
-            each["template"] if isinstance(each, dict) else each for each in template
-        ]
-        return "\n".join(map(str, parts))
-    return template if isinstance(template, str) else ""
+    return Clues(template_text(tokenizer), known.__contains__)
 
 
 def _own_markers(dialect: Dialect | None, pairs: tuple[ThinkingTags, ...]) -> list[str]:
