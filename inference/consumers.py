@@ -27,19 +27,22 @@ from inference.core.errors import (
     InvalidRequestError,
     ServerDrainingError,
 )
+from inference.core.outcomes import Operation
+from inference.core.trace import Client
+from inference.exchange.answering import answer_events
+from inference.faces.chat.body import to_request
+from inference.faces.chat.socket import SocketChatWriter, end_message, error_message
 from inference.protocol.catalog import model_list_body
-from inference.protocol.chat import ignored_names, to_generation
-from inference.protocol.chunks import ChunkWriter
-from inference.protocol.errors import error_object, public_error
+from inference.protocol.errors import public_error
 from inference.protocol.json_body import read_object
-from inference.protocol.responses import completion_id
 from inference.runtime.app import App, current_app
 from inference.runtime.strangers import is_strangers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from inference.core.trace import RequestTrace
+    from inference.protocol.sse import Event
 
 ENDPOINT = "/ws/chat"
 FOREIGN_ORIGIN = 4403
@@ -192,7 +195,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         await generation.cancel("cancelled_by_client")
         self.generation = None
-        await self._send_end("cancelled", generation.trace)
+        await self._send_object(end_message("cancelled", generation.trace))
 
     def _begin(self, body: dict[str, Any]) -> None:
         if self.app.service.is_draining:
@@ -213,48 +216,32 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _generate(self, body: dict[str, Any], trace: RequestTrace) -> None:
         """Write one answer and its end; the trace ends before the client reads so."""
         try:
-            ignored = await self._stream(body, trace)
-            trace.finish()
+            async with aclosing(await self._answered(body, trace)) as stream:
+                async for events in stream:
+                    if trace.is_closed:
+                        self.generation = None
+                    for event in events:
+                        await self.send(event.data.decode())
         except asyncio.CancelledError:
             trace.cancel()
             raise
         except Exception as error:  # noqa: BLE001 -- logged by `public_error`
             public = public_error(error)
             trace.fail(public)
-            self._settle(trace)
-            await self._send_error(public, trace)
-        else:
-            self._settle(trace)
-            await self._send_end("done", trace, ignored)
+            trace.close()
+            self.generation = None
+            await self._send_object(error_message(public, trace))
 
-    async def _stream(self, body: dict[str, Any], trace: RequestTrace) -> list[str]:
-        """Write one answer; return the names of parameters without effect."""
-        app = self.app
-        trace.asked_for(body.get("model"), stream=True)
-        trace.asked_by(user=body.get("user"), metadata=body.get("metadata"))
-        request = to_generation(
-            {**body, "stream": True}, limits=app.limits, strict=app.strict_params
-        )
+    async def _answered(
+        self, body: dict[str, Any], trace: RequestTrace
+    ) -> AsyncGenerator[Sequence[Event], None]:
+        app, body = self.app, {**body, "stream": True}
+        trace.asked(body)
+        request, options = to_request(body, limits=app.limits, strict=app.strict_params)
         trace.describe(request)
-        model = await app.service.find_model(request.model)
-        writer = ChunkWriter(
-            completion_id=completion_id(trace.request_id),
-            created=int(app.clock.wall()),
-            model=model.key,
-            include_usage=request.include_usage,
-            continuous_usage=request.continuous_usage,
-        )
-        async with aclosing(app.service.stream(request, trace)) as deltas:
-            async for delta in deltas:
-                for chunk in writer.chunks(delta):
-                    await self.send(chunk.decode())
-        for chunk in writer.ending():
-            await self.send(chunk.decode())
-        return ignored_names(trace.record.params)
-
-    def _settle(self, trace: RequestTrace) -> None:
-        trace.close()
-        self.generation = None
+        key = await app.service.key_of(request.model)
+        writer = SocketChatWriter(trace, int(app.clock.wall()), key, options)
+        return answer_events(app, trace, request.work, key, writer)
 
     async def _refuse(self, error: InferenceError) -> None:
         trace = self._new_trace()
@@ -263,38 +250,19 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             trace.open()
         trace.fail(error)
         trace.close()
-        await self._send_error(error, trace)
+        await self._send_object(error_message(error, trace))
 
     def _new_trace(self) -> RequestTrace:
+        host, *_ = self.scope.get("client") or ("",)
         limit = self.app.limits.header_chars
-        client = self.scope.get("client") or ("",)
         trace = self.app.new_trace(
             endpoint=ENDPOINT,
-            client_host=str(client[0])[:limit],
-            user_agent=self.headers.get("user-agent", "")[:limit],
-            client_request_id=self.headers.get("x-client-request-id", "")[:limit],
-            session_id=self.headers.get("x-session-id", "")[:limit],
+            operation=Operation.CHAT,
+            client=Client.of(self.headers, host, limit=limit),
             connection=self.scope.get("mlxsite.connection"),
         )
         trace.authorised(self.key_name or "")
         return trace
-
-    async def _send_error(self, error: InferenceError, trace: RequestTrace) -> None:
-        await self._send_object(
-            {
-                "type": "error",
-                "error": error_object(error),
-                "request_id": trace.request_id,
-            }
-        )
-
-    async def _send_end(
-        self, kind: str, trace: RequestTrace, ignored: Sequence[str] = ()
-    ) -> None:
-        end: dict[str, Any] = {"type": kind, "request_id": trace.request_id}
-        if ignored:
-            end["ignored_params"] = ignored
-        await self._send_object(end)
 
     async def _send_object(self, value: dict[str, Any]) -> None:
         await self.send(msgspec.json.encode(value).decode())

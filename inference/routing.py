@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from inference.api.chat import chat_completions
 from inference.api.health import health, ready
-from inference.api.model_changes import model_load, model_unload
 from inference.api.models import model_detail, model_list
 from inference.api.queue import queue_requests, queue_stats
 from inference.api.unknown import unknown_path
 from inference.consumers import ChatConsumer, UnknownPathConsumer
+from inference.faces.chat.view import chat_completions
+from inference.faces.loading.view import model_load, model_unload
 
 urlpatterns = [
     path("health", health),

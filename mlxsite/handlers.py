@@ -18,8 +18,8 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import Http404
 from django.http.request import split_domain_port, validate_host
 
-from inference.api.call import UNRECORDED_METHODS
 from inference.core.errors import InvalidRequestError
+from inference.exchange.call import UNRECORDED_METHODS
 from inference.protocol.errors import error_body
 from inference.runtime.app import NotInstalledError
 from mlxsite.server.refusals import Refusal, leave_row

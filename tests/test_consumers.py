@@ -141,7 +141,7 @@ async def test_it_always_streams_and_sends_the_usage_when_asked(
         *chunks, end = await socket.hear_all()
     check_chunks(chunks, with_usage=True)
     assert end["type"] == "done"
-    assert house.service.requests[0].stream
+    assert house.ledger.only_row.stream
 
 
 async def test_it_answers_one_request_after_the_other_each_with_its_row(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.api.replies import json_reply
+from inference.exchange.replies import json_reply
 from inference.runtime.app import NotInstalledError, current_app
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.api.endpoint import endpoint
-from inference.api.replies import json_reply
+from inference.exchange.endpoint import endpoint
+from inference.exchange.replies import json_reply
 from inference.protocol.catalog import model_body, model_list_body
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
-    from inference.api.call import Call
+    from inference.exchange.call import Call
 
 
 @endpoint("/v1/models", "GET")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.api.endpoint import endpoint
-from inference.api.replies import json_reply
+from inference.exchange.endpoint import endpoint
+from inference.exchange.replies import json_reply
 from inference.protocol.running import running_body
 from inference.protocol.stats import stats_body
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
-    from inference.api.call import Call
+    from inference.exchange.call import Call
 
 LISTED_REQUESTS = 1000
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.api.endpoint import endpoint
 from inference.core.errors import NotFoundError
+from inference.exchange.endpoint import endpoint
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
-    from inference.api.call import Call
+    from inference.exchange.call import Call
 
 _SHOWN_CHARS = 200
 

@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from inference.core.frames import joined_calls
-from inference.core.requests import ImagePart, TextPart
+from inference.core.requests import (
+    ChatPrompt,
+    ImagePart,
+    TextPart,
+    TextPrompt,
+    TokenPrompt,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from inference.core.images import ImageData
-    from inference.core.requests import ChatMessage, Delta, Tool, ToolCallDelta
+    from inference.core.requests import ChatMessage, Delta, Prompt, ToolCallDelta
 
 BODY_TEXT_CHARS = 256 * 1024
 _CUT = " [cut]"
@@ -38,8 +44,7 @@ class _Choice:
 class BodyKeeper:
     """Owns what one request asked and was answered until it ends."""
 
-    messages: tuple[ChatMessage, ...] = ()
-    tools: tuple[Tool, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
     images: tuple[dict[str, Any], ...] = ()
     _choices: defaultdict[int, _Choice] = field(
         default_factory=lambda: defaultdict(_Choice)
@@ -62,13 +67,16 @@ class BodyKeeper:
         choice.characters += len(delta.text) + len(delta.reasoning)
 
     def prompt(self) -> dict[str, Any]:
-        """Return the messages, and the tools there were."""
+        """Return the messages and the tools there were, or the bare prompts."""
+        first = self.prompts[0]
+        if not isinstance(first, ChatPrompt):
+            return {"prompts": [_bare(prompt) for prompt in self.prompts]}
         images = iter(self.images)
         prompt: dict[str, Any] = {
-            "messages": [_to_json(message, images) for message in self.messages]
+            "messages": [_to_json(message, images) for message in first.messages]
         }
-        if self.tools:
-            prompt["tools"] = msgspec.to_builtins(self.tools)
+        if first.tools is not None:
+            prompt["tools"] = msgspec.to_builtins(first.tools.tools)
         return prompt
 
     def answer(self) -> list[dict[str, Any]] | None:
@@ -88,6 +96,12 @@ def _answer_of(index: int, choice: _Choice) -> dict[str, Any]:
             for call in choice.calls
         ]
     return answer
+
+
+def _bare(prompt: Prompt) -> Any:
+    if isinstance(prompt, TextPrompt):
+        return _cut(prompt.text)
+    return list(prompt.tokens) if isinstance(prompt, TokenPrompt) else None
 
 
 def _to_json(message: ChatMessage, images: Iterator[dict[str, Any]]) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from inference.core.requests import GenerationRequest
+    from collections.abc import Mapping
+
+    from inference.core.requests import Generate
 
 # Of `metadata`, as its parameter allows; a body may turn out to be wrong later.
 TAGS_MAX = 16
@@ -24,10 +26,20 @@ def tags_of(metadata: object) -> dict[str, str]:
     }
 
 
-def structure_of(request: GenerationRequest) -> str:
+def structure_of(work: Generate) -> str:
     """Return in one word what the answer has to look like; empty where it is free."""
-    if request.tools is not None and request.tools.is_forced:
+    if work.tools is not None and work.tools.is_forced:
         return "tool_call"
-    if request.grammar is not None:
-        return request.grammar.kind
+    if work.grammar is not None:
+        return work.grammar.kind
     return ""
+
+
+def ignored_names(params: Mapping[str, Any]) -> list[str]:
+    """The names of parameters that were sent without effect.
+
+    `params` are those of a request, or of its row: there are also those that mean
+    nothing to the model, once its prompt is prepared.
+    """
+    names: list[str] = params.get("ignored", [])
+    return names

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from inference.core.requests import TextPrompt, TokenPrompt
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from inference.core.events import RequestRecord
-    from inference.core.requests import ChatMessage
+    from inference.core.requests import ChatPrompt, Prompt
 
 # Words of a longer text are those of its beginning, scaled up: splitting all of a
 # long prompt would hold up the event loop.
@@ -22,14 +24,24 @@ def estimated_tokens(words: int, characters: int) -> int:
     return round((words / 1.3 + characters / 4) / 2)
 
 
-def prompt_estimate(messages: Iterable[ChatMessage]) -> int:
-    """Return about how many tokens the texts of a conversation have."""
-    words = characters = 0
-    for message in messages:
-        text = message.text
-        characters += len(text)
-        words += _words(text)
-    return estimated_tokens(words, characters)
+def prompt_estimate(prompts: Iterable[Prompt]) -> int:
+    """Return about how many tokens prompts have; token ids are counted."""
+    words = characters = tokens = 0
+    for prompt in prompts:
+        if isinstance(prompt, TokenPrompt):
+            tokens += len(prompt.tokens)
+            continue
+        for text in _texts(prompt):
+            characters += len(text)
+            words += _words(text)
+    return tokens + estimated_tokens(words, characters)
+
+
+def _texts(prompt: ChatPrompt | TextPrompt) -> Iterator[str]:
+    if isinstance(prompt, TextPrompt):
+        yield prompt.text
+    else:
+        yield from (message.text for message in prompt.messages)
 
 
 def _words(text: str) -> int:
@@ -40,11 +52,11 @@ def _words(text: str) -> int:
 
 
 def with_estimates(
-    record: RequestRecord, *, unprepared: tuple[ChatMessage, ...]
+    record: RequestRecord, *, unprepared: tuple[Prompt, ...]
 ) -> RequestRecord:
     """Return a last record with estimates where no tokenizer has counted.
 
-    `unprepared` is the conversation that never became a prompt.
+    `unprepared` are prompts that nobody made tokens of.
     """
     changes = {}
     if record.prompt_tokens is None and unprepared:

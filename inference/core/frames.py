@@ -16,12 +16,11 @@ import msgspec
 from inference.core.images import ImageData
 from inference.core.models import ModelOptions
 from inference.core.requests import (
-    ChatMessage,
     Grammar,
+    Prompt,
     SamplingSpec,
     TokenLogprob,
     ToolCallDelta,
-    ToolUse,
 )
 
 FRAME_BYTES_MAX = 256 * 1024 * 1024
@@ -45,27 +44,20 @@ class LoadModel(msgspec.Struct, frozen=True, tag="load"):
 
 
 class PreparePrompt(msgspec.Struct, frozen=True, tag="prepare"):
-    """Template and tokenize; answered by `PromptPrepared` or `PrepareRefused`.
+    """Make tokens of a prompt; answered by `PromptPrepared` or `PrepareRefused`.
 
-    What the answer must look like (`grammar`, forced `tools`) is compiled here.
-    `continue_final_message`: the prompt ends inside the last message; without
-    `add_generation_prompt` it ends behind it, and no answer is begun.
-    `images` are those of the messages' image parts, in their order.
+    What the answer must look like (`grammar`, forced tools) is compiled here.
+    `images` are those of a conversation's image parts, in their order.
     """
 
     prompt_id: int
-    messages: tuple[ChatMessage, ...]
-    tools: ToolUse | None = None
+    prompt: Prompt
     grammar: Grammar | None = None
-    template_kwargs: dict[str, Any] = {}
-    reasoning_effort: str | None = None
-    add_generation_prompt: bool = True
-    continue_final_message: bool = False
     wants_logprobs: bool = False
     images: tuple[ImageData, ...] = ()
 
 
-class Generate(msgspec.Struct, frozen=True, tag="generate"):
+class Decode(msgspec.Struct, frozen=True, tag="decode"):
     """Decode from a prepared prompt, once for each of `sequence_ids`.
 
     Uses the prompt up; it is prefilled once. Each sequence ends with a final
@@ -105,7 +97,7 @@ class UseThreads(msgspec.Struct, frozen=True, tag="threads"):
 Command = (
     LoadModel
     | PreparePrompt
-    | Generate
+    | Decode
     | CancelSequence
     | DropPrompt
     | Purge

@@ -53,6 +53,20 @@ class RequestKind(StrEnum):
         return cls(f"{name}_stream" if stream else name)
 
 
+class Operation(StrEnum):
+    """What a request asks for, whatever the wire format; empty: nothing known yet."""
+
+    CHAT = "chat"
+    MODEL_LOAD = "model_load"
+    MODEL_UNLOAD = "model_unload"
+    OTHER = ""
+
+    @property
+    def is_generation(self) -> bool:
+        """Whether a model answers: it counts in the totals and may be cancelled."""
+        return self is Operation.CHAT
+
+
 class ModelState(StrEnum):
     """What a model's worker is doing."""
 

@@ -1,4 +1,4 @@
-"""One generation request as every room sees it: frozen, validated, no wire format.
+"""What a request asks and what its answer is made of: frozen, in no wire format.
 
 `None` in a sampling field means "not given": the model's own defaults, then the
 server's, fill it before the worker sees it.
@@ -193,34 +193,20 @@ class SamplingSpec(msgspec.Struct, frozen=True):
         )
 
 
-class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A chat request after validation.
+class ChatPrompt(msgspec.Struct, frozen=True, omit_defaults=True, tag="chat"):
+    """A conversation that the model's template turns into text.
 
-    `model` is the name as the client wrote it, or `None` when it named none.
-    `n` is the number of choices. `template_kwargs` goes to the chat template.
-    `continue_final_message`: the answer goes on from the last message, an
-    assistant's. `params` holds the parameters as sent, for the record; never messages.
+    `template_kwargs` goes to the template. `continue_final_message`: the answer goes
+    on from the last message, an assistant's; without `add_generation_prompt` the
+    prompt ends behind it, and no answer is begun.
     """
 
     messages: tuple[ChatMessage, ...]
-    model: str | None = None
-    sampling: SamplingRequest = SamplingRequest()
-    n: int = 1
     tools: ToolUse | None = None
-    grammar: Grammar | None = None
     template_kwargs: dict[str, Any] = {}
     reasoning_effort: str | None = None
     add_generation_prompt: bool = True
     continue_final_message: bool = False
-    stream: bool = False
-    include_usage: bool = False
-    continuous_usage: bool = False
-    params: dict[str, Any] = {}
-
-    @property
-    def has_images(self) -> bool:
-        """Whether any message carries an image."""
-        return any(m.has_images for m in self.messages)
 
     @property
     def image_count(self) -> int:
@@ -229,10 +215,74 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
             isinstance(part, ImagePart) for m in self.messages for part in m.content
         )
 
+
+class TextPrompt(msgspec.Struct, frozen=True, tag="text_prompt"):
+    """A text that the model goes on from as it stands, without a template."""
+
+    text: str
+
+
+class TokenPrompt(msgspec.Struct, frozen=True, tag="tokens"):
+    """Token ids that the model goes on from."""
+
+    tokens: tuple[int, ...]
+
+
+Prompt = ChatPrompt | TextPrompt | TokenPrompt
+
+
+class Generate(msgspec.Struct, frozen=True, kw_only=True):
+    """Work: answer each of `prompts` `n` times; choices are numbered prompt by prompt.
+
+    With `continuous_usage` every delta carries the usage so far.
+    """
+
+    prompts: tuple[Prompt, ...]
+    sampling: SamplingRequest = SamplingRequest()
+    n: int = 1
+    grammar: Grammar | None = None
+    continuous_usage: bool = False
+
+    @property
+    def rows(self) -> int:
+        """How many sequences it takes."""
+        return len(self.prompts) * self.n
+
+    @property
+    def tools(self) -> ToolUse | None:
+        """The tools of its conversation, where it is one."""
+        chat = self.chat
+        return None if chat is None else chat.tools
+
+    @property
+    def chat(self) -> ChatPrompt | None:
+        """Its conversation; `None` where it goes on from bare texts or tokens."""
+        first = self.prompts[0]
+        return first if isinstance(first, ChatPrompt) else None
+
+    @property
+    def image_count(self) -> int:
+        """How many images its prompts carry."""
+        chat = self.chat
+        return 0 if chat is None else chat.image_count
+
+
+class InferenceRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client asks of a model, after validation and in no wire format.
+
+    `model` is the name as the client wrote it, or `None` when it named none.
+    `params` holds the parameters as sent, for the record; never messages.
+    """
+
+    work: Generate
+    model: str | None = None
+    stream: bool = False
+    params: dict[str, Any] = {}
+
     @property
     def kind(self) -> RequestKind:
         """Text or vision, streamed or not."""
-        return RequestKind.of(vision=self.has_images, stream=self.stream)
+        return RequestKind.of(vision=bool(self.work.image_count), stream=self.stream)
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from inference.core.outcomes import Phase, RequestKind
+from inference.core.outcomes import Operation, Phase, RequestKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +28,7 @@ class RunningRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     request_id: str
     endpoint: str
+    operation: Operation
     kind: RequestKind
     stream: bool
     model: str
@@ -49,11 +50,15 @@ class RunningRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_stoppable(self) -> bool:
         """Whether it is a generation; a model's load, say, is not ended from here."""
-        return self.kind is not RequestKind.OTHER
+        return self.operation.is_generation
 
 
 class OpenRequest(Protocol):
     """A request as a register holds it: its trace, which stays the owner."""
+
+    @property
+    def operation(self) -> Operation:
+        """What it asks for."""
 
     @property
     def record(self) -> RequestRecord:

@@ -16,17 +16,18 @@ from inference.core.decode_times import DecodeTimes
 from inference.core.described import TAG_CHARS, structure_of, tags_of
 from inference.core.estimates import with_estimates
 from inference.core.events import RequestBodies, RequestObserver, RequestRecord
-from inference.core.outcomes import Outcome, Phase
+from inference.core.outcomes import Operation, Outcome, Phase
 from inference.core.running import RunningRequest
 from inference.core.stopping import Stopper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from inference.core.bodies import BodyKeeper
     from inference.core.errors import InferenceError
+    from inference.core.frames import PromptPrepared
     from inference.core.images import ImageData
-    from inference.core.requests import ChatMessage, Delta, GenerationRequest
+    from inference.core.requests import Delta, InferenceRequest, Prompt
     from inference.core.running import RunningRegister
     from inference.core.timing import Clock
 
@@ -69,6 +70,28 @@ class ConnectionNote:
         return self.ended_by or "client_disconnected"
 
 
+class Client(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks, as the connection and its headers say; nothing of it is proven."""
+
+    client_host: str = ""
+    user_agent: str = ""
+    client_request_id: str = ""
+    session_id: str = ""
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], host: object, *, limit: int) -> Client:
+        """Return who a request's headers say it is from, each cut to `limit`.
+
+        `headers` are looked up by lower-case names.
+        """
+        return cls(
+            client_host=str(host or "")[:limit],
+            user_agent=headers.get("user-agent", "")[:limit],
+            client_request_id=headers.get("x-client-request-id", "")[:limit],
+            session_id=headers.get("x-session-id", "")[:limit],
+        )
+
+
 @dataclass(slots=True)
 class RequestTrace:
     """Mutable while the request runs; `close` publishes the last record.
@@ -79,6 +102,7 @@ class RequestTrace:
     record: RequestRecord
     observer: RequestObserver
     clock: Clock
+    operation: Operation = Operation.OTHER
     http_status: int = 200
     connection: ConnectionNote = field(default_factory=ConnectionNote)
     body: BodyKeeper | None = None
@@ -87,7 +111,7 @@ class RequestTrace:
     _born: float = 0.0
     _phase_since: float = 0.0
     _times: DecodeTimes = field(default_factory=DecodeTimes)
-    _unprepared: tuple[ChatMessage, ...] = ()
+    _unprepared: tuple[Prompt, ...] = ()
     _durations: dict[str, float] = field(default_factory=dict)
     _answer: AnswerCount = field(default_factory=AnswerCount)
     _opened: bool = False
@@ -122,6 +146,7 @@ class RequestTrace:
         return RunningRequest(
             request_id=record.request_id,
             endpoint=record.endpoint,
+            operation=self.operation,
             kind=record.kind,
             stream=record.stream,
             model=record.model or record.model_requested,
@@ -149,8 +174,18 @@ class RequestTrace:
                 self.register.opened(self)
             self.observer.request_started(self.record)
 
-    def asked_for(self, model: object, *, stream: object) -> None:
+    @property
+    def is_closed(self) -> bool:
+        """Whether the last record has been published."""
+        return self._closed
+
+    def asked(self, body: Mapping[str, object]) -> None:
         """Note what a body names before it is known to be valid."""
+        self.asked_for(body.get("model"), stream=body.get("stream"))
+        self.asked_by(user=body.get("user"), metadata=body.get("metadata"))
+
+    def asked_for(self, model: object, *, stream: object) -> None:
+        """Note which model a body names before it is known to be valid."""
         if isinstance(model, str):
             self._note(model_requested=model[:NAME_CHARS])
         self._note(stream=stream is True)
@@ -167,21 +202,21 @@ class RequestTrace:
             tags=tags,
         )
 
-    def describe(self, request: GenerationRequest) -> None:
+    def describe(self, request: InferenceRequest) -> None:
         """Note what was asked."""
+        work = request.work
         self._note(
             kind=request.kind,
             stream=request.stream,
             model_requested=request.model or "",
-            choices=request.n,
-            structured=structure_of(request),
-            images=request.image_count,
+            choices=work.rows,
+            structured=structure_of(work),
+            images=work.image_count,
             params=request.params,
         )
-        self._unprepared = request.messages
+        self._unprepared = work.prompts
         if self.body is not None:
-            self.body.messages = request.messages
-            self.body.tools = request.tools.tools if request.tools is not None else ()
+            self.body.prompts = work.prompts
 
     def authorised(self, key_name: str) -> None:
         """Note which key let the request in."""
@@ -197,34 +232,27 @@ class RequestTrace:
         self._leave_phase(now)
         self._note(phase=phase)
 
-    def prepared(
-        self,
-        prompt_tokens: int,
-        warnings: Iterable[str] = (),
-        ignored: Sequence[str] = (),
-    ) -> None:
-        """Note the prompt's length in tokens, and what could not be done as asked.
-
-        `ignored` names parameters that mean nothing to the model.
-        """
+    def prepared(self, prompts: Sequence[PromptPrepared]) -> None:
+        """Note the length of the prompts, and what could not be done as asked."""
         self._unprepared = ()
-        self._note(prompt_tokens=prompt_tokens, cached_tokens=0)
-        if ignored:
+        self._note(
+            prompt_tokens=sum(prompt.tokens for prompt in prompts), cached_tokens=0
+        )
+        if self.record.images:
+            self._note(image_tokens=sum(prompt.image_tokens for prompt in prompts))
+        if ignored := [name for prompt in prompts for name in prompt.ignored]:
             params = self.record.params
             names = dict.fromkeys((*params.get("ignored", ()), *ignored))
             self._note(params={**params, "ignored": list(names)})
-        for message in warnings:
-            self.warn(message)
+        for prompt in prompts:
+            for message in prompt.warnings:
+                self.warn(message)
 
     def got_images(self, images: Sequence[ImageData], seconds: float | None) -> None:
         """Note the images, and how long it took to get those named by address."""
         self._note(image_fetch_s=seconds)
         if self.body is not None:
             self.body.saw_images(images)
-
-    def noted_image_tokens(self, tokens: int) -> None:
-        """Note how many of the prompt's tokens stand for images."""
-        self._note(image_tokens=tokens)
 
     def looked_up(self, *, cached: int, diverged_at: int | None) -> None:
         """Note how much of the prompt was kept, and where it left what was."""
@@ -340,7 +368,7 @@ class RequestTrace:
         self._phase_since = now
 
     def _publish_bodies(self) -> None:
-        if self.body is not None and self.body.messages:
+        if self.body is not None and self.body.prompts:
             self.observer.request_bodies(
                 RequestBodies(
                     request_id=self.record.request_id,

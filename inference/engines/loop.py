@@ -14,7 +14,7 @@ from inference.core.frames import (
     CANCELLED,
     FAILED,
     CancelSequence,
-    Generate,
+    Decode,
     Heartbeat,
     ImagesEncoded,
     PrefixFound,
@@ -60,7 +60,7 @@ class StopHit:
     sequence_id: int
 
 
-Message = Generate | CancelSequence | StopHit | Purge | UseThreads
+Message = Decode | CancelSequence | StopHit | Purge | UseThreads
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class EngineLoop:
 
     def _handle(self, message: Message) -> None:
         match message:
-            case Generate():
+            case Decode():
                 self._open_or_fail(message)
             case CancelSequence():
                 self._remove(message.sequence_id, CANCELLED)
@@ -163,7 +163,7 @@ class EngineLoop:
                 mx.synchronize()
                 use_threads(message.count)
 
-    def _open_or_fail(self, command: Generate) -> None:
+    def _open_or_fail(self, command: Decode) -> None:
         try:
             self._open(command)
         except Exception as error:
@@ -173,7 +173,7 @@ class EngineLoop:
                 self._sender.open_text(sequence_id, self._answers.open_bare())
                 self._sender.send([Emission(sequence_id, None, FAILED, str(error))])
 
-    def _open(self, command: Generate) -> None:
+    def _open(self, command: Decode) -> None:
         prompt = self._desk.take(command.prompt_id)
         if prompt is None:
             message = "The prepared prompt is no longer there."

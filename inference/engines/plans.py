@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from inference.core.requests import ChatPrompt
 from inference.dialects.dialect import Calling
 from inference.dialects.families import hermes
 from inference.engines.answer_forms import AnswerForms
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.core.frames import PreparePrompt
-    from inference.core.requests import SamplingSpec, ToolUse
+    from inference.core.requests import Prompt, SamplingSpec, ToolUse
     from inference.dialects.dialect import Dialect
     from inference.engines.followers import CallGuide
     from inference.engines.formats import ModelFormats, NativeThinking
@@ -76,7 +77,7 @@ def prepare_answer(
     """
     if command.wants_logprobs:
         vocabulary.load()
-    tools = command.tools if command.tools and command.tools.callable_tools else None
+    tools = _callable_tools(command.prompt)
     forms = AnswerForms(
         vocabulary,
         # An answer that goes on has its head already.
@@ -113,6 +114,12 @@ def prepare_answer(
         calling=calling,
         warnings=warnings,
     )
+
+
+def _callable_tools(prompt: Prompt) -> ToolUse | None:
+    """Return the tools that an answer may call; `None`: none."""
+    tools = prompt.tools if isinstance(prompt, ChatPrompt) else None
+    return tools if tools is not None and tools.callable_tools else None
 
 
 def _dialects_of(

@@ -19,10 +19,13 @@ from inference.core.errors import (
     InvalidRequestError,
 )
 from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
+from inference.core.requests import ChatPrompt, TextPrompt, TokenPrompt
 from inference.engines.plans import prepare_answer
+from inference.prompting.bare import read_text, read_tokens
 from inference.prompting.templates import render
 
 if TYPE_CHECKING:
+    from inference.core.requests import Prompt
     from inference.engines.plans import PreparedPrompt
     from inference.engines.sender import Sender
     from inference.engines.text import TextModel
@@ -57,7 +60,7 @@ class PromptDesk:
         """Prepare a prompt in the pool and report the result."""
         with self._prompts_lock:
             self._preparing.add(command.prompt_id)
-        pool = self._image_pool if _has_images(command) else self._pool
+        pool = self._image_pool if command.images else self._pool
         pool.submit(self._prepare, command)
 
     def take(self, prompt_id: int) -> PreparedPrompt | None:
@@ -99,12 +102,13 @@ class PromptDesk:
         self, command: PreparePrompt
     ) -> tuple[RenderedPrompt, PromptPictures | None] | None:
         """Return what `command` asks for; `None`: nobody waits for it any more."""
-        sight = self._text.sight
-        if sight is not None:
-            command = sight.prompts.defused(command)
-            if _has_images(command):
+        prompt, sight = command.prompt, self._text.sight
+        if sight is not None and isinstance(prompt, ChatPrompt):
+            prompt = sight.prompts.defused(prompt)
+            if command.images:
                 return sight.prompts.render(
-                    command,
+                    prompt,
+                    command.images,
                     self._text.formats,
                     tokenizer_lock=self._tokenizer_lock,
                     is_wanted=lambda: self._is_wanted(command.prompt_id),
@@ -113,15 +117,23 @@ class PromptDesk:
             # Nobody should wait behind what was given up meanwhile.
             if not self._is_wanted(command.prompt_id):
                 return None
-            formats = self._text.formats
-            rendered = render(
-                self._text.tokenizer,
-                command,
-                formats.traits,
-                think_start=formats.think_start,
-                system_prompt=formats.system_prompt,
-            )
-        return rendered, None
+            return self._read(prompt), None
+
+    def _read(self, prompt: Prompt) -> RenderedPrompt:
+        text, formats = self._text, self._text.formats
+        match prompt:
+            case ChatPrompt():
+                return render(
+                    text.tokenizer,
+                    prompt,
+                    formats.traits,
+                    think_start=formats.think_start,
+                    system_prompt=formats.system_prompt,
+                )
+            case TextPrompt():
+                return read_text(text.tokenizer, prompt.text)
+            case TokenPrompt():
+                return read_tokens(prompt.tokens, vocabulary=text.vocabulary)
 
     def _refuse_long(self, tokens: int) -> None:
         if tokens >= self._text.context_length:
@@ -172,10 +184,6 @@ class PromptDesk:
                 figures=dict(error.figures),
             )
         )
-
-
-def _has_images(command: PreparePrompt) -> bool:
-    return any(message.has_images for message in command.messages)
 
 
 def _told(error: BaseException) -> InferenceError:

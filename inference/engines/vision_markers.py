@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from inference.core.frames import PreparePrompt
-from inference.core.requests import ImagePart, TextPart
+from inference.core.requests import ChatPrompt, ImagePart, TextPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,21 +59,21 @@ class Markers:
                 break
         return text
 
-    def defused_command(self, command: PreparePrompt) -> PreparePrompt:
-        """Return a command none of whose texts holds a marker.
+    def defused_prompt(self, prompt: ChatPrompt) -> ChatPrompt:
+        """Return a prompt none of whose texts holds a marker.
 
         Texts that stand side by side are looked at together, where they become one.
-        Images are left as they are, and so is the grammar, which no prompt shows.
+        Images are left as they are.
         """
-        joined = tuple(_joined(message) for message in command.messages)
-        command = msgspec.structs.replace(command, messages=joined)
+        joined = tuple(_joined(message) for message in prompt.messages)
+        prompt = msgspec.structs.replace(prompt, messages=joined)
         changed = {
             name: msgspec.convert(
-                self._walked(msgspec.to_builtins(getattr(command, name))), kind
+                self._walked(msgspec.to_builtins(getattr(prompt, name))), kind
             )
             for name, kind in _SHOWN.items()
         }
-        return msgspec.structs.replace(command, **changed)
+        return msgspec.structs.replace(prompt, **changed)
 
     def _walked(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -123,6 +122,6 @@ def _with_blank(match: re.Match[str]) -> str:
 
 _SHOWN = {
     field.name: field.type
-    for field in msgspec.structs.fields(PreparePrompt)
+    for field in msgspec.structs.fields(ChatPrompt)
     if field.name in ("messages", "tools", "template_kwargs")
 }

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from inference.core.frames import PreparePrompt
-    from inference.core.requests import ChatMessage
+    from inference.core.images import ImageData
+    from inference.core.requests import ChatMessage, ChatPrompt
     from inference.engines.formats import ModelFormats
     from inference.engines.vision_encoding import PromptPictures
     from inference.engines.vision_markers import Markers
@@ -63,13 +63,14 @@ class ImagePrompts:
         self._placement = placement
         self._room = room or PixelRoom()
 
-    def defused(self, command: PreparePrompt) -> PreparePrompt:
-        """Return a command whose texts hold nothing that could become an image."""
-        return self._markers.defused_command(command)
+    def defused(self, prompt: ChatPrompt) -> ChatPrompt:
+        """Return a prompt whose texts hold nothing that could become an image."""
+        return self._markers.defused_prompt(prompt)
 
     def render(
         self,
-        command: PreparePrompt,
+        prompt: ChatPrompt,
+        data: tuple[ImageData, ...],
         formats: ModelFormats,
         *,
         tokenizer_lock: threading.Lock,
@@ -83,23 +84,23 @@ class ImagePrompts:
             InvalidRequestError: an image cannot be read, there are more than the
                 model takes, or its template has no place for one; names the part.
         """
-        paths = [path for path, _ in image_parts(command.messages)]
+        paths = [path for path, _ in image_parts(prompt.messages)]
         self._refuse_many(paths)
-        count = bytes_for(command.images)
+        count = bytes_for(data)
         if not (is_wanted() and self._room.take(count, is_wanted=is_wanted)):
             return None
         try:
             images = [
                 Opened(picture, path, key_of(image))
                 for picture, path, image in zip(
-                    opened(command.images, paths), paths, command.images, strict=True
+                    opened(data, paths), paths, data, strict=True
                 )
             ]
             page = _Page(
                 self._tokenizer, self._processor, self._style, images, tokenizer_lock
             )
             page.places = 0 if self._placement == NOWHERE else len(images)
-            rendered = self._rendered(page, command, formats)
+            rendered = self._rendered(page, prompt, formats)
             pictures = page.pictures
             assert pictures is not None
         except BaseException:
@@ -110,11 +111,11 @@ class ImagePrompts:
         return rendered, pictures
 
     def _rendered(
-        self, page: _Page, command: PreparePrompt, formats: ModelFormats
+        self, page: _Page, prompt: ChatPrompt, formats: ModelFormats
     ) -> RenderedPrompt:
         return render(
             page,
-            msgspec.structs.replace(command, messages=self._marked(command.messages)),
+            msgspec.structs.replace(prompt, messages=self._marked(prompt.messages)),
             formats.traits,
             think_start=formats.think_start,
             system_prompt=formats.system_prompt,

@@ -22,9 +22,9 @@ import mlx.core as mx
 
 from inference.core.frames import (
     CancelSequence,
+    Decode,
     DropPrompt,
     FrameReader,
-    Generate,
     LoadFailed,
     LoadModel,
     LoadProgress,
@@ -180,7 +180,7 @@ class Worker:
                 self._desk.submit(command)
             case DropPrompt() if self._desk is not None:
                 self._desk.drop(command.prompt_id)
-            case Generate() | CancelSequence() if self._loop is not None:
+            case Decode() | CancelSequence() if self._loop is not None:
                 self._loop.post(command)
             case Purge() | UseThreads() if self._loop is not None:
                 self._loop.post(command)

@@ -25,8 +25,7 @@ from inference.core.requests import TextPart
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from inference.core.frames import PreparePrompt
-    from inference.core.requests import ChatMessage, ToolCall, ToolUse
+    from inference.core.requests import ChatMessage, ChatPrompt, ToolCall, ToolUse
 
 # Nobody outside can know the number, so none can be forged. Whatever a template does
 # to texts, it leaves digits alone.
@@ -50,15 +49,15 @@ class ControlTokens:
     turns: re.Pattern[str] | None = None
     ids: frozenset[int] = frozenset()
 
-    def marked(self, command: PreparePrompt) -> PreparePrompt:
-        """Return a command with placeholders for the control tokens in its texts."""
+    def marked(self, prompt: ChatPrompt) -> ChatPrompt:
+        """Return a prompt with placeholders for the control tokens in its texts."""
         if self.pattern is None:
-            return command
+            return prompt
         return msgspec.structs.replace(
-            command,
-            messages=tuple(self._message(message) for message in command.messages),
-            tools=None if command.tools is None else self._tools(command.tools),
-            template_kwargs=_walked(command.template_kwargs, self._all),
+            prompt,
+            messages=tuple(self._message(message) for message in prompt.messages),
+            tools=None if prompt.tools is None else self._tools(prompt.tools),
+            template_kwargs=_walked(prompt.template_kwargs, self._all),
         )
 
     def _message(self, message: ChatMessage) -> ChatMessage:

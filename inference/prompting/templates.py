@@ -20,8 +20,7 @@ from inference.prompting.sandbox import RENDER_S, rendering_within
 from inference.prompting.turns import tool_objects, with_system_prompt
 
 if TYPE_CHECKING:
-    from inference.core.frames import PreparePrompt
-    from inference.core.requests import ChatMessage, ToolUse
+    from inference.core.requests import ChatMessage, ChatPrompt, ToolUse
     from inference.prompting.attempts import Attempt
     from inference.prompting.continuing import Continued
     from inference.prompting.traits import TemplateTraits
@@ -77,7 +76,7 @@ class _Text:
 
 def render(
     tokenizer: Tokenizer,
-    command: PreparePrompt,
+    prompt: ChatPrompt,
     traits: TemplateTraits,
     *,
     think_start: str | None,
@@ -94,23 +93,23 @@ def render(
         VisionNotSupportedError: a message carries an image.
         InvalidRequestError: the template refuses these messages, or takes too long.
     """
-    refuse_images(command.messages)
+    refuse_images(prompt.messages)
     thinks = think_start is not None
-    effort = chosen(command.reasoning_effort, traits.effort, thinks=thinks)
-    command = traits.control.marked(command)
-    given, unread = in_its_words(command.template_kwargs, traits.names, traits.effort)
+    effort = chosen(prompt.reasoning_effort, traits.effort, thinks=thinks)
+    prompt = traits.control.marked(prompt)
+    given, unread = in_its_words(prompt.template_kwargs, traits.names, traits.effort)
     # mlx-lm turns thinking off where it does not know the model's tags itself.
     usual = {_USUAL_SWITCH: thinks} if _USUAL_SWITCH in (traits.names or ()) else {}
     page = _Page(
         tokenizer,
-        _offered(command),
+        _offered(prompt),
         traits,
         options={**values_of(traits.always), **usual, **effort.options, **given},
         tags=(think_start or "", traits.words.think_end if think_start else ""),
     )
     try:
         with rendering_within(RENDER_S):
-            found = page.written(command, system_prompt)
+            found = page.written(prompt, system_prompt)
     except TimeoutError as error:
         raise page.refused(error) from error
     # A template has written the special tokens already.
@@ -128,7 +127,7 @@ def render(
         warnings=found.attempt.warnings,
         continues=found.continues,
         follows=_last_word(tokenizer, tokens)
-        if command.continue_final_message
+        if prompt.continue_final_message
         else None,
         thinking_budget=effort.budget,
         ignored=(
@@ -138,8 +137,8 @@ def render(
     )
 
 
-def _offered(command: PreparePrompt) -> ToolUse | None:
-    tools = command.tools
+def _offered(prompt: ChatPrompt) -> ToolUse | None:
+    tools = prompt.tools
     return None if tools is None or tools.mode is ToolMode.NONE else tools
 
 
@@ -153,10 +152,10 @@ class _Page:
     options: dict[str, Any]
     tags: tuple[str, str]
 
-    def written(self, command: PreparePrompt, system_prompt: str) -> _Text:
-        messages = with_system_prompt(command.messages, system_prompt)
-        if not command.continue_final_message:
-            is_open = not command.add_generation_prompt
+    def written(self, prompt: ChatPrompt, system_prompt: str) -> _Text:
+        messages = with_system_prompt(prompt.messages, system_prompt)
+        if not prompt.continue_final_message:
+            is_open = not prompt.add_generation_prompt
             return self._conversation(messages, is_open=is_open)
         last = continued(messages, self.tags)
         if last.is_empty and last.earlier:

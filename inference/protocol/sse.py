@@ -1,27 +1,33 @@
-"""Server-sent events: owns how a JSON object becomes bytes of a stream."""
+"""Server-sent events: owns how the events of a stream become its bytes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import msgspec
-
-from inference.protocol.errors import error_object
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inference.core.errors import InferenceError
-
-DONE = b"data: [DONE]\n\n"
-KEEP_ALIVE = b": keep-alive\n\n"
+COMMENT = b": keep-alive\n\n"
 
 
-def events(objects: Iterable[bytes]) -> bytes:
-    """Frame encoded JSON objects as events, ready for one write."""
-    return b"".join([b"data: %b\n\n" % encoded for encoded in objects])
+class Event(NamedTuple):
+    """One event: encoded data, usually a JSON object, and a name where it has one."""
+
+    data: bytes
+    name: bytes = b""
 
 
-def error_event(error: InferenceError) -> bytes:
-    """The last event of a stream that failed; no [DONE] follows it."""
-    return events([msgspec.json.encode({"error": error_object(error)})])
+# What OpenAI's streams end with.
+DONE = Event(b"[DONE]")
+
+
+def framed(events: Iterable[Event]) -> bytes:
+    """Return events as bytes, ready for one write."""
+    return b"".join(
+        [
+            b"event: %b\ndata: %b\n\n" % (event.name, event.data)
+            if event.name
+            else b"data: %b\n\n" % event.data
+            for event in events
+        ]
+    )

@@ -10,6 +10,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec.structs import asdict
+
 from inference.core.bodies import BodyKeeper
 from inference.core.callers import (
     CallerCheck,
@@ -19,8 +21,9 @@ from inference.core.callers import (
 )
 from inference.core.events import NoExposition, RequestRecord
 from inference.core.limits import DEFAULT_LIMITS, Limits
+from inference.core.outcomes import Operation
 from inference.core.timing import Clock, SystemClock
-from inference.core.trace import ConnectionNote, RequestTrace, ServerIdentity
+from inference.core.trace import Client, ConnectionNote, RequestTrace, ServerIdentity
 from inference.runtime.running import RunningRequests
 from inference.runtime.strangers import StrangerBudget
 
@@ -87,26 +90,22 @@ class App:
         self,
         *,
         endpoint: str,
-        client_host: str = "",
-        user_agent: str = "",
-        client_request_id: str = "",
-        session_id: str = "",
+        operation: Operation = Operation.OTHER,
+        client: Client | None = None,
         connection: ConnectionNote | None = None,
     ) -> RequestTrace:
-        """Begin the story of one request, under a new request id."""
+        """Begin the trace of one request, under a new request id."""
         record = RequestRecord(
             request_id=f"req-{uuid.uuid4().hex}",
             node=self.identity.node,
             boot_id=self.identity.boot_id,
             started_at=self.clock.wall(),
             endpoint=endpoint,
-            client_host=client_host,
-            user_agent=user_agent,
-            client_request_id=client_request_id,
-            session_id=session_id,
+            **asdict(client or Client()),
         )
         return RequestTrace(
             record=record,
+            operation=operation,
             observer=self.observer,
             clock=self.clock,
             connection=connection or ConnectionNote(),

@@ -15,8 +15,6 @@ from inference.core.outcomes import FinishReason
 from inference.core.requests import Delta, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from inference.core.frames import SequenceDelta
 
 _NORMAL_ENDS = frozenset(FinishReason)
@@ -25,7 +23,8 @@ _NORMAL_ENDS = frozenset(FinishReason)
 class ChoiceCounter:
     """Counts one request's tokens over its choices; knows when all have ended.
 
-    `cached_tokens` is how many of the prompt were not computed again.
+    `cached_tokens` is how many of the prompts' were not computed again; `failure` is
+    set once a sequence ended in no way a client asked for.
     """
 
     def __init__(
@@ -38,20 +37,15 @@ class ChoiceCounter:
         self._open = set(range(choices))
         self.warnings: list[str] = []
         self.cached_tokens = 0
+        self.failure: InferenceError | None = None
 
     @property
     def all_ended(self) -> bool:
         """Whether every choice has its finish reason."""
         return not self._open
 
-    def deltas(self, gained: SequenceDelta, choice: int) -> Iterator[tuple[Delta, int]]:
-        """Turn what the worker said into what the client may see, with token counts.
-
-        What came before a bad end is still handed out.
-
-        Raises:
-            InferenceError: the sequence ended in no way a client asked for.
-        """
+    def delta(self, gained: SequenceDelta, choice: int) -> Delta | None:
+        """Turn what the worker said into what the client may see, if it may."""
         self._completion[choice] = gained.completion_tokens
         self._reasoning[choice] = gained.reasoning_tokens
         is_end = gained.finish in _NORMAL_ENDS
@@ -59,10 +53,11 @@ class ChoiceCounter:
             self._open.discard(choice)
             if gained.message:
                 self.warnings.append(gained.message)
-        if is_end or not gained.finish or gained.tokens:
-            yield self._delta(gained, choice, is_end=is_end), gained.tokens
         if gained.finish and not is_end:
-            raise _error_for(gained)
+            self.failure = self.failure or _error_for(gained)
+            if not gained.tokens:
+                return None
+        return self._delta(gained, choice, is_end=is_end)
 
     def _delta(self, gained: SequenceDelta, choice: int, *, is_end: bool) -> Delta:
         return Delta(

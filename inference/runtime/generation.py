@@ -1,17 +1,18 @@
-"""One request on its way through a model: its steps, and the one exit of them all."""
+"""What a request needs before its answer begins, taken one thing after the other."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from inference.core.errors import InferenceError, QueueTimeoutError
-from inference.core.outcomes import Phase
+from inference.core.outcomes import Outcome, Phase
+from inference.core.requests import ToolMode
 from inference.images.parts import refuse_images
-from inference.runtime.checks import checked
+from inference.runtime.answer import Answer
 from inference.runtime.deadline import Deadline
 from inference.runtime.deltas import ChoiceCounter
 from inference.runtime.sampling import (
@@ -21,14 +22,13 @@ from inference.runtime.sampling import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import Iterator
 
     from inference.core.frames import PromptPrepared
     from inference.core.images import ImageData
-    from inference.core.requests import Delta, GenerationRequest, SamplingSpec
+    from inference.core.requests import Generate, SamplingSpec
     from inference.core.trace import RequestTrace
     from inference.runtime.admission import Seats
-    from inference.runtime.leases import Lease
     from inference.runtime.pool import ModelPool
     from inference.runtime.served import ServedModel
     from inference.runtime.streams import TokenStream
@@ -36,208 +36,206 @@ if TYPE_CHECKING:
 
 
 class Generation:
-    """Owns one request's seats and stream, from the model to the last delta."""
+    """One request's way into a model's batch.
+
+    Each step waits no longer than the request may, says in the trace which phase it
+    is, and leaves in the stack how what it took is given back.
+    """
 
     def __init__(
         self,
-        request: GenerationRequest,
+        work: Generate,
         *,
         model: ServedModel,
         trace: RequestTrace,
         pool: ModelPool,
     ) -> None:
-        self._request = request
+        self._work = work
         self._model = model
         self._trace = trace
         self._pool = pool
-        self._house = house = pool.house
+        self._context = pool.house
         self._deadline = Deadline(
-            house.config.request_timeout_s, house.clock, spent_s=trace.elapsed_s
+            self._context.config.request_timeout_s,
+            self._context.clock,
+            spent_s=trace.elapsed_s,
         )
 
-    async def run(self) -> AsyncGenerator[Delta, None]:
-        """Yield the answer; however this is left, sequence and seats are let go.
+    async def admit(self, stack: AsyncExitStack) -> Answer:
+        """Return the answer once it begins; `stack` lets go of all it holds.
 
         Raises:
             InferenceError: whatever kept the request from being answered.
         """
-        self._model.queue.refuse_if_hopeless(self._request.n)
-        step = self._trace.stopper.step
-        self._request = await step(
-            checked(self._request, self._trace, self._house.checkers)
-        )
-        images = await step(self._images())
-        worker = await step(self._worker())
-        # Nothing is awaited in between: what is ready now is leased now.
-        with self._model.use.lease() as lease:
-            async with aclosing(self._answer(worker, lease, images)) as deltas:
-                async for delta in deltas:
-                    yield delta
-
-    async def _answer(
-        self, worker: WorkerHandle, lease: Lease, images: tuple[ImageData, ...]
-    ) -> AsyncGenerator[Delta, None]:
-        """Yield the answer of a model that stays as long as `lease`."""
-        refuse_unknown_tokens(self._request.sampling, vocabulary=self._model.vocabulary)
-        step = self._trace.stopper.step
-        prompt = await step(self._prepare(worker, images))
-        seats = None
+        self._model.queue.refuse_if_hopeless(self._work.rows)
         try:
-            seats = await step(self._seat())
-            await step(
-                self._pool.memory.for_prompt(
-                    self._model, lease, tokens=prompt.tokens, rows=self._request.n
-                )
-            )
-        except BaseException:
-            worker.drop(prompt.prompt_id)
-            if seats is not None:
-                seats.release()
+            begun = await self._trace.stopper.step(self._steps(stack))
+        except InferenceError as error:
+            if self._deadline.is_over and error.outcome is not Outcome.INVALID:
+                raise self._deadline.error() from None
             raise
-        async with aclosing(self._decode(worker, prompt, seats)) as deltas:
-            async for delta in deltas:
-                yield delta
+        worker, stream, counter = begun
+        self._end_in_time(worker, stream, stack)
+        return Answer(stream, counter, self._trace)
 
-    async def _images(self) -> tuple[ImageData, ...]:
+    async def _steps(
+        self, stack: AsyncExitStack
+    ) -> tuple[WorkerHandle, TokenStream, ChoiceCounter]:
+        await self._check_grammar()
+        images = await self._load_images()
+        worker = await self._wait_for_worker()
+        # Nothing is awaited in between: what is ready now is leased now.
+        lease = stack.enter_context(self._model.use.lease())
+        refuse_unknown_tokens(self._work.sampling, vocabulary=self._model.vocabulary)
+        # What is held until decoding begins, and is the stream's from then on.
+        held = stack.enter_context(ExitStack())
+        prompts = await self._prepare(worker, images, held)
+        seats = await self._take_seats(held)
+        await self._pool.memory.for_prompt(
+            self._model,
+            lease,
+            tokens=[prompt.tokens for prompt in prompts],
+            rows_each=self._work.n,
+        )
+        stream = self._decode(worker, prompts)
+        # A seat comes free when its sequence has left the worker's batch.
+        held.pop_all()
+        stream.when_left(seats.release)
+        stack.callback(worker.cancel, stream)
+        counter = ChoiceCounter(
+            prompt_tokens=sum(prompt.tokens for prompt in prompts),
+            choices=self._work.rows,
+            is_continuous=self._work.continuous_usage,
+        )
+        stack.callback(self._tell_how_it_went, stream, counter)
+        return worker, stream, counter
+
+    async def _check_grammar(self) -> None:
+        """Have the answer's form checked, and leave out what cannot be enforced.
+
+        Nothing of it is compiled here: that may take all time, all memory or the stack.
+        """
+        work, chat = self._work, self._work.chat
+        tools = work.tools
+        if tools is not None and tools.mode is ToolMode.NONE:
+            tools = None
+        if work.grammar is None and tools is None:
+            return
+        verdict = await self._context.checkers.judge(
+            work.grammar, tools, request_id=self._trace.request_id
+        )
+        verdict.honour()
+        for warning in verdict.warnings:
+            self._trace.warn(warning)
+        if tools is not None and chat is not None:
+            chat = msgspec.structs.replace(chat, tools=verdict.apply(tools))
+            self._work = msgspec.structs.replace(work, prompts=(chat,))
+
+    async def _load_images(self) -> tuple[ImageData, ...]:
         """Return the request's images; from here on its messages have no URLs."""
-        if not self._request.has_images:
+        chat = self._work.chat
+        if chat is None or not chat.image_count:
             return ()
         if self._model.source.kind != "vlm":
-            refuse_images(self._request.messages)
+            refuse_images(chat.messages)
         self._trace.enter(Phase.PREPARE)
-        try:
-            async with asyncio.timeout(self._patience_s()):
-                loaded = await self._house.images.load(self._request.messages)
-        except TimeoutError:
-            self._say_if_late()
-            raise QueueTimeoutError("The images were not there in time.") from None
+        with self._patience("The images were not there in time.") as patience_s:
+            async with asyncio.timeout(patience_s):
+                loaded = await self._context.images.load(chat.messages)
         self._trace.got_images(loaded.images, loaded.fetch_s)
-        self._request = msgspec.structs.replace(self._request, messages=loaded.messages)
+        chat = msgspec.structs.replace(chat, messages=loaded.messages)
+        self._work = msgspec.structs.replace(self._work, prompts=(chat,))
         return loaded.images
 
-    async def _worker(self) -> WorkerHandle:
+    async def _wait_for_worker(self) -> WorkerHandle:
         model, worker = self._model, self._model.current_worker()
         if model.is_ready and worker is not None:
             return worker
         self._trace.enter(Phase.LOADING)
-        try:
-            with self._house.waiting.place(), model.use.wanted():
-                return await self._pool.ready(model, self._patience_s())
-        except InferenceError:
-            self._say_if_late()
-            raise
+        with self._context.waiting.place(), model.use.wanted():
+            return await self._pool.ready(model, self._patience_s())
 
     async def _prepare(
-        self, worker: WorkerHandle, images: tuple[ImageData, ...]
-    ) -> PromptPrepared:
+        self, worker: WorkerHandle, images: tuple[ImageData, ...], held: ExitStack
+    ) -> list[PromptPrepared]:
         self._trace.enter(Phase.PREPARE)
-        try:
-            async with asyncio.timeout(self._patience_s()):
-                prompt = await worker.prepare(self._request, images)
-        except TimeoutError:
-            self._say_if_late()
-            raise QueueTimeoutError(
-                "The prompt could not be prepared in time."
-            ) from None
-        self._trace.prepared(
-            prompt.tokens, warnings=prompt.warnings, ignored=prompt.ignored
-        )
-        if images:
-            self._trace.noted_image_tokens(prompt.image_tokens)
-        return prompt
+        prompts = []
+        with self._patience("The prompt could not be prepared in time.") as patience_s:
+            async with asyncio.timeout(patience_s):
+                for prompt in self._work.prompts:
+                    prepared = await worker.prepare(prompt, self._work, images)
+                    held.callback(worker.drop, prepared.prompt_id)
+                    prompts.append(prepared)
+        self._trace.prepared(prompts)
+        return prompts
 
-    async def _seat(self) -> Seats:
+    async def _take_seats(self, held: ExitStack) -> Seats:
         self._trace.enter(Phase.QUEUED)
-        try:
-            seats = await self._model.queue.take(
-                timeout_s=self._patience_s(), count=self._request.n
-            )
-        except InferenceError:
-            self._say_if_late()
-            raise
+        seats = await self._model.queue.take(
+            timeout_s=self._patience_s(), count=self._work.rows
+        )
+        held.callback(seats.release)
         self._trace.admitted()
         return seats
 
-    async def _decode(
-        self, worker: WorkerHandle, prompt: PromptPrepared, seats: Seats
-    ) -> AsyncGenerator[Delta, None]:
-        choices = self._request.n
-        stream = None
-        try:
-            self._trace.enter(Phase.PREFILL)
-            stream = worker.generate(
-                prompt.prompt_id, self._spec(prompt), choices=choices
-            )
-            stream.when_left(seats.release)
-            counter = ChoiceCounter(
-                prompt_tokens=prompt.tokens,
-                choices=choices,
-                is_continuous=self._request.continuous_usage,
-            )
-            async with aclosing(self._deltas(stream, worker, counter)) as deltas:
-                async for delta in deltas:
-                    yield delta
-        finally:
-            if stream is None:
-                seats.release()
-            else:
-                worker.cancel(stream)
-
-    def _spec(self, prompt: PromptPrepared) -> SamplingSpec:
-        model = self._model
-        spec = to_sampling_spec(
-            self._request.sampling,
-            model_defaults=model.defaults,
-            default_max_tokens=self._house.config.default_max_tokens,
-            room_tokens=max(1, model.context_length - prompt.tokens),
+    def _decode(
+        self, worker: WorkerHandle, prompts: list[PromptPrepared]
+    ) -> TokenStream:
+        self._trace.enter(Phase.PREFILL)
+        return worker.decode(
+            [(prompt.prompt_id, self._spec(prompt)) for prompt in prompts],
+            choices=self._work.n,
         )
-        self._trace.filled_in(defaults_used(self._request.sampling, spec))
-        return spec
 
-    async def _deltas(
-        self, stream: TokenStream, worker: WorkerHandle, counter: ChoiceCounter
-    ) -> AsyncGenerator[Delta, None]:
+    def _end_in_time(
+        self, worker: WorkerHandle, stream: TokenStream, stack: AsyncExitStack
+    ) -> None:
+        """Have the answer end at the request's deadline, and when it is stopped."""
+
         def end_with(error: InferenceError) -> None:
             stream.fail(error)
             worker.cancel(stream)
 
         alarm = self._deadline.call_when_over(lambda: end_with(self._deadline.error()))
-        try:
-            with self._trace.stopper.by(end_with):
-                while not counter.all_ended:
-                    for gained in await stream.take():
-                        if stream.prefix is not None:
-                            counter.cached_tokens = stream.prefix.cached
-                        choice = stream.choice_of(gained.sequence_id)
-                        for delta, tokens in counter.deltas(gained, choice):
-                            self._trace.arrived(delta, tokens)
-                            yield delta
-        finally:
-            for warning in counter.warnings:
-                self._trace.warn(warning)
-            self._tell_how_it_went(stream)
-            if alarm is not None:
-                alarm.cancel()
+        if alarm is not None:
+            stack.callback(alarm.cancel)
+        stack.enter_context(self._trace.stopper.by(end_with))
 
-    def _tell_how_it_went(self, stream: TokenStream) -> None:
+    def _spec(self, prompt: PromptPrepared) -> SamplingSpec:
+        model, asked = self._model, self._work.sampling
+        spec = to_sampling_spec(
+            asked,
+            model_defaults=model.defaults,
+            default_max_tokens=self._context.config.default_max_tokens,
+            room_tokens=max(1, model.context_length - prompt.tokens),
+        )
+        self._trace.filled_in(defaults_used(asked, spec))
+        return spec
+
+    def _tell_how_it_went(self, stream: TokenStream, counter: ChoiceCounter) -> None:
         """Tell the trace what only the worker knows."""
+        for warning in counter.warnings:
+            self._trace.warn(warning)
         self._trace.model_holds(self._model.measured_bytes)
-        company, images = stream.company, stream.images
-        if company.mean is not None:
-            self._trace.decoded_among(company.mean, company.most)
-        if images is not None:
+        if stream.company.mean is not None:
+            self._trace.decoded_among(stream.company.mean, stream.company.most)
+        for images in stream.images:
             self._trace.encoded_images(cached=images.cached, seconds=images.encode_s)
-        if stream.prefix is not None:
+        if stream.prefixes:
             self._trace.looked_up(
-                cached=stream.prefix.cached, diverged_at=stream.prefix.diverged_at
+                cached=stream.cached_tokens,
+                diverged_at=stream.prefixes[0].diverged_at,
             )
 
     # --- time
 
     def _patience_s(self) -> float:
-        return self._deadline.left_s(self._house.config.queue_timeout_s)
+        return self._deadline.left_s(self._context.config.queue_timeout_s)
 
-    def _say_if_late(self) -> None:
-        """Raise the request's own timeout if that is what ended the wait."""
-        if self._deadline.is_over:
-            raise self._deadline.error() from None
+    @contextmanager
+    def _patience(self, late: str) -> Iterator[float]:
+        """Hand out how long a step may take; `late` is what is said when it did."""
+        try:
+            yield self._patience_s()
+        except TimeoutError:
+            raise QueueTimeoutError(late) from None

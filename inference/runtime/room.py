@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from inference.runtime.memory import MemoryBudget
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from inference.core.errors import InsufficientMemoryError
     from inference.runtime.house import House
@@ -84,18 +84,24 @@ class MemoryRoom:
                     await self._changed.wait()
 
     async def for_prompt(
-        self, model: ServedModel, lease: Lease, *, tokens: int, rows: int
+        self,
+        model: ServedModel,
+        lease: Lease,
+        *,
+        tokens: Sequence[int],
+        rows_each: int,
     ) -> None:
-        """Count a prompt's keys and values in, before any of them is computed.
+        """Count the keys and values of prompts in, before any of them is computed.
 
         Raises:
             InsufficientMemoryError: they do not fit, whatever is idle were evicted.
         """
-        lease.kv_bytes = needed = model.kv_bytes(tokens, rows)
+        needed = sum(model.kv_bytes(count, rows_each) for count in tokens)
+        lease.kv_bytes = needed
         if await self._fits(0, but=None, why=f"for a prompt to {model.key}"):
             return
         lease.kv_bytes = 0
-        what = f"A prompt of {tokens} tokens for `{model.key}`"
+        what = f"A prompt of {sum(tokens)} tokens for `{model.key}`"
         raise self._refusal(model, what, needed, self._registry.all())
 
     def _refusal(

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from inference.core.errors import CancelledByStaffError
-from inference.core.outcomes import RequestKind
 
 if TYPE_CHECKING:
     from inference.core.events import RequestRecord
@@ -69,7 +68,7 @@ class RunningRequests:
         an error, and its seat comes free as if the client had left.
         """
         request = self._open.get(request_id)
-        if request is None or request.record.kind is RequestKind.OTHER:
+        if request is None or not request.operation.is_generation:
             return False
         if not request.stop(CancelledByStaffError()):
             return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +30,14 @@ from inference.runtime.spare import SpareWorker
 from inference.runtime.worker import WorkerHandle
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import Sequence
+    from contextlib import AsyncExitStack
 
     from inference.core.catalog import ModelCatalog
     from inference.core.models import LoadRequest, ModelSource
-    from inference.core.requests import Delta, GenerationRequest
+    from inference.core.requests import Generate
     from inference.core.trace import RequestTrace, ServerIdentity
+    from inference.runtime.answer import Answer
     from inference.runtime.config import RuntimeConfig
     from inference.runtime.loading import Fetches
     from inference.runtime.pool import OnUpdate
@@ -177,6 +178,17 @@ class ModelService:
         Raises:
             ModelNotFoundError: nothing is known under that name.
         """
+        return (await self._find(name)).card()
+
+    async def key_of(self, name: str | None) -> str:
+        """Return the key of the model that `name` means, loaded or not.
+
+        Raises:
+            ModelNotFoundError: nothing is known under that name.
+        """
+        return (await self._find(name)).key
+
+    async def _find(self, name: str | None) -> ServedModel:
         model = self._registry.find(name)
         if model is None and name and self._config.allow_on_demand:
             source = await self._catalog.find(name)
@@ -185,7 +197,7 @@ class ModelService:
         model = model or self._registry.substitute()
         if model is None:
             raise self._registry.not_found(name)
-        return model.card()
+        return model
 
     def cards(self) -> tuple[ModelCard, ...]:
         """Return the cards of the models this server has, or is fetching."""
@@ -257,30 +269,24 @@ class ModelService:
 
     # --- generation
 
-    async def stream(
-        self, request: GenerationRequest, trace: RequestTrace
-    ) -> AsyncGenerator[Delta, None]:
-        """Yield the answer as it becomes readable.
+    async def admit(
+        self, work: Generate, key: str, trace: RequestTrace, stack: AsyncExitStack
+    ) -> Answer:
+        """Return the answer of the model under `key` once it begins.
 
         Tells `trace` the phases, the prompt's length and every delta, but not
-        the end: that is the caller's. However this generator is left, its
-        sequence is cancelled and its seat freed.
+        the end: that is the caller's. What the answer holds is let go by `stack`.
 
         Raises:
             InferenceError: whatever kept the request from being answered.
         """
         if self.is_draining:
             raise self._draining_error()
-        await self.find_model(request.model)
-        model = self._registry.find(request.model) or self._registry.substitute()
-        if model is None:
-            raise self._registry.not_found(request.model)
+        model = self._served(key)
         trace.served_by(model.key)
-        with self._live:
-            generation = Generation(request, model=model, trace=trace, pool=self._pool)
-            async with aclosing(generation.run()) as deltas:
-                async for delta in deltas:
-                    yield delta
+        stack.enter_context(self._live)
+        generation = Generation(work, model=model, trace=trace, pool=self._pool)
+        return await generation.admit(stack)
 
     # --- the end
 

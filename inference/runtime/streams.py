@@ -46,14 +46,19 @@ class TokenStream:
     def __init__(self, *sequence_ids: int, limit_bytes: int) -> None:
         self.sequence_ids = sequence_ids
         self.company = Company()
-        self.images: ImagesEncoded | None = None
-        self.prefix: PrefixFound | None = None
+        self.images: list[ImagesEncoded] = []
+        self.prefixes: list[PrefixFound] = []
         self._limit_bytes = limit_bytes
         self._pending: dict[int, SequenceDelta] = {}
         self._in_batch = set(sequence_ids)
         self._error: InferenceError | None = None
         self._reader: asyncio.Future[None] | None = None
         self._on_left: Callable[[int], None] | None = None
+
+    @property
+    def cached_tokens(self) -> int:
+        """How many tokens of the prompts need not be computed, as far as is known."""
+        return sum(prefix.cached for prefix in self.prefixes)
 
     @property
     def has_left(self) -> bool:
@@ -113,22 +118,33 @@ class TokenStream:
         for sequence_id in self.in_batch:
             self._leave(sequence_id)
 
-    async def take(self) -> list[SequenceDelta]:
+    async def take(self, patience_s: float | None = None) -> list[SequenceDelta]:
         """Return everything that arrived since the last call, one delta a sequence.
+
+        Nothing where nothing arrives within `patience_s`; `None`: as long as it takes.
 
         Raises:
             InferenceError: the stream was ended with it.
         """
-        while not self._pending:
-            if self._error is not None:
+        if not self._pending:
+            if self._error is None:
+                await self._wait(patience_s)
+            if self._error is not None and not self._pending:
                 raise self._error
-            self._reader = asyncio.get_running_loop().create_future()
-            try:
-                await self._reader
-            finally:
-                self._reader = None
         pending, self._pending = self._pending, {}
         return list(pending.values())
+
+    async def _wait(self, patience_s: float | None) -> None:
+        """Return when something arrived, the stream was ended or the time is over."""
+        loop = asyncio.get_running_loop()
+        self._reader = loop.create_future()
+        alarm = loop.call_later(patience_s, self._wake) if patience_s else None
+        try:
+            await self._reader
+        finally:
+            self._reader = None
+            if alarm is not None:
+                alarm.cancel()
 
     def _leave(self, sequence_id: int) -> None:
         if sequence_id in self._in_batch:

@@ -10,8 +10,8 @@ from inference.core.errors import InferenceError, InvalidRequestError, WorkerDie
 from inference.core.frames import (
     CancelSequence,
     Command,
+    Decode,
     DropPrompt,
-    Generate,
     Heartbeat,
     ImagesEncoded,
     LoadFailed,
@@ -33,13 +33,13 @@ from inference.runtime.reports import ReportProtocol
 from inference.runtime.streams import TokenStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from inference.core.frames import SequenceDelta
     from inference.core.images import ImageData
     from inference.core.models import ModelSource
-    from inference.core.requests import GenerationRequest, SamplingSpec
+    from inference.core.requests import Generate, Prompt, SamplingSpec
     from inference.runtime.cores import CoreShare
 
 
@@ -129,9 +129,9 @@ class WorkerHandle:
         await asyncio.wait((waiter,), timeout=timeout_s)
 
     async def prepare(
-        self, request: GenerationRequest, images: tuple[ImageData, ...] = ()
+        self, prompt: Prompt, work: Generate, images: tuple[ImageData, ...] = ()
     ) -> PromptPrepared:
-        """Template and tokenize; the prompt then waits in the worker.
+        """Make tokens of one of the work's prompts, which then waits in the worker.
 
         Raises:
             InvalidRequestError: the prompt was refused.
@@ -144,14 +144,9 @@ class WorkerHandle:
             self._send(
                 PreparePrompt(
                     prompt_id=prompt_id,
-                    messages=request.messages,
-                    tools=request.tools,
-                    grammar=request.grammar,
-                    template_kwargs=request.template_kwargs,
-                    reasoning_effort=request.reasoning_effort,
-                    add_generation_prompt=request.add_generation_prompt,
-                    continue_final_message=request.continue_final_message,
-                    wants_logprobs=request.sampling.logprobs is not None,
+                    prompt=prompt,
+                    grammar=work.grammar,
+                    wants_logprobs=work.sampling.logprobs is not None,
                     images=images,
                 )
             )
@@ -162,7 +157,7 @@ class WorkerHandle:
         except OverflowError:
             raise InvalidRequestError(
                 "An integer is larger than 64 bits.",
-                param="tools" if request.tools else "chat_template_kwargs",
+                param="tools" if work.tools else "chat_template_kwargs",
             ) from None
         finally:
             self._prompts.pop(prompt_id, None)
@@ -173,14 +168,21 @@ class WorkerHandle:
         if self.is_alive:
             self._send(DropPrompt(prompt_id=prompt_id))
 
-    def generate(
-        self, prompt_id: int, sampling: SamplingSpec, *, choices: int = 1
+    def decode(
+        self, prompts: Sequence[tuple[int, SamplingSpec]], *, choices: int = 1
     ) -> TokenStream:
-        """Begin decoding from a prepared prompt, `choices` times."""
-        ids = tuple(next(self._ids) for _ in range(choices))
+        """Begin decoding from prepared prompts, `choices` times from each.
+
+        Raises:
+            WorkerDiedError: the worker has ended.
+        """
         if self._cores is not None and self.is_alive:
             self._cores.note(self, computes=True)
-        self._send(Generate(sequence_ids=ids, prompt_id=prompt_id, sampling=sampling))
+        ids: list[int] = []
+        for prompt_id, sampling in prompts:
+            own = tuple(next(self._ids) for _ in range(choices))
+            self._send(Decode(own, prompt_id, sampling))
+            ids += own
         stream = TokenStream(*ids, limit_bytes=self._stream_limit_bytes)
         self._streams.update(dict.fromkeys(ids, stream))
         return stream
@@ -277,9 +279,9 @@ class WorkerHandle:
         if stream is None:
             return
         if isinstance(report, ImagesEncoded):
-            stream.images = report
+            stream.images.append(report)
         else:
-            stream.prefix = report
+            stream.prefixes.append(report)
 
     def _on_delta(self, delta: SequenceDelta, rows: int) -> None:
         stream = self._streams.get(delta.sequence_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inference.core.trace import Client
 from inference.protocol.errors import error_body, error_headers
 from inference.routing import endpoint_of
 from inference.runtime.app import current_app
@@ -50,8 +51,10 @@ def leave_row(refusal: Refusal) -> str:
     app = current_app()
     trace = app.new_trace(
         endpoint=endpoint_of(refusal.path),
-        client_host=refusal.client_host,
-        user_agent=refusal.user_agent[: app.limits.header_chars],
+        client=Client(
+            client_host=refusal.client_host,
+            user_agent=refusal.user_agent[: app.limits.header_chars],
+        ),
     )
     if app.strangers.may_leave_row(refusal.client_host):
         trace.open()

@@ -25,13 +25,15 @@ from inference.core.events import (
     ServerSample,
     StatsTotals,
 )
+from inference.core.frames import PromptPrepared
 from inference.core.outcomes import ModelState, Phase
-from inference.core.requests import Delta, GenerationRequest, Usage
+from inference.core.requests import ChatPrompt, Delta, Generate, Usage
 from inference.core.trace import RequestTrace, ServerIdentity
 from inference.runtime.app import App
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
+    from contextlib import AsyncExitStack
 
     from asgiref.typing import ASGI3Application
 
@@ -48,12 +50,41 @@ ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "Hi"}]}
 Step = Delta | BaseException | asyncio.Event
 
 
+class Play:
+    """One request's steps, as they are taken."""
+
+    def __init__(self, service: ScriptedService, trace: RequestTrace) -> None:
+        self._service = service
+        self._trace = trace
+        self._steps = list(service.steps)
+
+    @property
+    def is_ended(self) -> bool:
+        return not self._steps
+
+    async def take(self, patience_s: float | None = None) -> list[Delta]:
+        step = self._steps[0]
+        if isinstance(step, asyncio.Event):
+            self._service.waiting.set()
+            try:
+                await asyncio.wait_for(step.wait(), patience_s)
+            except TimeoutError:
+                return []
+        self._steps.pop(0)
+        if isinstance(step, BaseException):
+            raise step
+        if not isinstance(step, Delta):
+            return await self.take(patience_s) if self._steps else []
+        self._trace.arrived(step, 1 if step.text else 0)
+        return [step]
+
+
 class ScriptedService:
     """Plays a list of steps for each request: say, wait for an event, raise."""
 
     def __init__(self, *steps: Step) -> None:
         self.steps: tuple[Step, ...] = steps or HELLO
-        self.requests: list[GenerationRequest] = []
+        self.requests: list[ChatPrompt] = []
         self.ignored: tuple[str, ...] = ()
         self.is_ready = True
         self.is_draining = False
@@ -64,28 +95,27 @@ class ScriptedService:
             key=MODEL, source="/models/tiny", state=ModelState.READY, created=5
         )
 
-    async def stream(
-        self, request: GenerationRequest, trace: RequestTrace
-    ) -> AsyncGenerator[Delta, None]:
-        self.requests.append(request)
+    async def admit(
+        self, work: Generate, key: str, trace: RequestTrace, stack: AsyncExitStack
+    ) -> Play:
+        assert work.chat is not None
+        self.requests.append(work.chat)
         self.live += 1
-        try:
-            trace.served_by((await self.find_model(request.model)).key)
-            trace.enter(Phase.PREPARE)
-            trace.prepared(USAGE.prompt_tokens, ignored=self.ignored)
-            trace.admitted()
-            for step in self.steps:
-                if isinstance(step, asyncio.Event):
-                    self.waiting.set()
-                    await step.wait()
-                elif isinstance(step, BaseException):
-                    raise step
-                else:
-                    trace.arrived(step, 1 if step.text else 0)
-                    yield step
-        finally:
-            self.live -= 1
-            self.released.set()
+        stack.callback(self._let_go)
+        trace.served_by(key)
+        trace.enter(Phase.PREPARE)
+        trace.prepared(
+            [PromptPrepared(1, USAGE.prompt_tokens, 0, ignored=self.ignored)]
+        )
+        trace.admitted()
+        return Play(self, trace)
+
+    def _let_go(self) -> None:
+        self.live -= 1
+        self.released.set()
+
+    async def key_of(self, name: str | None) -> str:
+        return (await self.find_model(name)).key
 
     async def find_model(self, name: str | None) -> ModelCard:
         if name not in (None, MODEL):

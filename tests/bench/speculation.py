@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from inference.core.frames import PreparePrompt
-from inference.core.requests import ChatMessage, SamplingSpec, TextPart
+from inference.core.requests import ChatMessage, ChatPrompt, SamplingSpec, TextPart
 from inference.engines.endings import take_step
 from inference.engines.sequences import Sequence
 from inference.engines.speculation import load_draft
@@ -67,7 +66,7 @@ def sequences_of(text: TextModel, number: int, temperature: float) -> list[Seque
     message = ChatMessage("user", (TextPart(QUESTIONS[number % len(QUESTIONS)]),))
     prompt = render(
         text.tokenizer,
-        PreparePrompt(number, (message,)),
+        ChatPrompt((message,)),
         text.formats.traits,
         think_start=None,
     )

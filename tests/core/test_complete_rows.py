@@ -11,15 +11,17 @@ from inference.core.bodies import BODY_TEXT_CHARS, BodyKeeper
 from inference.core.decode_times import Gaps
 from inference.core.described import TAGS_MAX
 from inference.core.errors import ContextLengthExceededError, QueueFullError
+from inference.core.frames import PromptPrepared
 from inference.core.images import ImageData
 from inference.core.requests import (
     ChatMessage,
     Delta,
-    GenerationRequest,
     ImagePart,
+    InferenceRequest,
     TextPart,
     ToolCallDelta,
 )
+from tests.asking import asking
 
 if TYPE_CHECKING:
     from inference.core.events import RequestRecord
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
     from tests.core.conftest import Ledger, StoppedClock
 
 
-def saying(*parts: Any) -> GenerationRequest:
-    return GenerationRequest(messages=(ChatMessage("user", parts),))
+def saying(*parts: Any) -> InferenceRequest:
+    return asking(ChatMessage("user", parts))
 
 
 def closed(trace: RequestTrace, ledger: Ledger) -> RequestRecord:
@@ -88,7 +90,7 @@ def test_counts_of_the_tokenizer_are_no_estimates(
     trace: RequestTrace, ledger: Ledger
 ) -> None:
     trace.describe(saying(TextPart("one two")))
-    trace.prepared(2)
+    trace.prepared([PromptPrepared(1, 2, 0.0)])
     trace.arrived(Delta(text="three"), 1)
     row = closed(trace, ledger)
     assert (row.prompt_tokens, row.completion_tokens, row.is_estimated) == (2, 1, False)

@@ -7,19 +7,25 @@ import pytest
 from inference.core.frames import (
     FRAME_BYTES_MAX,
     CancelSequence,
+    Decode,
     FrameError,
     FrameReader,
-    Generate,
     PreparePrompt,
     SequenceDelta,
     StepReport,
     to_bytes,
 )
-from inference.core.requests import ChatMessage, SamplingSpec, TextPart, ToolCallDelta
+from inference.core.requests import (
+    ChatMessage,
+    ChatPrompt,
+    SamplingSpec,
+    TextPart,
+    ToolCallDelta,
+)
 
 COMMANDS = [
-    PreparePrompt(prompt_id=1, messages=(ChatMessage("user", (TextPart("h\u00e9"),)),)),
-    Generate(sequence_ids=(2, 3), prompt_id=1, sampling=SamplingSpec(stop=("a", "b"))),
+    PreparePrompt(1, ChatPrompt((ChatMessage("user", (TextPart("h\u00e9"),)),))),
+    Decode(sequence_ids=(2, 3), prompt_id=1, sampling=SamplingSpec(stop=("a", "b"))),
     CancelSequence(sequence_id=2),
 ]
 

@@ -7,26 +7,28 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.core.errors import QueueFullError
+from inference.core.frames import PromptPrepared
 from inference.core.outcomes import Outcome, Phase
 from inference.core.requests import (
     ChatMessage,
     Delta,
-    GenerationRequest,
     Grammar,
     GrammarKind,
+    InferenceRequest,
     Tool,
     ToolMode,
     ToolUse,
     Usage,
 )
 from inference.core.trace import WARNING_CHARS, WARNINGS_MAX, RequestTrace
+from tests.asking import asking as asking_of
 
 if TYPE_CHECKING:
     from tests.core.conftest import Ledger, StoppedClock
 
 
-def asking(**changes: Any) -> GenerationRequest:
-    return GenerationRequest(messages=(ChatMessage(role="user"),), **changes)
+def asking(**changes: Any) -> InferenceRequest:
+    return asking_of(ChatMessage(role="user"), **changes)
 
 
 def tools(mode: ToolMode) -> ToolUse:
@@ -138,7 +140,7 @@ def test_it_keeps_the_names_that_mean_nothing_to_the_model(
     trace: RequestTrace, ledger: Ledger
 ) -> None:
     trace.describe(asking(params={"seed": 3, "ignored": ["mirostat"]}))
-    trace.prepared(7, ignored=("reasoning_effort",))
+    trace.prepared([PromptPrepared(1, 7, 0.0, ignored=("reasoning_effort",))])
     trace.close()
     (row,) = ledger.finished
     assert row.params == {"seed": 3, "ignored": ["mirostat", "reasoning_effort"]}
@@ -147,7 +149,8 @@ def test_it_keeps_the_names_that_mean_nothing_to_the_model(
 def test_it_keeps_the_first_few_warnings_short_and_once_each(
     trace: RequestTrace, ledger: Ledger
 ) -> None:
-    trace.prepared(7, warnings=("pattern is not enforced", "x" * 1000))
+    warnings = ("pattern is not enforced", "x" * 1000)
+    trace.prepared([PromptPrepared(1, 7, 0.0, warnings)])
     for number in range(20):
         trace.warn("pattern is not enforced")
         trace.warn("")

@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from inference.core.frames import PromptPrepared
 from inference.core.requests import (
     ChatMessage,
     Delta,
-    GenerationRequest,
+    InferenceRequest,
     ToolCallDelta,
     Usage,
 )
+from tests.asking import asking
 
 if TYPE_CHECKING:
     from inference.core.trace import RequestTrace
     from tests.core.conftest import Ledger, StoppedClock
 
 
-def asking_for(choices: int) -> GenerationRequest:
-    return GenerationRequest(messages=(ChatMessage(role="user"),), n=choices)
+def asking_for(choices: int) -> InferenceRequest:
+    return asking(ChatMessage(role="user"), n=choices)
 
 
 def test_thinking_counts_as_tokens_but_not_as_text(
@@ -69,7 +71,7 @@ def test_without_any_usage_it_adds_up_the_tokens_of_all_choices(
     trace: RequestTrace, ledger: Ledger
 ) -> None:
     trace.describe(asking_for(2))
-    trace.prepared(7)
+    trace.prepared([PromptPrepared(1, 7, 0.0)])
     for index in (0, 1, 1):
         trace.arrived(Delta(text="x", index=index), 2)
     trace.close()

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from inference.core.frames import PreparePrompt
+from inference.core.requests import ChatPrompt
 from inference.dialects.answers import AnswerParser
 from inference.engines.formats import ModelFormats, calls_of, encoded_thinking
 from inference.engines.plans import prepare_answer
@@ -88,7 +89,7 @@ def prepared(
     grammar: Grammar | None = None,
 ) -> PreparedPrompt:
     """Return the plan of an answer that may call tools."""
-    command = PreparePrompt(1, (), tools=tools, grammar=grammar)
+    command = PreparePrompt(1, ChatPrompt((), tools=tools), grammar)
     formats = formats_as(dressed, dialect)
     return prepare_answer(command, RenderedPrompt([1]), formats, dressed.words)
 

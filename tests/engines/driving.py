@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.core.frames import PreparePrompt
-from inference.core.requests import ChatMessage, SamplingSpec, TextPart
+from inference.core.requests import ChatMessage, ChatPrompt, SamplingSpec, TextPart
 from inference.engines.batch import DecodeBatch
 from inference.engines.endings import take_step
 from inference.engines.prefill import PrefillQueue
@@ -43,7 +42,7 @@ class SmallChunks(PrefillPace):
 def sequence(text: TextModel, number: int, spec: SamplingSpec = GREEDY) -> Sequence:
     """Return a sequence that is to answer one of `TEXTS`."""
     message = ChatMessage("user", (TextPart(TEXTS[number % len(TEXTS)]),))
-    command = PreparePrompt(prompt_id=number, messages=(message,))
+    command = ChatPrompt((message,))
     prompt = render(text.tokenizer, command, text.formats.traits, think_start=None)
     return Sequence.of(number, prompt.tokens, spec)
 

@@ -12,7 +12,7 @@ from mlx_lm.tokenizer_utils import load as load_tokenizer
 
 from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
 from inference.core.models import ModelOptions
-from inference.core.requests import ChatMessage, TextPart
+from inference.core.requests import ChatMessage, ChatPrompt, TextPart
 from inference.dialects.dialect import ThinkingTags
 from inference.engines import overrides
 from inference.engines.formats import ModelFormats, formats_of
@@ -172,7 +172,7 @@ def prepared(folder: Path, text: str, **said: str) -> tuple[str, Any, Any]:
     )
     desk = PromptDesk(model, SimpleNamespace(send=reports.append))
     message = ChatMessage("user", (TextPart(text),))
-    desk.submit(PreparePrompt(prompt_id=1, messages=(message,)))
+    desk.submit(PreparePrompt(1, ChatPrompt((message,))))
     desk._pool.shutdown()
     prompt = desk.take(1)
     return tokenizer.decode(prompt.tokens) if prompt else "", reports[0], prompt

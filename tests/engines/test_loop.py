@@ -11,8 +11,8 @@ import pytest
 
 from inference.core.frames import (
     CancelSequence,
+    Decode,
     FrameReader,
-    Generate,
     Heartbeat,
     PreparePrompt,
     PromptPrepared,
@@ -20,7 +20,7 @@ from inference.core.frames import (
     SequenceDelta,
     StepReport,
 )
-from inference.core.requests import ChatMessage, SamplingSpec, TextPart
+from inference.core.requests import ChatMessage, ChatPrompt, SamplingSpec, TextPart
 from inference.engines.answers import AnswerTexts
 from inference.engines.loop import EngineLoop, Means, StopHit
 from inference.engines.prompts import PromptDesk
@@ -81,10 +81,10 @@ class Engine:
         """Post a request whose prompt has been prepared."""
         self._asked += 1
         message = ChatMessage("user", (TextPart(prompt),))
-        self._desk.submit(PreparePrompt(self._asked, (message,)))
+        self._desk.submit(PreparePrompt(self._asked, ChatPrompt((message,))))
         while not isinstance(self._next_report(), PromptPrepared):
             pass
-        self.loop.post(Generate((self._asked,), self._asked, spec))
+        self.loop.post(Decode((self._asked,), self._asked, spec))
         return self._asked
 
     def turn(self) -> None:

@@ -8,7 +8,13 @@ import pytest
 
 from inference.core.frames import PreparePrompt
 from inference.core.models import ModelOptions
-from inference.core.requests import ChatMessage, Grammar, GrammarKind, TextPart
+from inference.core.requests import (
+    ChatMessage,
+    ChatPrompt,
+    Grammar,
+    GrammarKind,
+    TextPart,
+)
 from inference.engines.followers import Stage
 from inference.engines.formats import formats_of
 from inference.engines.plans import PreparedPrompt, prepare_answer
@@ -34,13 +40,10 @@ def planned(
     """Prepare a prompt that ends so, for an answer that has to match."""
     formats = formats_of(text.tokenizer, vocabulary=text.vocabulary, options=TAGS)
     grammar = Grammar(GrammarKind.REGEX, regex, "guided_regex") if regex else None
-    command = PreparePrompt(
-        prompt_id=1,
-        messages=(ChatMessage("user", (TextPart("Hello"),)),),
-        grammar=grammar,
-    )
+    prompt = ChatPrompt((ChatMessage("user", (TextPart("Hello"),)),))
+    command = PreparePrompt(1, prompt, grammar)
     rendered = render(
-        Ending(text.tokenizer, ending), command, formats.traits, think_start="<reason>"
+        Ending(text.tokenizer, ending), prompt, formats.traits, think_start="<reason>"
     )
     return prepare_answer(command, rendered, formats, text.words), formats
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from inference.core.frames import Generate
+from inference.core.frames import Decode
 from inference.core.requests import (
     Grammar,
     GrammarKind,
@@ -294,6 +294,6 @@ def test_several_answers_to_one_prompt_share_its_images(
     engine: VisionEngine, encodings: list[Any]
 ) -> None:
     number, _ = engine.prepare(user(("red", 1), ("blue", 2), ALL))
-    engine.loop.post(Generate((101, 102, 103), number, GREEDY))
+    engine.loop.post(Decode((101, 102, 103), number, GREEDY))
     assert [engine.answer(one) for one in (101, 102, 103)] == ["red then blue"] * 3
     assert len(encodings) == 2

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from inference.core.errors import TooManyImagesError
-from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
+from inference.core.frames import PrepareRefused, PromptPrepared
 from inference.core.images import ImageData
 from inference.core.models import ModelOptions
-from inference.core.requests import Tool, ToolUse
+from inference.core.requests import ChatPrompt, Tool, ToolUse
 from inference.engines.overrides import OverrideError
 from inference.engines.text import ModelFilesError, load_text_model
 from inference.engines.vision import load_vision_model
@@ -298,10 +298,12 @@ def test_low_detail_reads_a_smaller_image(engine: VisionEngine) -> None:
         again = ImageData(
             image.data, image.sha256, image.width, image.height, detail=detail
         )
-        command = PreparePrompt(1, (said,), images=(again,))
         assert engine.text.sight is not None
         found = engine.text.sight.prompts.render(
-            command, engine.text.formats, tokenizer_lock=threading.Lock()
+            ChatPrompt((said,)),
+            (again,),
+            engine.text.formats,
+            tokenizer_lock=threading.Lock(),
         )
         assert found is not None
         keys.append(found[1].pictures[0].key)

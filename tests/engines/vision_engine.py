@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from inference.core.frames import (
     CancelSequence,
+    Decode,
     FrameReader,
-    Generate,
     Heartbeat,
     ImagesEncoded,
     PreparePrompt,
@@ -18,7 +18,13 @@ from inference.core.frames import (
     StepReport,
 )
 from inference.core.images import ImageData
-from inference.core.requests import ChatMessage, ImagePart, SamplingSpec, TextPart
+from inference.core.requests import (
+    ChatMessage,
+    ChatPrompt,
+    ImagePart,
+    SamplingSpec,
+    TextPart,
+)
 from inference.engines.answers import AnswerTexts
 from inference.engines.loop import EngineLoop, Means, StopHit
 from inference.engines.prompts import PromptDesk
@@ -51,6 +57,9 @@ def message(turn: Turn) -> tuple[ChatMessage, list[ImageData]]:
         images.append(to_image(part) if isinstance(part, bytes) else part)
         content.append(ImagePart(""))
     return ChatMessage(role, tuple(content)), images
+
+
+_OF_PROMPTS = ("tools", "template_kwargs", "reasoning_effort")
 
 
 class VisionEngine:
@@ -95,8 +104,12 @@ class VisionEngine:
             said, seen = message(turn)
             messages.append(said)
             images += seen
+        prompt = ChatPrompt(
+            tuple(messages),
+            **{name: options.pop(name) for name in _OF_PROMPTS if name in options},
+        )
         self.desk.submit(
-            PreparePrompt(self._asked, tuple(messages), images=tuple(images), **options)
+            PreparePrompt(self._asked, prompt, images=tuple(images), **options)
         )
         while True:
             report = self._next_report()
@@ -109,7 +122,7 @@ class VisionEngine:
         number, report = self.prepare(*turns, **options)
         assert isinstance(report, PromptPrepared), report
         self.prepared[number] = report
-        self.loop.post(Generate((number,), number, spec))
+        self.loop.post(Decode((number,), number, spec))
         return number
 
     def cancel(self, number: int) -> None:

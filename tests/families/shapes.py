@@ -6,8 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from inference.core.errors import InvalidRequestError
-from inference.core.frames import PreparePrompt
-from inference.core.requests import ChatMessage, TextPart, Tool, ToolCall, ToolUse
+from inference.core.requests import (
+    ChatMessage,
+    ChatPrompt,
+    TextPart,
+    Tool,
+    ToolCall,
+    ToolUse,
+)
 from inference.prompting.effort import LEVELS
 from inference.prompting.templates import RenderedPrompt, render
 
@@ -44,7 +50,7 @@ class Dressed:
         """Return a prompt as text, and as it comes out."""
         made = render(
             self.tokenizer,
-            PreparePrompt(prompt_id=1, messages=messages, **asked),
+            ChatPrompt(messages, **asked),
             self.formats.traits,
             think_start=self.formats.think_start,
         )

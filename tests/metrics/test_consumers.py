@@ -13,8 +13,10 @@ from django.contrib.sessions.models import Session
 from django.db import connections
 
 import metrics.live.board
-from inference.core.outcomes import Outcome, Phase
+from inference.core.frames import PromptPrepared
+from inference.core.outcomes import Operation, Outcome, Phase
 from inference.core.requests import Delta
+from inference.core.trace import Client
 from inference.runtime.app import install_app
 from metrics.consumers import FOREIGN_ORIGIN, SIGNED_OUT, TOO_MANY, LiveConsumer
 from metrics.live import board_of
@@ -56,7 +58,11 @@ def staff() -> str:
 
 def generation(house: House, **noted: Any) -> RequestTrace:
     """An open request for a text, as the front door leaves it."""
-    trace = house.app.new_trace(endpoint="/v1/chat/completions", client_host="10.0.0.1")
+    trace = house.app.new_trace(
+        endpoint="/v1/chat/completions",
+        operation=Operation.CHAT,
+        client=Client(client_host="10.0.0.1"),
+    )
     trace._note(kind="text_stream", model=MODEL, **noted)
     trace.open()
     return trace
@@ -66,7 +72,7 @@ async def test_it_shows_staff_the_server_its_models_and_its_requests(
     house: House, staff: str
 ) -> None:
     trace = generation(house, key_name="ci-bot")
-    trace.prepared(7)
+    trace.prepared([PromptPrepared(1, 7, 0.0)])
     trace.enter(Phase.PREFILL)
     for _ in range(3):
         trace.arrived(Delta("a"), 1)

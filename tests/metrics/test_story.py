@@ -14,11 +14,13 @@ from inference.core.images import ImageData
 from inference.core.outcomes import Outcome
 from inference.core.requests import (
     ChatMessage,
+    ChatPrompt,
     Delta,
     ImagePart,
     TextPart,
     Tool,
     ToolCall,
+    ToolUse,
 )
 from metrics.models import RequestBody, RequestLog, ServerEventLog
 from tests.metrics.cast import NOON, ended, event, started
@@ -125,16 +127,13 @@ def test_a_kept_prompt_is_shown_as_text_and_stands_in_the_curl_command(admin_cli
 def test_what_the_server_keeps_of_a_conversation_becomes_a_command_again(admin_client):
     image = ImageData(sha256="ab" * 32, data=b"12", width=1, height=1)
     call = ToolCall(id="call_1", name="look", arguments="{}")
-    keeper = BodyKeeper(
-        messages=(
-            ChatMessage(
-                role="user", content=(TextPart(text="See"), ImagePart(url="x"))
-            ),
-            ChatMessage(role="assistant", tool_calls=(call,), reasoning="Hm"),
-            ChatMessage(role="user", content=(TextPart(text="Well?"),)),
-        ),
-        tools=(Tool(name="look", parameters={"type": "object"}),),
+    messages = (
+        ChatMessage(role="user", content=(TextPart(text="See"), ImagePart(url="x"))),
+        ChatMessage(role="assistant", tool_calls=(call,), reasoning="Hm"),
+        ChatMessage(role="user", content=(TextPart(text="Well?"),)),
     )
+    tools = ToolUse((Tool(name="look", parameters={"type": "object"}),))
+    keeper = BodyKeeper((ChatPrompt(messages, tools=tools),))
     keeper.saw_images([image])
     keeper.add(Delta(text="A cat.", reasoning="It purrs."))
     keeper.add(Delta(index=1, text="A dog."))

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from inference.core.frames import PreparePrompt
-from inference.core.requests import ChatMessage, TextPart, Tool, ToolCall, ToolUse
+from inference.core.requests import (
+    ChatMessage,
+    ChatPrompt,
+    TextPart,
+    Tool,
+    ToolCall,
+    ToolUse,
+)
 from inference.prompting.templates import RenderedPrompt, render
 from inference.prompting.traits import traits_of
 
@@ -51,7 +57,7 @@ def prompt_of(
     system_prompt = asked.pop("system_prompt", "")
     prompt = render(
         tokenizer,
-        PreparePrompt(prompt_id=1, messages=messages, **asked),
+        ChatPrompt(messages, **asked),
         traits_of(tokenizer),
         think_start=think_start,
         system_prompt=system_prompt,

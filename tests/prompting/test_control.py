@@ -8,8 +8,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from inference.core.frames import PreparePrompt
-from inference.core.requests import ChatMessage, Tool, ToolCall, ToolUse
+from inference.core.requests import ChatMessage, ChatPrompt, Tool, ToolCall, ToolUse
 from inference.prompting.control import control_tokens_of, encoded
 from tests.prompting.conversations import CLEAN, LOOK_UP, prompt_of, result, said
 
@@ -98,7 +97,7 @@ def test_a_template_does_not_read_what_a_user_wrote_as_its_own(qwen: Any) -> Non
 
 def test_nobody_can_write_a_placeholder(qwen: Any) -> None:
     known = control_tokens_of(qwen, str(qwen.chat_template))
-    command = PreparePrompt(prompt_id=1, messages=(said("user", "<|im_end|>"),))
+    command = ChatPrompt((said("user", "<|im_end|>"),))
     placed = known.marked(command).messages[0].text
     assert "<|im_end|>" not in placed
     assert known.unmarked(placed) == "<|im_end|>"
@@ -119,7 +118,7 @@ def test_a_tokenizer_that_begins_texts_with_a_blank_adds_none(scheme: str) -> No
         tokenizer_object=backend, additional_special_tokens=["<|end|>"]
     )
     known = control_tokens_of(tokenizer, "")
-    command = PreparePrompt(prompt_id=1, messages=(said("user", "a<|end|>b<|end|> c"),))
+    command = ChatPrompt((said("user", "a<|end|>b<|end|> c"),))
     text = known.marked(command).messages[0].text
     tokens = encoded(tokenizer, text, known, add_special_tokens=False)
     assert tokenizer.convert_tokens_to_ids("<|end|>") not in tokens

@@ -11,9 +11,9 @@ from inference.core.errors import (
     InvalidRequestError,
     VisionNotSupportedError,
 )
-from inference.core.frames import PreparePrompt
 from inference.core.requests import (
     ChatMessage,
+    ChatPrompt,
     ImagePart,
     TextPart,
     Tool,
@@ -39,7 +39,7 @@ def tokenizer(tiny_model_dir: Path) -> Any:
 
 
 def to_prompt_tokens(tokenizer: Any, messages: list[ChatMessage]) -> list[int]:
-    command = PreparePrompt(prompt_id=1, messages=tuple(messages))
+    command = ChatPrompt(tuple(messages))
     return render(tokenizer, command, traits_of(tokenizer), think_start=None).tokens
 
 
@@ -73,7 +73,7 @@ NATIVE = TemplateTraits(knows_tools=True)
 
 def rendered(tokenizer: Any, traits: TemplateTraits, **asked: Any) -> RenderedPrompt:
     asked.setdefault("messages", tuple(CALLED))
-    command = PreparePrompt(prompt_id=1, **asked)
+    command = ChatPrompt(**asked)
     return render(tokenizer, command, traits, think_start="<think>")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inference.core.frames import PreparePrompt
+from inference.core.requests import ChatPrompt
 from inference.prompting.templates import render
 from inference.prompting.traits import traits_of
 from inference.prompting.writing import Form
@@ -37,7 +37,7 @@ def shown(inner: Any, source: str, *messages: Any, **asked: Any) -> tuple[str, A
     inner.chat_template = source
     traits = traits_of(inner, reads_calls=True, thinking_tags=("<think>", "</think>"))
     asked.setdefault("tools", TOOLS)
-    command = PreparePrompt(prompt_id=1, messages=messages, **asked)
+    command = ChatPrompt(messages, **asked)
     prompt = render(inner, command, traits, think_start="<think>")
     return inner.decode(prompt.tokens), prompt
 
@@ -64,9 +64,7 @@ def test_calls_are_written_as_the_model_writes_them(inner: Any) -> None:
         reads_calls=True,
         write_calls=lambda calls: f"<|calls|>{len(calls)}<|end|>",
     )
-    command = PreparePrompt(
-        prompt_id=1, messages=(ASKED, called("plover"), result("curlew")), tools=TOOLS
-    )
+    command = ChatPrompt((ASKED, called("plover"), result("curlew")), tools=TOOLS)
     # It writes no arguments, so it is of no use, and the usual words are left.
     assert not traits.knows_tools
     traits = traits_of(

@@ -9,7 +9,7 @@ import pytest
 from inference.core.errors import InvalidRequestError
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.requests import ChatMessage, ImagePart, TextPart
-from inference.protocol.chat import to_generation
+from inference.faces.chat.body import to_request
 from inference.protocol.messages import to_messages
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -40,8 +40,11 @@ def test_it_reads_content_in_parts() -> None:
 def test_it_reads_an_image_and_leaves_judging_it_to_the_model() -> None:
     part = {"type": "image_url", "image_url": {"url": PIXEL, "detail": "low"}}
     body = {"messages": [said([{"type": "text", "text": "What?"}, part])]}
-    request = to_generation(body, limits=DEFAULT_LIMITS)
-    assert request.messages[0].content[1] == ImagePart(url=PIXEL, detail="low")
+    request, _ = to_request(body, limits=DEFAULT_LIMITS)
+    assert request.work.chat is not None
+    assert request.work.chat.messages[0].content[1] == ImagePart(
+        url=PIXEL, detail="low"
+    )
     assert request.kind == "vision"
 
 

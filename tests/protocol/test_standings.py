@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from inference.core.described import ignored_names
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.requests import SamplingRequest
+from inference.faces.chat.body import to_request
 from inference.management.commands.api_reference import openai_fields
-from inference.protocol.chat import ignored_names, to_generation
-from tests.protocol.cast import MESSAGES, fault_of, read, refusal_of
+from tests.protocol.cast import MESSAGES, fault_of, flat, read, refusal_of
 
 
 @pytest.mark.parametrize("name", openai_fields())
@@ -239,7 +240,8 @@ def test_it_refuses_all_unknown_names_where_it_is_strict() -> None:
     assert (error.code, error.param) == ("unknown_parameter", "mirostat")
     assert error.message == "Unknown parameters: 'mirostat', 'typical_p'."
     body = {"messages": MESSAGES, "top_p": 1}
-    assert to_generation(body, limits=DEFAULT_LIMITS, strict=True) == read(top_p=1)
+    taken = to_request(body, limits=DEFAULT_LIMITS, strict=True)
+    assert flat(*taken) == read(top_p=1)
 
 
 def test_it_records_the_parameters_but_neither_messages_nor_long_values() -> None:

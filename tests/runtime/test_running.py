@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inference.core.outcomes import Outcome, Phase
+from inference.core.outcomes import Operation, Outcome, Phase
 from inference.core.requests import Delta
 from inference.runtime.running import RECENT, RunningRequests
 from tests.api.cast import House
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def begun(house: House, model: str = "m") -> RequestTrace:
-    trace = house.app.new_trace(endpoint="/v1/chat/completions")
+    trace = house.app.new_trace(
+        endpoint="/v1/chat/completions", operation=Operation.CHAT
+    )
     trace._note(kind="text", model=model)
     trace.open()
     return trace
@@ -23,7 +25,9 @@ def begun(house: House, model: str = "m") -> RequestTrace:
 def test_a_request_is_listed_from_its_first_record_to_its_last() -> None:
     house = House.build()
     running = house.app.running
-    unread = house.app.new_trace(endpoint="/v1/chat/completions")
+    unread = house.app.new_trace(
+        endpoint="/v1/chat/completions", operation=Operation.CHAT
+    )
     first, second = begun(house), begun(house)
     assert [r.request_id for r in running.first(9)] == [
         first.request_id,

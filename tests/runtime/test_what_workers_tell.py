@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from contextlib import AsyncExitStack
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from inference.core.models import ModelSource
 from inference.core.outcomes import ModelState
 from inference.core.requests import (
     ChatMessage,
-    GenerationRequest,
     ImagePart,
     SamplingRequest,
     TextPart,
@@ -24,6 +24,7 @@ from inference.core.timing import SystemClock
 from inference.core.trace import RequestTrace, ServerIdentity
 from inference.runtime.config import RuntimeConfig
 from inference.runtime.service import ModelService
+from tests.asking import asking
 from tests.fast_blas import openblas_for_tests
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ async def row_of(
     service: ModelService, *parts: Any, max_tokens: int = 20, **sampling: Any
 ) -> RequestRecord:
     """Run one request to its end and return its last record."""
-    request = GenerationRequest(
-        messages=(ChatMessage("user", parts),),
+    request = asking(
+        ChatMessage("user", parts),
         sampling=SamplingRequest(max_tokens=max_tokens, **sampling),
     )
     trace = RequestTrace(
@@ -96,8 +97,11 @@ async def row_of(
     )
     trace.open()
     trace.describe(request)
-    async for _ in service.stream(request, trace):
-        pass
+    async with AsyncExitStack() as stack:
+        key = await service.key_of(None)
+        answer = await service.admit(request.work, key, trace, stack)
+        while not answer.is_ended:
+            await answer.take()
     trace.finish()
     trace.close()
     return LISTENER.finished.pop()

@@ -13,7 +13,8 @@ from inference.core.errors import WorkerDiedError
 from inference.core.models import ModelSource
 from inference.core.requests import (
     ChatMessage,
-    GenerationRequest,
+    ChatPrompt,
+    Generate,
     SamplingSpec,
     TextPart,
 )
@@ -24,7 +25,8 @@ from tests.fast_blas import openblas_for_tests
 if TYPE_CHECKING:
     from pathlib import Path
 
-HELLO = GenerationRequest(messages=(ChatMessage("user", (TextPart("Hello"),)),))
+PROMPT = ChatPrompt((ChatMessage("user", (TextPart("Hello"),)),))
+HELLO = Generate(prompts=(PROMPT,))
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +45,7 @@ async def test_it_ends_a_worker_that_does_not_hear_and_fails_who_waits(
     assert worker.hello is not None
     pid = worker.hello.pid
     os.kill(pid, signal.SIGSTOP)
-    waiting = asyncio.create_task(worker.prepare(HELLO))
+    waiting = asyncio.create_task(worker.prepare(PROMPT, HELLO))
     watching = asyncio.create_task(worker.wait_for_death())
     await asyncio.sleep(0)
     # As a served model does when it stops: its keeper is cancelled first.
@@ -62,7 +64,7 @@ async def test_it_says_why_a_worker_died(tiny_model_dir: Path) -> None:
     os.kill(worker.hello.pid, signal.SIGKILL)
     assert await worker.wait_for_death() == "killed by SIGKILL"
     with pytest.raises(WorkerDiedError):
-        await worker.prepare(HELLO)
+        await worker.prepare(PROMPT, HELLO)
 
 
 async def test_workers_share_the_cores_while_both_compute(
@@ -87,9 +89,9 @@ async def test_workers_share_the_cores_while_both_compute(
             worker.name = name
             await worker.start()
             await worker.load(ModelSource("tiny", str(tiny_model_dir)), max_rows=4)
-        prompts = [await worker.prepare(HELLO) for worker in workers]
+        prompts = [await worker.prepare(PROMPT, HELLO) for worker in workers]
         streams = [
-            worker.generate(prompt.prompt_id, SamplingSpec(max_tokens=16))
+            worker.decode([(prompt.prompt_id, SamplingSpec(max_tokens=16))])
             for worker, prompt in zip(workers, prompts, strict=True)
         ]
         assert sorted(told) == [("a", 1), ("b", 1)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from inference.core.trace import Client
 from inference.runtime.strangers import is_strangers
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from inference.core.errors import InferenceError
+    from inference.core.outcomes import Operation
     from inference.core.trace import RequestTrace
     from inference.runtime.app import App
 
@@ -28,18 +30,26 @@ class Call:
     body: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def begin(cls, request: HttpRequest, app: App, *, path: str) -> Call:
-        """Start the request's story under the endpoint's `path`."""
-        limit = app.limits.header_chars
+    def begin(
+        cls, request: HttpRequest, app: App, *, path: str, operation: Operation
+    ) -> Call:
+        """Begin the request's trace under the endpoint's `path`."""
         trace = app.new_trace(
             endpoint=path,
-            client_host=str(request.META.get("REMOTE_ADDR") or "")[:limit],
-            user_agent=request.headers.get("user-agent", "")[:limit],
-            client_request_id=request.headers.get("x-client-request-id", "")[:limit],
-            session_id=request.headers.get("x-session-id", "")[:limit],
+            operation=operation,
+            client=Client.of(
+                request.headers,
+                request.META.get("REMOTE_ADDR"),
+                limit=app.limits.header_chars,
+            ),
             connection=getattr(request, "scope", {}).get("mlxsite.connection"),
         )
         return cls(request=request, app=app, trace=trace)
+
+    @property
+    def now(self) -> int:
+        """The time of day in Unix seconds, as answers tell it."""
+        return int(self.app.clock.wall())
 
     def open(self) -> None:
         """Publish the first record, where this request leaves a row at all."""

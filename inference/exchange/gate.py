@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-    from inference.api.call import Call
     from inference.core.limits import Limits
+    from inference.exchange.call import Call
 
 _JSON_TYPES = frozenset({"application/json", ""})
 

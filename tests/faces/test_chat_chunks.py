@@ -13,15 +13,21 @@ from inference.core.requests import (
     ToolCallDelta,
     Usage,
 )
+from inference.faces.chat.answer import ChatWriter
 from inference.protocol import sse
-from inference.protocol.chunks import ChunkWriter
 from inference.protocol.errors import error_body, error_headers
+from inference.protocol.sse import DONE
+from inference.protocol.stream_options import StreamOptions
+
+
+def writer_with(model: str = "m", **options: bool) -> ChatWriter:
+    return ChatWriter("req-c", 1, model, StreamOptions(**options))
 
 
 def choices_of(*deltas: Delta) -> list[dict[str, Any]]:
-    writer = ChunkWriter(completion_id="c", created=1, model="m", include_usage=False)
-    chunks = [json.loads(chunk) for d in deltas for chunk in writer.chunks(d)]
-    assert writer.ending() == []
+    writer = writer_with()
+    chunks = [json.loads(event.data) for d in deltas for event in writer.events(d)]
+    assert writer.ending() == (DONE,)
     return [chunk["choices"][0] for chunk in chunks]
 
 
@@ -93,15 +99,9 @@ def test_calls_of_several_choices_keep_to_their_own_choice_and_numbers() -> None
 
 
 def test_usage_asked_for_all_along_stands_beside_every_piece_of_a_call() -> None:
-    writer = ChunkWriter(
-        completion_id="c",
-        created=1,
-        model="m",
-        include_usage=True,
-        continuous_usage=True,
-    )
+    writer = writer_with(include_usage=True, continuous_usage=True)
     called = Delta(tool_calls=(ToolCallDelta(0, "c1", "f", "{}"),), usage=Usage(5, 4))
-    usages = [json.loads(chunk)["usage"] for chunk in writer.chunks(called)]
+    usages = [json.loads(event.data)["usage"] for event in writer.events(called)]
     assert [usage["completion_tokens"] for usage in usages] == [4, 4, 4]
 
 
@@ -127,32 +127,30 @@ def test_it_tells_log_probabilities_beside_the_text_they_belong_to() -> None:
 
 
 def test_it_carries_the_latest_usage_in_every_chunk_when_asked() -> None:
-    writer = ChunkWriter(
-        completion_id="c",
-        created=1,
-        model="m",
-        include_usage=True,
-        continuous_usage=True,
-    )
+    writer = writer_with(include_usage=True, continuous_usage=True)
     deltas = (Delta("a", usage=Usage(5, 1)), Delta("b"), Delta("c", usage=Usage(5, 3)))
-    chunks = [chunk for delta in deltas for chunk in writer.chunks(delta)]
-    usages = [json.loads(chunk)["usage"] for chunk in [*chunks, *writer.ending()]]
+    events = [event for delta in deltas for event in writer.events(delta)]
+    usages = [json.loads(event.data)["usage"] for event in (*events, *writer.usage())]
     assert [usage["completion_tokens"] for usage in usages] == [1, 1, 1, 3, 3]
 
 
 def test_it_writes_nothing_for_a_delta_that_says_nothing() -> None:
-    writer = ChunkWriter(completion_id="c", created=1, model="m", include_usage=False)
-    assert len(writer.chunks(Delta(""))) == 1
-    assert writer.chunks(Delta("")) == []
-    assert sse.events([]) == b""
+    writer = writer_with()
+    assert len(writer.events(Delta(""))) == 1
+    assert writer.events(Delta("")) == []
+    assert sse.framed([]) == b""
+
+
+def test_an_event_with_a_name_says_it_before_its_data() -> None:
+    assert sse.framed([sse.Event(b"{}", b"ping"), sse.DONE]) == (
+        b"event: ping\ndata: {}\n\ndata: [DONE]\n\n"
+    )
 
 
 def test_it_escapes_the_models_name() -> None:
-    writer = ChunkWriter(
-        completion_id="c", created=1, model='a"b\n', include_usage=True
-    )
-    chunks = [*writer.chunks(Delta("x")), *writer.ending()]
-    assert {json.loads(chunk)["model"] for chunk in chunks} == {'a"b\n'}
+    writer = writer_with('a"b\n', include_usage=True)
+    events = (*writer.events(Delta("x")), *writer.usage())
+    assert {json.loads(event.data)["model"] for event in events} == {'a"b\n'}
 
 
 def test_it_tells_when_to_come_back_and_how_to_sign_in() -> None:

@@ -1,4 +1,4 @@
-"""The door of every view under /v1: who may enter, and how each call ends.
+"""The door of every view: who may enter, and how each call ends.
 
 A view states its path and methods and returns a response or raises an
 `InferenceError`; everything else about a request happens here, once.
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from inference.api.call import Call
-from inference.api.gate import check_caller, check_method, read_body
-from inference.api.replies import error_reply
 from inference.core.errors import InferenceError, ModelUnavailableError
+from inference.core.outcomes import Operation
+from inference.exchange.call import Call
+from inference.exchange.gate import check_caller, check_method, read_body
+from inference.exchange.replies import error_reply
+from inference.exchange.writers import OPENAI, Face
 from inference.protocol.errors import public_error
 from inference.runtime.app import NotInstalledError, current_app
 
@@ -27,11 +29,17 @@ if TYPE_CHECKING:
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
 
-def endpoint(path: str, *methods: str) -> Callable[[View], View]:
+def endpoint(
+    path: str,
+    *methods: str,
+    operation: Operation = Operation.OTHER,
+    face: Face = OPENAI,
+) -> Callable[[View], View]:
     """Make `view(call, **route)` answer `methods` on `path`; no methods: all.
 
-    A view that answers POST gets the parsed JSON object as `call.body`. The
-    trace is closed here, except that a streaming response closes its own.
+    A view that answers POST gets the parsed JSON object as `call.body`. Errors are
+    told as `face` tells them. The trace is closed here, except that a streaming
+    response closes its own.
     """
     allowed = (*methods, "HEAD") if "GET" in methods else methods
 
@@ -49,10 +57,12 @@ def endpoint(path: str, *methods: str) -> Callable[[View], View]:
         @wraps(view)
         async def handle(request: HttpRequest, **route: Any) -> HttpResponseBase:
             try:
-                call = Call.begin(request, current_app(), path=path)
+                call = Call.begin(
+                    request, current_app(), path=path, operation=operation
+                )
             except NotInstalledError as error:
-                return error_reply(ModelUnavailableError(str(error)))
-            return await _answer(call, admit_and_view(call, route), allowed)
+                return error_reply(face, ModelUnavailableError(str(error)))
+            return await _answer(call, admit_and_view(call, route), allowed, face)
 
         return handle
 
@@ -60,7 +70,10 @@ def endpoint(path: str, *methods: str) -> Callable[[View], View]:
 
 
 async def _answer(
-    call: Call, viewing: Awaitable[HttpResponseBase], allowed: tuple[str, ...]
+    call: Call,
+    viewing: Awaitable[HttpResponseBase],
+    allowed: tuple[str, ...],
+    face: Face,
 ) -> HttpResponseBase:
     """Await the view and end the trace: finished, failed or cancelled."""
     streaming = False
@@ -73,7 +86,7 @@ async def _answer(
         call.cancel()
         raise
     except Exception as error:  # noqa: BLE001 -- logged by `public_error`
-        response = _refuse(call, public_error(error), allowed)
+        response = _refuse(call, public_error(error), allowed, face)
     finally:
         if not streaming:
             call.trace.close()
@@ -82,10 +95,13 @@ async def _answer(
 
 
 def _refuse(
-    call: Call, error: InferenceError, allowed: tuple[str, ...]
+    call: Call, error: InferenceError, allowed: tuple[str, ...], face: Face
 ) -> HttpResponseBase:
     call.fail(error)
     is_method = error.http_status == 405
     return error_reply(
-        error, headers={"Allow": ", ".join(allowed)} if is_method else None
+        face,
+        error,
+        request_id=call.trace.request_id,
+        headers={"Allow": ", ".join(allowed)} if is_method else None,
     )

@@ -1,4 +1,4 @@
-"""A chat request's body becomes one frozen `GenerationRequest`, or a 400."""
+"""A chat request's body becomes a conversation and how to answer it, or a 400."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from rest_framework.exceptions import ValidationError
 
-from inference.core.requests import GenerationRequest, SamplingRequest
+from inference.core.requests import (
+    ChatPrompt,
+    Generate,
+    InferenceRequest,
+    SamplingRequest,
+)
 from inference.protocol import faults
 from inference.protocol.body import to_error
 from inference.protocol.parameters import chat_parameters
+from inference.protocol.stream_options import StreamOptions
 from inference.protocol.structure import to_grammar
 from inference.protocol.tool_fields import to_tool_use
 
@@ -24,9 +30,9 @@ _RECORDED_BYTES = 1024
 _RECORDED_WHOLE = ("user", "metadata")
 
 
-def to_generation(
+def to_request(
     body: dict[str, Any], *, limits: Limits, strict: bool = False
-) -> GenerationRequest:
+) -> tuple[InferenceRequest, StreamOptions]:
     """Validate `body`; names nobody knows end up in `params["ignored"]`.
 
     Raises:
@@ -45,25 +51,37 @@ def to_generation(
     shown = [name[:_IGNORED_NAME_CHARS] for name in ignored[:_IGNORED_NAMES]]
     if strict and ignored:
         raise faults.unknown(shown, more=len(ignored) - len(shown))
-    tools = to_tool_use(values)
-    options = values.get("stream_options", {})
+    options = _to_stream_options(values.get("stream_options", {}))
     continues = values.get("continue_final_message", False)
-    continuous_usage = options.get("continuous_usage_stats", False)
-    return GenerationRequest(
+    prompt = ChatPrompt(
         messages=values["messages"],
-        model=values.get("model"),
-        sampling=_to_sampling(values),
-        n=values.get("n", 1),
-        tools=tools,
-        grammar=to_grammar(values),
+        tools=to_tool_use(values),
         template_kwargs=values.get("chat_template_kwargs", {}),
         reasoning_effort=values.get("reasoning_effort"),
         add_generation_prompt=values.get("add_generation_prompt", not continues),
         continue_final_message=continues,
+    )
+    work = Generate(
+        prompts=(prompt,),
+        sampling=_to_sampling(values),
+        n=values.get("n", 1),
+        grammar=to_grammar(values),
+        continuous_usage=options.continuous_usage,
+    )
+    request = InferenceRequest(
+        work=work,
+        model=values.get("model"),
         stream=values.get("stream", False),
-        include_usage=continuous_usage or options.get("include_usage", False),
-        continuous_usage=continuous_usage,
         params=_to_params(body, known=values, ignored=shown),
+    )
+    return request, options
+
+
+def _to_stream_options(sent: dict[str, Any]) -> StreamOptions:
+    is_continuous = sent.get("continuous_usage_stats", False)
+    return StreamOptions(
+        include_usage=is_continuous or sent.get("include_usage", False),
+        continuous_usage=is_continuous,
     )
 
 
@@ -88,16 +106,6 @@ def _check_continued(values: dict[str, Any]) -> None:
         raise faults.invalid(
             f"{path}.tool_calls", "cannot be continued with 'continue_final_message'."
         )
-
-
-def ignored_names(params: dict[str, Any]) -> list[str]:
-    """The names of parameters that were sent without effect.
-
-    `params` are those of a request, or of its row: there are also those that mean
-    nothing to the model, once its prompt is prepared.
-    """
-    names: list[str] = params.get("ignored", [])
-    return names
 
 
 def _to_sampling(values: dict[str, Any]) -> SamplingRequest:

@@ -1,4 +1,4 @@
-"""The bodies of `/v1/models/load` and `/v1/models/unload`, and of a load's progress."""
+"""The bodies of `/v1/models/load` and `/v1/models/unload`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Any
 from inference.core.errors import InvalidRequestError, UnsupportedParameterError
 from inference.core.models import LoadRequest
 from inference.protocol import faults
-from inference.protocol.catalog import model_body
 
 if TYPE_CHECKING:
-    from inference.core.catalog import ModelCard
     from inference.core.limits import Limits
-    from inference.core.models import LoadUpdate
 
 _KEY = re.compile(r"[\w-][\w.:@-]*(/[\w-][\w.:@-]*)*")
 _KINDS = ("lm", "vlm")
@@ -65,21 +62,6 @@ def to_unload_request(body: dict[str, Any], *, limits: Limits) -> tuple[str, boo
     if not key:
         raise faults.missing("key")
     return key, _flag(body, "force") or False
-
-
-def progress_body(update: LoadUpdate) -> dict[str, Any]:
-    """Return one event of a streamed load."""
-    return {
-        "object": "model.load.progress",
-        "stage": update.stage,
-        "done_bytes": update.done_bytes,
-        "total_bytes": update.total_bytes,
-    }
-
-
-def changed_body(card: ModelCard, **more: Any) -> dict[str, Any]:
-    """Return a model as it is after a load or an unload."""
-    return {**model_body(card), "load_s": card.load_s, **more}
 
 
 def _refuse_unknown(body: dict[str, Any], known: tuple[str, ...]) -> None:

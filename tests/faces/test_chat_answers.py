@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from inference.core.collected import CollectedAnswer
 from inference.core.requests import Delta, TokenLogprob, ToolCallDelta, Usage
-from inference.protocol.responses import collect_completion
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from inference.faces.chat.answer import ChatWriter
+from inference.protocol.stream_options import StreamOptions
 
 
-async def body_of(*deltas: Delta) -> dict[str, Any]:
-    async def said() -> AsyncIterator[Delta]:
-        for delta in deltas:
-            yield delta
-
-    raw = await collect_completion(said(), completion_id="c", created=1, model="m")
-    body = json.loads(raw)
+def body_of(*deltas: Delta) -> dict[str, Any]:
+    answer = CollectedAnswer()
+    for delta in deltas:
+        answer.add(delta)
+    body = json.loads(ChatWriter("req-c", 1, "m", StreamOptions()).whole(answer))
     assert isinstance(body, dict)
     return body
 
 
-async def test_it_joins_each_choice_by_its_index() -> None:
-    body = await body_of(
+def test_it_joins_each_choice_by_its_index() -> None:
+    body = body_of(
         Delta("b", index=1),
         Delta("a", index=0),
         Delta("b", index=1, finish_reason="stop"),
@@ -38,8 +35,8 @@ async def test_it_joins_each_choice_by_its_index() -> None:
     assert body["usage"]["completion_tokens_details"] == {"reasoning_tokens": 2}
 
 
-async def test_it_joins_calls_and_leaves_the_content_null() -> None:
-    body = await body_of(
+def test_it_joins_calls_and_leaves_the_content_null() -> None:
+    body = body_of(
         Delta(tool_calls=(ToolCallDelta(0, "c1", "f", '{"a"'),)),
         Delta(
             tool_calls=(ToolCallDelta(1, "c2", "g"), ToolCallDelta(0, "", "", ":1}"))
@@ -56,8 +53,8 @@ async def test_it_joins_calls_and_leaves_the_content_null() -> None:
     }
 
 
-async def test_it_shows_thinking_beside_the_answer() -> None:
-    body = await body_of(Delta(reasoning="2"), Delta(reasoning="+2"), Delta("4"))
+def test_it_shows_thinking_beside_the_answer() -> None:
+    body = body_of(Delta(reasoning="2"), Delta(reasoning="+2"), Delta("4"))
     assert body["choices"][0]["message"] == {
         "role": "assistant",
         "content": "4",
@@ -67,11 +64,11 @@ async def test_it_shows_thinking_beside_the_answer() -> None:
     }
 
 
-async def test_it_tells_log_probabilities_where_they_were_asked_for() -> None:
-    body = await body_of(
+def test_it_tells_log_probabilities_where_they_were_asked_for() -> None:
+    body = body_of(
         Delta("a", logprobs=(TokenLogprob(b"a", -1.0),)),
         Delta("b", logprobs=(TokenLogprob(b"b", -2.0),)),
     )
     content = body["choices"][0]["logprobs"]["content"]
     assert [token["logprob"] for token in content] == [-1.0, -2.0]
-    assert (await body_of(Delta("a")))["choices"][0]["logprobs"] is None
+    assert body_of(Delta("a"))["choices"][0]["logprobs"] is None

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from django.http import HttpResponse
 
-from inference.protocol.errors import error_body, error_headers
-
 if TYPE_CHECKING:
     from inference.core.errors import InferenceError
+    from inference.exchange.writers import Face
 
 _JSON = "application/json"
 
@@ -33,11 +32,15 @@ def json_reply(
 
 
 def error_reply(
-    error: InferenceError, *, headers: dict[str, str] | None = None
+    face: Face,
+    error: InferenceError,
+    *,
+    request_id: str = "",
+    headers: dict[str, str] | None = None,
 ) -> HttpResponse:
-    """Answer with an error in OpenAI's shape."""
+    """Answer with an error in the shape of the face."""
     return json_reply(
-        error_body(error),
+        face.error_body(error, request_id),
         status=error.http_status,
-        headers={**error_headers(error), **(headers or {})},
+        headers={**face.error_headers(error), **(headers or {})},
     )

@@ -1,0 +1,74 @@
+"""A model's answer to a validated request, whole or streamed."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from inference.core.collected import CollectedAnswer
+from inference.core.described import ignored_names
+from inference.exchange.events import stream_events
+from inference.exchange.replies import json_reply
+from inference.exchange.streaming import sse_reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from django.http.response import HttpResponseBase
+
+    from inference.core.requests import Generate, InferenceRequest
+    from inference.core.trace import RequestTrace
+    from inference.exchange.call import Call
+    from inference.exchange.writers import AnswerWriter
+    from inference.protocol.sse import Event
+    from inference.runtime.app import App
+
+
+async def answer(
+    call: Call, request: InferenceRequest, writer_for: Callable[[str], AnswerWriter]
+) -> HttpResponseBase:
+    """Answer a request in the way that its client asked for.
+
+    `writer_for` makes the writer of an answer by the model with a key.
+
+    Raises:
+        InferenceError: it cannot be answered, and nothing was sent yet.
+    """
+    app, trace = call.app, call.trace
+    trace.describe(request)
+    key = await app.service.key_of(request.model)
+    writer = writer_for(key)
+    if request.stream:
+        return await sse_reply(
+            answer_events(app, trace, request.work, key, writer),
+            keep_alive=writer.keep_alive,
+            headers=lambda: _ignored_header(trace),
+        )
+    collected = CollectedAnswer()
+    async with AsyncExitStack() as stack:
+        source = await app.service.admit(request.work, key, trace, stack)
+        while not source.is_ended:
+            for delta in await source.take():
+                collected.add(delta)
+    return json_reply(writer.whole(collected), headers=_ignored_header(trace))
+
+
+def answer_events(
+    app: App, trace: RequestTrace, work: Generate, key: str, writer: AnswerWriter
+) -> AsyncGenerator[Sequence[Event], None]:
+    """Return the events of an answer by the model under `key`."""
+    return stream_events(
+        lambda stack: app.service.admit(work, key, trace, stack),
+        writer,
+        trace,
+        silence_s=app.sse_keepalive_after_s,
+    )
+
+
+def _ignored_header(trace: RequestTrace) -> dict[str, str]:
+    ignored = ignored_names(trace.record.params)
+    if not ignored:
+        return {}
+    names = ",".join(quote(name, safe="[]") for name in ignored)
+    return {"x-ignored-params": names}

@@ -1,0 +1,72 @@
+"""The one grammar of streams: what is said when, and how the trace ends."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from inference.protocol.errors import public_error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
+    from inference.core.trace import RequestTrace
+    from inference.exchange.writers import Source, StreamWriter
+    from inference.protocol.sse import Event
+
+T = TypeVar("T")
+
+
+async def stream_events(
+    opened: Callable[[AsyncExitStack], Awaitable[Source[T]]],
+    writer: StreamWriter[T],
+    trace: RequestTrace,
+    *,
+    silence_s: float,
+) -> AsyncGenerator[Sequence[Event], None]:
+    """Yield the events of a stream; none at a time after each `silence_s` of silence.
+
+    Before the first event an error is raised, so that it gets a status of its own;
+    after it, an error is what the stream ends with. However this is left, the stack
+    that `opened` filled is let go of and the trace is closed.
+    """
+    begun = False
+    try:
+        async with AsyncExitStack() as stack:
+            opening = asyncio.ensure_future(opened(stack))
+            try:
+                while not (await asyncio.wait((opening,), timeout=silence_s))[0]:
+                    begun = True
+                    yield ()
+            finally:
+                await _settled(opening)
+            source = opening.result()
+            while not source.is_ended:
+                items = await source.take(silence_s)
+                events = [event for item in items for event in writer.events(item)]
+                if events or not items:
+                    begun = True
+                    yield events
+        # The row is written before the client can know of the end.
+        trace.finish()
+        trace.close()
+        yield writer.ending()
+    except Exception as error:  # noqa: BLE001 -- logged by `public_error`
+        public = public_error(error)
+        trace.fail(public)
+        if not begun:
+            raise public from None
+        trace.close()
+        yield writer.failed(public)
+    finally:
+        trace.close()
+
+
+async def _settled(opening: asyncio.Future[Any]) -> None:
+    """Wait until what was begun has let go, where nobody waits for it any more."""
+    if not opening.done():
+        opening.cancel()
+        await asyncio.wait((opening,))
+        if not opening.cancelled():
+            opening.exception()  # taken: whoever asked has gone

@@ -1,0 +1,53 @@
+"""An admitted request's answer while it is decoded: what may be read of it by now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inference.core.errors import InferenceError
+    from inference.core.requests import Delta
+    from inference.core.trace import RequestTrace
+    from inference.runtime.deltas import ChoiceCounter
+    from inference.runtime.streams import TokenStream
+
+
+class Answer:
+    """One reader's view of a request's sequences; tells the trace of every delta."""
+
+    def __init__(
+        self, stream: TokenStream, counter: ChoiceCounter, trace: RequestTrace
+    ) -> None:
+        self._stream = stream
+        self._counter = counter
+        self._trace = trace
+        self._failure: InferenceError | None = None
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the last delta was taken."""
+        return self._counter.all_ended
+
+    async def take(self, patience_s: float | None = None) -> list[Delta]:
+        """Return what became readable; empty after `patience_s` without anything.
+
+        What came before a bad end is handed out first.
+
+        Raises:
+            InferenceError: the answer ended in no way a client asked for.
+        """
+        if self._failure is not None:
+            raise self._failure
+        stream, counter = self._stream, self._counter
+        gained = await stream.take(patience_s)
+        counter.cached_tokens = stream.cached_tokens
+        deltas = []
+        for each in gained:
+            delta = counter.delta(each, stream.choice_of(each.sequence_id))
+            if delta is not None:
+                self._trace.arrived(delta, each.tokens)
+                deltas.append(delta)
+        self._failure = counter.failure
+        if self._failure is not None and not deltas:
+            raise self._failure
+        return deltas
