@@ -63,6 +63,8 @@ class Play:
         return not self._steps
 
     async def take(self, patience_s: float | None = None) -> list[Delta]:
+        # As a worker would, it lets others run between two steps.
+        await asyncio.sleep(0)
         step = self._steps[0]
         if isinstance(step, asyncio.Event):
             self._service.waiting.set()
