@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import mlx.core as mx
 
 from inference.engines.adjusting import BatchAdjuster
-from inference.engines.sampling import BatchSampler, RowSampler
+from inference.engines.row_sampler import RowSampler
+from inference.engines.sampling import BatchSampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

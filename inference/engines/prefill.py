@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from inference.engines.prefill_groups import (
     NOTHING_KEPT,
-    Family,
     PrefillGroup,
     PrefillPace,
     images_of,
@@ -21,6 +20,8 @@ from inference.engines.prefixes import Beginning, PrefixCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from inference.engines.sequences import Family
 
 ROWS_PER_GROUP = 8
 # Rows may be padded to at most this many times their length, plus a little.

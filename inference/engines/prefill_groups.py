@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
@@ -14,11 +14,8 @@ from inference.engines.prefixes import Beginning
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.engines.sequences import Sequence
+    from inference.engines.sequences import Family, Sequence
     from inference.engines.vision_rows import PromptImages
-
-# Sequences that answer one and the same prompt, never empty.
-Family: TypeAlias = "list[Sequence]"
 
 CHUNK_TOKENS_MIN = 16
 CHUNK_TOKENS_MAX = 4096

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from inference.engines.sampling import RowSampler
+from inference.engines.row_sampler import RowSampler
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,6 +96,10 @@ class Sequence:
     def max_tokens(self) -> int:
         """How many completion tokens it may have."""
         return self.spec.max_tokens
+
+
+# Sequences that answer one and the same prompt, never empty.
+Family: TypeAlias = list[Sequence]
 
 
 @dataclass(frozen=True, slots=True)

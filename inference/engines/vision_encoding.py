@@ -19,7 +19,7 @@ from inference.engines.vision_families import image_token_of
 from inference.engines.vision_rows import PromptImages
 
 if TYPE_CHECKING:
-    from inference.engines.prefill_groups import Family as Sequences
+    from inference.engines.sequences import Family as Sequences
     from inference.engines.vision_families import Family
 
 # What processors say about the text; the rest is about images.

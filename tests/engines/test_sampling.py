@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from inference.core.requests import SamplingSpec
-from inference.engines.sampling import BatchSampler, RowSampler
+from inference.engines.row_sampler import RowSampler
+from inference.engines.sampling import BatchSampler
 
 DRAWS = 3000
 LOGITS = [2.0, 1.0, 0.0, -1.0, -5.0]
