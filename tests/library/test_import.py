@@ -18,8 +18,8 @@ import pytest
 from inference.library.convert import ConversionError
 from inference.library.gguf_import import GGUFImport
 from inference.library.scan import inspect
-from tests.engines.gguf_file import GGUFFile
-from tests.engines.gguf_models import random_model
+from tests.engine.gguf_file import GGUFFile
+from tests.engine.gguf_models import random_model
 from tests.mlxsite.commands import REPOSITORY, mlx_server, only_line
 
 if TYPE_CHECKING:
