@@ -222,9 +222,9 @@ class Generation:
     def _tell_how_it_went(self, stream: TokenStream) -> None:
         """Tell the trace what only the worker knows."""
         self._trace.model_holds(self._model.measured_bytes)
-        company, images = stream.company, stream.images
-        if company.mean is not None:
-            self._trace.decoded_among(company.mean, company.most)
+        occupancy, images = stream.occupancy, stream.images
+        if occupancy.mean is not None:
+            self._trace.decoded_among(occupancy.mean, occupancy.most)
         if images is not None:
             self._trace.encoded_images(cached=images.cached, seconds=images.encode_s)
         if stream.prefix is not None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from inference.core.requests import Grammar, GrammarKind, SamplingSpec, Tool
 from inference.engine.batch.decode_batch import DecodeBatch
-from inference.engine.guidance.followers import Answer
+from inference.engine.guidance.followers import AnswerGrammar
 from inference.engine.guidance.guides import GuidePlan
 from inference.engine.loading.text_model import TextModel, load_text_model
 from inference.engine.prefill.groups import PrefillPace
@@ -50,7 +50,7 @@ def spec(**options: Any) -> SamplingSpec:
 
 
 def plan_of(text: TextModel, grammar: str) -> GuidePlan:
-    return GuidePlan(Answer(text.words.matcher_for(grammar, param="bench")))
+    return GuidePlan(AnswerGrammar(text.words.matcher_for(grammar, param="bench")))
 
 
 def mixed_rows(text: TextModel, schema: GuidePlan, call: GuidePlan) -> list[Row]:

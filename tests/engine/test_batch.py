@@ -124,7 +124,7 @@ def test_it_prefills_the_prompt_of_several_choices_once(text: TextModel) -> None
     run.prefill.form_groups(32)
     group = run.prefill.advance(target_s=0.25)
     assert group is not None
-    assert (len(group.families), len(group.sequences)) == (2, 4)
+    assert (len(group.sequence_groups), len(group.sequences)) == (2, 4)
     run.batch.join(group)
     answer = alone(text, 0)
     assert run.finish() == {10: answer, 11: answer, 12: answer, 5: alone(text, 5)}

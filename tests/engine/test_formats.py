@@ -18,7 +18,7 @@ from inference.engine.text import overrides
 from inference.engine.text.formats import ModelFormats, formats_of
 from inference.engine.text.overrides import OverrideError, tokenizer_settings
 from inference.engine.text.vocabulary import Vocabulary
-from inference.engine.worker.prompts import PromptDesk
+from inference.engine.worker.prompts import PromptPreparer
 from inference.prompting.rendering import text_of
 from tests.models.make_thinker import write_tokenizer
 from tests.templates.real import HERE
@@ -168,13 +168,13 @@ def prepared(folder: Path, text: str, **said: str) -> tuple[str, Any, Any]:
         formats=formats,
         words=words,
         context_length=512,
-        sight=None,
+        vision=None,
     )
-    desk = PromptDesk(model, SimpleNamespace(send=reports.append))
+    preparer = PromptPreparer(model, SimpleNamespace(send=reports.append))
     message = ChatMessage("user", (TextPart(text),))
-    desk.submit(PreparePrompt(prompt_id=1, messages=(message,)))
-    desk._pool.shutdown()
-    prompt = desk.take(1)
+    preparer.submit(PreparePrompt(prompt_id=1, messages=(message,)))
+    preparer._pool.shutdown()
+    prompt = preparer.take(1)
     return tokenizer.decode(prompt.tokens) if prompt else "", reports[0], prompt
 
 

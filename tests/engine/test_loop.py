@@ -25,8 +25,8 @@ from inference.engine.answers.sender import Sender
 from inference.engine.answers.texts import AnswerTexts
 from inference.engine.loading.text_model import TextModel, load_text_model
 from inference.engine.speculation.draft_model import DraftModel, load_draft
-from inference.engine.worker.loop import EngineLoop, Means, StopHit
-from inference.engine.worker.prompts import PromptDesk
+from inference.engine.worker.loop import EngineConfig, EngineLoop, StopHit
+from inference.engine.worker.prompts import PromptPreparer
 from tests.engine.drafts import Machine
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ class Engine:
             self._theirs, on_stop=lambda number: self.loop.post(StopHit(number))
         )
         self._sender.start()
-        self._desk = PromptDesk(text, self._sender)
+        self._preparer = PromptPreparer(text, self._sender)
         self.loop = EngineLoop(
             text,
             self._sender,
-            self._desk,
+            self._preparer,
             AnswerTexts(text.tokenizer, text.formats, text.words),
-            Means(max_rows=4, draft=draft and self.machine.paced_draft(draft)),
+            EngineConfig(max_rows=4, draft=draft and self.machine.paced_draft(draft)),
         )
         self._reader = FrameReader.for_reports()
         self._reports: list[Any] = []
@@ -81,7 +81,7 @@ class Engine:
         """Post a request whose prompt has been prepared."""
         self._asked += 1
         message = ChatMessage("user", (TextPart(prompt),))
-        self._desk.submit(PreparePrompt(self._asked, (message,)))
+        self._preparer.submit(PreparePrompt(self._asked, (message,)))
         while not isinstance(self._next_report(), PromptPrepared):
             pass
         self.loop.post(Generate((self._asked,), self._asked, spec))

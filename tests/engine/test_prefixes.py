@@ -103,7 +103,7 @@ def test_prompts_that_go_on_are_prefilled_together(
     run = Run(maker, SmallChunks(), prefixes=prefixes)
     run.add(*(asking(number, prompt) for number, prompt in prompts.items()))
     (group,) = run.prefill.form_groups(8)
-    assert [beginning.held for beginning in group.beginnings] == [20, 31, 25, 0]
+    assert [match.held for match in group.matches] == [20, 31, 25, 0]
     expected = {number: answer(maker, prompt) for number, prompt in prompts.items()}
     assert run.finish() == expected
 
@@ -116,7 +116,7 @@ def test_prompts_that_share_little_more_than_nothing_are_not_padded_to_long_ones
     run = Run(maker, prefixes=prefixes)
     run.add(asking(1, long[:390] + tokens(20, 1)), asking(2, long[:20] + tokens(20, 2)))
     groups = run.prefill.form_groups(8)
-    assert [len(group.families) for group in groups] == [1, 1]
+    assert [len(group.sequence_groups) for group in groups] == [1, 1]
 
 
 @pytest.mark.parametrize("kv_bits", [4, 8])
@@ -135,8 +135,8 @@ def test_a_prompt_that_diverges_goes_on_from_there(architecture: str) -> None:
     maker, prefixes = maker_of(architecture), PrefixCache(PLENTY)
     first = conversation(maker, prefixes)
     prompt = [*first[:45], (first[45] + 1) % VOCABULARY, *tokens(12, seed=2)]
-    beginning = prefixes.find(prompt)
-    assert (beginning.held, beginning.diverged_at) == (45, 45)
+    match = prefixes.find(prompt)
+    assert (match.held, match.diverged_at) == (45, 45)
     run = Run(maker, prefixes=prefixes)
     run.add(asking(2, prompt))
     assert run.finish() == {2: answer(maker, prompt)}
@@ -149,8 +149,8 @@ def test_a_model_that_cannot_go_back_says_where_the_prompt_diverged(
     maker, prefixes = maker_of(architecture), PrefixCache(PLENTY)
     first = conversation(maker, prefixes)
     prompt = [*first[:45], (first[45] + 1) % VOCABULARY, *tokens(12, seed=2)]
-    beginning = prefixes.find(prompt)
-    assert (beginning.held, beginning.diverged_at) == (0, 45)
+    match = prefixes.find(prompt)
+    assert (match.held, match.diverged_at) == (0, 45)
     run = Run(maker, prefixes=prefixes)
     run.add(asking(2, prompt))
     assert run.finish() == {2: answer(maker, prompt)}
@@ -159,8 +159,8 @@ def test_a_model_that_cannot_go_back_says_where_the_prompt_diverged(
 def test_the_same_prompt_runs_its_last_token_only() -> None:
     maker, prefixes = maker_of("llama"), PrefixCache(PLENTY)
     prompt = conversation(maker, prefixes)[:60]
-    beginning = prefixes.find(prompt)
-    assert (beginning.held, beginning.diverged_at) == (59, 60)
+    match = prefixes.find(prompt)
+    assert (match.held, match.diverged_at) == (59, 60)
     run = Run(maker, prefixes=prefixes)
     run.add(asking(2, prompt))
     assert run.finish() == {2: answer(maker, prompt)}
@@ -319,10 +319,10 @@ def test_short_texts_are_not_worth_it(llama: CacheMaker) -> None:
     kept(prefixes, llama, tokens(TOKENS_LEAST - 1, seed=0))
     assert len(prefixes) == 0
     kept(prefixes, llama, tokens(64, seed=0))
-    beginning = prefixes.find(tokens(64, seed=0)[: TOKENS_LEAST - 1] + [0] * 40)
-    assert beginning.held == 0
-    assert beginning.diverged_at is not None
-    assert beginning.diverged_at >= TOKENS_LEAST - 1
+    match = prefixes.find(tokens(64, seed=0)[: TOKENS_LEAST - 1] + [0] * 40)
+    assert match.held == 0
+    assert match.diverged_at is not None
+    assert match.diverged_at >= TOKENS_LEAST - 1
 
 
 def test_a_longer_text_takes_the_place_of_the_shorter(llama: CacheMaker) -> None:

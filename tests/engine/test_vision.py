@@ -39,8 +39,8 @@ def text(tiny_model_dir: Path) -> TextModel:
 
 @pytest.fixture
 def engine(text: TextModel) -> Iterator[VisionEngine]:
-    assert text.sight is not None
-    text.sight.encoder.features.clear()
+    assert text.vision is not None
+    text.vision.encoder.features.clear()
     with closing(VisionEngine(text)) as engine:
         yield engine
 
@@ -48,7 +48,7 @@ def engine(text: TextModel) -> Iterator[VisionEngine]:
 @pytest.fixture
 def encodings(text: TextModel, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """One entry for each run of the vision tower."""
-    assert text.sight is not None
+    assert text.vision is not None
     ran: list[Any] = []
     tower = text.model.model.vision_tower
     kind = type(tower)
@@ -233,8 +233,8 @@ def test_it_looks_again_at_an_image_it_had_to_forget(
     engine: VisionEngine, encodings: list[Any], text: TextModel
 ) -> None:
     assert engine.reply(user(("red", 1), ONE)) == "red"
-    assert text.sight is not None
-    text.sight.encoder.features.clear()
+    assert text.vision is not None
+    text.vision.encoder.features.clear()
     assert engine.reply(user(("red", 1), ONE)) == "red"
     assert len(encodings) == 2
 

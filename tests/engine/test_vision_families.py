@@ -18,7 +18,7 @@ from inference.engine.caches.prefixes import PrefixCache
 from inference.engine.sequences.sequence import Sequence
 from inference.engine.vision.encoding import Encoder, Picture, PromptPictures
 from inference.engine.vision.families import FamilyError, family_of
-from inference.engine.vision.language import SeeingLanguage, embeddings_of
+from inference.engine.vision.language import VisionLanguageModel, embeddings_of
 from tests.engine.driving import Run, SmallChunks
 from tests.engine.random_vision_models import (
     APART,
@@ -60,7 +60,7 @@ class Loaded:
         self.model = random_vision_model(architecture)
         self.family = family_of(architecture, self.model)
         self.encoder = Encoder(self.model, self.family)
-        language = SeeingLanguage(self.model, self.family)
+        language = VisionLanguageModel(self.model, self.family)
         maker = cache_maker_for(language, kv_bits=None)
         self.caches: CacheMaker = self.family.caches(maker)
 
@@ -252,9 +252,9 @@ def test_the_next_turn_about_images_goes_on_from_what_was_read(
     ]
     wanted = following[0].named_prompt
     assert wanted is not None
-    beginning = prefixes.find(wanted)
-    assert beginning.diverged_at == len(text)
-    assert beginning.held in {0 if model.slides else len(text), len(text)}
+    match = prefixes.find(wanted)
+    assert match.diverged_at == len(text)
+    assert match.held in {0 if model.slides else len(text), len(text)}
     run, fresh = Run(model.caches, prefixes=prefixes), Run(model.caches)
     run.add(following[0], model.sequence(1))
     fresh.add(following[1])

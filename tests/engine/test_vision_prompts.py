@@ -19,7 +19,7 @@ from inference.core.requests import Tool, ToolUse
 from inference.engine.loading.text_model import ModelFilesError, load_text_model
 from inference.engine.loading.vision_model import load_vision_model
 from inference.engine.text.overrides import OverrideError
-from inference.engine.vision.pictures import PixelRoom
+from inference.engine.vision.pictures import PixelBudget
 from tests.engine.vision_engine import Turn, VisionEngine, message
 from tests.pictures import ALL, ONE, encoded
 
@@ -51,7 +51,7 @@ def user(*parts: Any) -> Turn:
 def tokens_of(engine: VisionEngine, *turns: Turn, **options: Any) -> list[int]:
     number, report = engine.prepare(*turns, **options)
     assert isinstance(report, PromptPrepared), report
-    prompt = engine.desk.take(number)
+    prompt = engine.preparer.take(number)
     assert prompt is not None
     return prompt.tokens
 
@@ -223,7 +223,7 @@ def test_it_reads_images_of_odd_sizes(
 ) -> None:
     odd = encoded(Image.new("RGB", size, (255, 0, 0)))
     number, report = engine.prepare(user(odd, ONE))
-    engine.desk.drop(number)
+    engine.preparer.drop(number)
     assert isinstance(report, PromptPrepared)
     assert report.image_tokens > 0
     # Very long ones are none that the tiny model was taught to name.
@@ -253,8 +253,8 @@ def test_a_broken_image_disturbs_nobody(engine: VisionEngine) -> None:
 def test_it_names_the_image_that_the_processor_refuses(
     engine: VisionEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert engine.text.sight is not None
-    processor = engine.text.sight.prompts._processor
+    assert engine.text.vision is not None
+    processor = engine.text.vision.prompts._processor
     process = processor._process
 
     def picky(prompt: str, images: list[Image.Image]) -> dict[str, Any]:
@@ -272,8 +272,8 @@ def test_it_names_the_image_that_the_processor_refuses(
 def test_it_names_the_first_image_that_is_too_many(
     engine: VisionEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert engine.text.sight is not None
-    processor = engine.text.sight.prompts._processor
+    assert engine.text.vision is not None
+    processor = engine.text.vision.prompts._processor
     monkeypatch.setattr(processor, "images_most", 1)
     assert engine.reply(user(("red", 1), ONE)) == "red"
     refusal = refusal_of(engine, user(("red", 1), "and", ("blue", 1), ALL))
@@ -299,8 +299,8 @@ def test_low_detail_reads_a_smaller_image(engine: VisionEngine) -> None:
             image.data, image.sha256, image.width, image.height, detail=detail
         )
         command = PreparePrompt(1, (said,), images=(again,))
-        assert engine.text.sight is not None
-        found = engine.text.sight.prompts.render(
+        assert engine.text.vision is not None
+        found = engine.text.vision.prompts.render(
             command, engine.text.formats, tokenizer_lock=threading.Lock()
         )
         assert found is not None
@@ -312,7 +312,7 @@ def test_low_detail_reads_a_smaller_image(engine: VisionEngine) -> None:
 
 
 def test_prompts_wait_for_the_memory_that_images_before_them_take() -> None:
-    room = PixelRoom(100)
+    room = PixelBudget(100)
     assert room.take(80, is_wanted=lambda: True)
     taken = threading.Event()
 
@@ -328,13 +328,13 @@ def test_prompts_wait_for_the_memory_that_images_before_them_take() -> None:
 
 
 def test_who_is_gone_waits_for_no_memory() -> None:
-    room = PixelRoom(100)
+    room = PixelBudget(100)
     assert room.take(500, is_wanted=lambda: True)
     assert not room.take(1, is_wanted=lambda: False)
     assert room.held_bytes == 500
 
 
-def wait_until_free(room: PixelRoom) -> None:
+def wait_until_free(room: PixelBudget) -> None:
     # The thread that prepared the last prompt may hold it for a moment yet.
     with room._changed:
         assert room._changed.wait_for(lambda: room.held_bytes == 0, 10)
@@ -343,13 +343,13 @@ def wait_until_free(room: PixelRoom) -> None:
 def test_images_give_their_memory_back_whatever_becomes_of_them(
     engine: VisionEngine,
 ) -> None:
-    assert engine.text.sight is not None
-    room = engine.text.sight.prompts._room
+    assert engine.text.vision is not None
+    room = engine.text.vision.prompts._budget
     wait_until_free(room)
     engine.reply(user(("red", 1), ONE))
     dropped, _ = engine.prepare(user(("red", 1), ONE))
     assert room.held_bytes > 0
-    engine.desk.drop(dropped)
+    engine.preparer.drop(dropped)
     given_up = engine.ask(user(("red", 1), ONE))
     engine.cancel(given_up)
     engine.answer(given_up)
@@ -377,5 +377,5 @@ def test_it_runs_no_code_of_a_models_own(
 
 def test_the_same_folder_still_loads_as_a_text_model(tiny_model_dir: Path) -> None:
     text = load_text_model(tiny_model_dir)
-    assert text.sight is None
+    assert text.vision is None
     assert text.capabilities == ("text",)

@@ -1,4 +1,4 @@
-"""A vision model served without a server: desk, loop and sender, turned by hand."""
+"""A vision model served without a server: preparer, loop and sender, turned by hand."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from inference.core.images import ImageData
 from inference.core.requests import ChatMessage, ImagePart, SamplingSpec, TextPart
 from inference.engine.answers.sender import Sender
 from inference.engine.answers.texts import AnswerTexts
-from inference.engine.worker.loop import EngineLoop, Means, StopHit
-from inference.engine.worker.prompts import PromptDesk
+from inference.engine.worker.loop import EngineConfig, EngineLoop, StopHit
+from inference.engine.worker.prompts import PromptPreparer
 from inference.images.headers import to_image
 from tests.pictures import encoded, pixels
 
@@ -63,13 +63,13 @@ class VisionEngine:
             self._theirs, on_stop=lambda number: self.loop.post(StopHit(number))
         )
         self._sender.start()
-        self.desk = PromptDesk(text, self._sender)
+        self.preparer = PromptPreparer(text, self._sender)
         self.loop = EngineLoop(
             text,
             self._sender,
-            self.desk,
+            self.preparer,
             AnswerTexts(text.tokenizer, text.formats, text.words),
-            Means(max_rows=max_rows, prefix_bytes=2**28),
+            EngineConfig(max_rows=max_rows, prefix_bytes=2**28),
         )
         self._reader = FrameReader.for_reports()
         self._unread: list[Any] = []
@@ -95,7 +95,7 @@ class VisionEngine:
             said, seen = message(turn)
             messages.append(said)
             images += seen
-        self.desk.submit(
+        self.preparer.submit(
             PreparePrompt(self._asked, tuple(messages), images=tuple(images), **options)
         )
         while True:

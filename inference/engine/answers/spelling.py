@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from inference.core.requests import TokenAlternative, TokenLogprob
-from inference.engine.sampling.telling import likelihood_of
+from inference.engine.sampling.logprobs import likelihood_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import mlx.core as mx
 
 from inference.engine.prefill.groups import PrefillGroup, merge_caches
+from inference.engine.sampling.logprobs import LogitsCapture, StepLogits
 from inference.engine.sampling.masking import BatchMasker
 from inference.engine.sampling.positions import PositionAdjuster
 from inference.engine.sampling.sampler import BatchSampler
-from inference.engine.sampling.telling import BatchTeller, Told
 from inference.engine.speculation.drafting import Speculator
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 STEPS_BETWEEN_PURGES = 512
 
 
-class Chosen(NamedTuple):
+class SampledToken(NamedTuple):
     """A token that was sampled, with the logits behind it where a row wants them."""
 
     sequence: Sequence
@@ -65,8 +65,8 @@ class DecodeBatch:
         self._sampler = BatchSampler([])
         self._adjuster = PositionAdjuster([])
         self._masker = BatchMasker([])
-        self._teller = BatchTeller([])
-        self._told = Told()
+        self._logits_capture = LogitsCapture([])
+        self._step_logits = StepLogits()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -80,12 +80,12 @@ class DecodeBatch:
         if not staying:
             return
         rows = [row for row, _ in staying]
-        cache, merged = _take_rows(group.cache, rows, len(group.families))
+        cache, merged = _take_rows(group.cache, rows, len(group.sequence_groups))
         joining = [sequence for _, sequence in staying]
         tokens = mx.array([s.last_prompt_token for s in joining], dtype=mx.uint32)
         self._add(joining, tokens, cache, is_merged=merged)
 
-    def step(self, *, may_draft: bool = True) -> list[Chosen]:
+    def step(self, *, may_draft: bool = True) -> list[SampledToken]:
         """Launch the next step and return the tokens of the one before, by row.
 
         A row that is alone may get several tokens, in order, where `may_draft`
@@ -99,7 +99,7 @@ class DecodeBatch:
 
     def _step_with_draft(
         self, speculator: Speculator, *, may_draft: bool
-    ) -> list[Chosen]:
+    ) -> list[SampledToken]:
         assert self._tokens is not None
         is_alone = may_draft and len(self.rows) == 1 and not self._fresh
         run = None
@@ -117,13 +117,13 @@ class DecodeBatch:
             return found
         self._tokens = mx.array([run.following], dtype=mx.uint32)
         self._count_step()
-        return [Chosen(row, token, None) for token in run.tokens]
+        return [SampledToken(row, token, None) for token in run.tokens]
 
-    def _step(self) -> list[Chosen]:
+    def _step(self) -> list[SampledToken]:
         assert self._tokens is not None
-        current, told = self._tokens, self._told
+        current, step_logits = self._tokens, self._step_logits
         logits = self._model(current[:, None], cache=self._cache)[:, -1, :]
-        self._told = self._teller(logits)
+        self._step_logits = self._logits_capture(logits)
         logits = self._adjuster(logits, current, self._fresh)
         if self._masker:
             # What may come next depends on a token that is still being computed:
@@ -132,10 +132,10 @@ class DecodeBatch:
             self._masker.follow(current.tolist(), self._fresh, logits.shape[-1])
             logits = self._masker(logits)
         self._tokens = self._sampler(logits)
-        mx.async_eval(self._tokens, *self._told.arrays)
+        mx.async_eval(self._tokens, *self._step_logits.arrays)
         mx.eval(current)
         self._count_step()
-        return self._read(current, told)
+        return self._read(current, step_logits)
 
     def _count_step(self) -> None:
         self.steps += 1
@@ -162,7 +162,7 @@ class DecodeBatch:
         """Empty the batch and return the rows it held."""
         rows, self.rows = self.rows, []
         self._cache, self._tokens, self._is_merged = [], None, False
-        self._told = Told()
+        self._step_logits = StepLogits()
         self._fresh.clear()
         self._rows_changed()
         return rows
@@ -205,23 +205,23 @@ class DecodeBatch:
     def _merged(cache: list[Any], *, is_merged: bool) -> list[Any]:
         return cache if is_merged else merge_caches([cache])
 
-    def _read(self, tokens: mx.array, told: Told) -> list[Chosen]:
+    def _read(self, tokens: mx.array, step_logits: StepLogits) -> list[SampledToken]:
         values = tokens.tolist()
-        logits_of = told.read()
+        logits_of = step_logits.read()
         found = []
         for row, value in zip(self.rows, values, strict=True):
             if row.sequence_id in self._fresh:
                 # What was just run was the end of the prompt.
                 self._fresh.discard(row.sequence_id)
             else:
-                found.append(Chosen(row, value, logits_of.get(row.sequence_id)))
+                found.append(SampledToken(row, value, logits_of.get(row.sequence_id)))
         return found
 
     def _rows_changed(self) -> None:
         self._sampler = BatchSampler([row.sampler for row in self.rows])
         self._adjuster = PositionAdjuster(self.rows)
         self._masker = BatchMasker(self.rows)
-        self._teller = BatchTeller(self.rows)
+        self._logits_capture = LogitsCapture(self.rows)
         if self._speculator is not None:
             self._speculator.rows_changed(self.rows)
 

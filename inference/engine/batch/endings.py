@@ -11,12 +11,12 @@ from inference.engine.sequences.sequence import Emission
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from inference.engine.batch.decode_batch import Chosen
+    from inference.engine.batch.decode_batch import SampledToken
     from inference.engine.sequences.sequence import Sequence
 
 
 def take_step(
-    chosen: Iterable[Chosen], *, eos_ids: frozenset[int]
+    chosen: Iterable[SampledToken], *, eos_ids: frozenset[int]
 ) -> tuple[list[Emission], set[Sequence]]:
     """Add a step's tokens to their sequences' histories; return what to send.
 

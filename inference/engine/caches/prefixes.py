@@ -33,7 +33,7 @@ TEXTS_MOST = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class PrefixMatch:
     """What is kept of a prompt: the caches of its first `held` tokens.
 
     `can_join` says that prompts which go on from beginnings like it may be prefilled
@@ -81,7 +81,7 @@ class PrefixCache:
     def __len__(self) -> int:
         return len(self._texts)
 
-    def find(self, prompt: Sequence[int]) -> Beginning:
+    def find(self, prompt: Sequence[int]) -> PrefixMatch:
         """Return the longest beginning of a prompt that is kept, as a copy."""
         wanted = np.asarray(prompt, dtype=np.int64)
         best, best_held, diverged_at = None, 0, None
@@ -92,11 +92,11 @@ class PrefixCache:
             if held > best_held:
                 best, best_held = number, held
         if best is None or best_held < TOKENS_LEAST:
-            return Beginning(diverged_at=diverged_at)
+            return PrefixMatch(diverged_at=diverged_at)
         self._texts.move_to_end(best)
         text = self._texts[best]
         caches = cut(text.caches, len(text.tokens), best_held)
-        return Beginning(best_held, tuple(caches), diverged_at, text.can_cut)
+        return PrefixMatch(best_held, tuple(caches), diverged_at, text.can_cut)
 
     def keep(self, tokens: Sequence[int], caches: list[Any]) -> None:
         """Keep what `tokens` left in the caches of a row that goes on no longer.

@@ -118,7 +118,7 @@ class _Row:
     images: PromptImages | None = None
 
 
-class Seen(NamedTuple):
+class PlacedFeatures(NamedTuple):
     """What the images of all rows put into the next tokens.
 
     `places` is (rows, tokens): which of `rows` is read there, or -1.
@@ -170,7 +170,7 @@ class RowPlaces:
                 found[:, at, : given.shape[1]] = given
         return mx.array(found)
 
-    def seen(self, tokens: int) -> Seen | None:
+    def seen(self, tokens: int) -> PlacedFeatures | None:
         """Return what is read from images in the next tokens; `None`: nothing."""
         places = np.full((len(self._rows), tokens), -1, dtype=np.int32)
         parts: list[mx.array] = []
@@ -189,7 +189,7 @@ class RowPlaces:
         if not parts:
             return None
         joined = [_joined(list(alike)) for alike in zip(*layers, strict=True)]
-        return Seen(places, _joined(parts), joined)
+        return PlacedFeatures(places, _joined(parts), joined)
 
     def extras(self, tokens: int) -> dict[str, Any]:
         """Return the further arguments for the next tokens of a row that is alone."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mlx import nn
 
-    from inference.engine.vision.sight import Sight
+    from inference.engine.vision.support import VisionSupport
 
 DEFAULT_CONTEXT_LENGTH = 4096
 # Weights are read this much at a time, so that a load tells how far it is.
@@ -43,7 +43,7 @@ class TextModel:
 
     `context_length` counts tokens; `defaults` holds the sampling defaults of
     the model's own `generation_config.json`. `vocabulary` is how many logits it
-    gives, `words` what they mean. `caches` makes the KV caches of its rows. `sight`
+    gives, `words` what they mean. `caches` makes the KV caches of its rows. `vision`
     is what a vision model has in addition.
     """
 
@@ -58,7 +58,7 @@ class TextModel:
     formats: ModelFormats
     words: Vocabulary
     defaults: dict[str, Any] = field(default_factory=dict)
-    sight: Sight | None = None
+    vision: VisionSupport | None = None
     load_notes: tuple[str, ...] = ()
 
     @property
@@ -71,7 +71,7 @@ class TextModel:
         """What it can do, in the words of the library."""
         formats = self.formats
         found = {
-            "vision": self.sight is not None,
+            "vision": self.vision is not None,
             "tools": bool(formats.dialect_name),
             "thinking": formats.thinking is not None,
         }
@@ -80,7 +80,7 @@ class TextModel:
     @property
     def notes(self) -> tuple[str, ...]:
         """What of its options could not be done."""
-        seen = self.sight.notes if self.sight else ()
+        seen = self.vision.notes if self.vision else ()
         return (
             *self.caches.notes,
             *self.formats.notes,

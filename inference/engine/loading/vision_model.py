@@ -26,12 +26,12 @@ from inference.engine.loading.text_model import (
 from inference.engine.text.overrides import OverrideError, tokenizer_settings
 from inference.engine.vision.encoding import Encoder
 from inference.engine.vision.families import Family, family_of, image_token_of
-from inference.engine.vision.language import SeeingLanguage
+from inference.engine.vision.language import VisionLanguageModel
 from inference.engine.vision.markers import Markers, marker_texts
-from inference.engine.vision.processor import ImageProcessor, Opened
+from inference.engine.vision.processor import DecodedImage, ImageProcessor
 from inference.engine.vision.prompts import NOWHERE, PLACEMENTS, ImagePrompts
-from inference.engine.vision.sight import Sight
 from inference.engine.vision.style import PROBE_WORD, StyleError, style_of
+from inference.engine.vision.support import VisionSupport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,11 +96,11 @@ def load_vision_model(
     weight_bytes = read_weights(model, on_progress)
     limit_memory(weight_bytes)
     tokenizer = _tokenizer(path, processor, options)
-    language = SeeingLanguage(model, family)
+    language = VisionLanguageModel(model, family)
     caches = family.caches(cache_maker_for(language, kv_bits=options.kv_bits))
-    sight, notes = None, tuple[str, ...]()
+    vision, notes = None, tuple[str, ...]()
     try:
-        sight = _sight(
+        vision = _vision_support(
             model, processor, tokenizer, family, placement=options.image_tokens
         )
     except StyleError as error:
@@ -111,7 +111,7 @@ def load_vision_model(
         caches=caches,
         kv_cost=kv_cost(language, caches),
         weight_bytes=weight_bytes,
-        sight=sight,
+        vision=vision,
         load_notes=notes,
     )
 
@@ -132,9 +132,9 @@ def _tokenizer(path: Path, processor: Any, options: ModelOptions) -> Any:
     )
 
 
-def _sight(
+def _vision_support(
     model: Any, processor: Any, tokenizer: Any, family: Family, *, placement: str
-) -> Sight:
+) -> VisionSupport:
     inner = getattr(processor, "tokenizer", processor)
     style = style_of(tokenizer, processor, _library_turn(family.name))
     index = getattr(model.config, "image_token_index", None)
@@ -156,7 +156,7 @@ def _sight(
     _try_out(images, encoder, tokenizer, style, placement=placement)
     ids = (getattr(model.config, name, None) for name in _TOKEN_IDS)
     known = [token for token in ids if isinstance(token, int) and token >= 0]
-    return Sight(
+    return VisionSupport(
         family=family,
         prompts=ImagePrompts(
             tokenizer,
@@ -197,7 +197,9 @@ def _try_out(
         pieces.insert(0, 1)
     try:
         text = style.prompt(tokenizer, pieces)
-        prompt = processor.read(text, [Opened(picture, "messages[0].content[0]", "")])
+        prompt = processor.read(
+            text, [DecodedImage(picture, "messages[0].content[0]", "")]
+        )
         encoder.try_out(prompt)
     except Exception as error:
         raise ModelFilesError(f"Its images cannot be read: {error}") from error

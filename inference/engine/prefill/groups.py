@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 
-from inference.engine.caches.prefixes import Beginning
+from inference.engine.caches.prefixes import PrefixMatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.engine.caches.row_places import PromptImages
-    from inference.engine.sequences.sequence import Family, Sequence
+    from inference.engine.sequences.sequence import Sequence, SequenceGroup
 
 CHUNK_TOKENS_MIN = 16
 CHUNK_TOKENS_MAX = 4096
 # A last chunk quicker than this is not waited for.
 LAZY_S = 0.05
-NOTHING_KEPT = Beginning()
+NOTHING_KEPT = PrefixMatch()
 
 
 class PrefillPace:
@@ -48,32 +48,33 @@ class PrefillPace:
 class PrefillGroup:
     """Prompts that run through the model together, each without its last token.
 
-    A prompt has one row of the cache, however many sequences (a family) answer it.
-    `beginnings` are what is kept of each prompt, to go on from; `make_cache` returns
+    A prompt has one row of the cache, however many sequences answer it.
+    `matches` are what is kept of each prompt, to go on from; `make_cache` returns
     the empty caches of one row, by default the model's own.
     """
 
     def __init__(
         self,
         model: Any,
-        families: list[Family],
-        beginnings: list[Beginning] | None = None,
+        sequence_groups: list[SequenceGroup],
+        matches: list[PrefixMatch] | None = None,
         *,
         make_cache: Callable[[], list[Any]] | None = None,
     ) -> None:
-        self.families = families
-        self.beginnings = beginnings or [NOTHING_KEPT] * len(families)
+        self.sequence_groups = sequence_groups
+        self.matches = matches or [NOTHING_KEPT] * len(sequence_groups)
         self._model = model
         self._done = 0
         self._prompts = [
-            family[0].prompt[beginning.held : -1] for family, beginning in self.begun
+            sequence_group[0].prompt[match.held : -1]
+            for sequence_group, match in self.begun
         ]
         self._lengths = [len(prompt) for prompt in self._prompts]
         self._columns = max(self._lengths)
         make_cache = make_cache or partial(make_prompt_cache, model)
         caches = [
-            _begun(list(beginning.caches) or make_cache(), family, beginning.held)
-            for family, beginning in self.begun
+            _begun(list(match.caches) or make_cache(), sequence_group, match.held)
+            for sequence_group, match in self.begun
         ]
         self.cache = caches[0] if len(caches) == 1 else merge_caches(caches)
         self._pad_right()
@@ -81,30 +82,34 @@ class PrefillGroup:
     @property
     def sequences(self) -> list[Sequence]:
         """The sequences of all prompts."""
-        return [sequence for family in self.families for sequence in family]
+        return [
+            sequence
+            for sequence_group in self.sequence_groups
+            for sequence in sequence_group
+        ]
 
     @property
     def staying(self) -> list[tuple[int, Sequence]]:
         """The sequences that have not left, each with its row of the cache."""
         return [
             (row, sequence)
-            for row, family in enumerate(self.families)
-            for sequence in family
+            for row, sequence_group in enumerate(self.sequence_groups)
+            for sequence in sequence_group
             if not sequence.has_left
         ]
 
     @property
-    def begun(self) -> list[tuple[Family, Beginning]]:
+    def begun(self) -> list[tuple[SequenceGroup, PrefixMatch]]:
         """Each prompt's sequences, with what was kept of the prompt."""
-        return list(zip(self.families, self.beginnings, strict=True))
+        return list(zip(self.sequence_groups, self.matches, strict=True))
 
     @property
     def read(self) -> list[int]:
         """The tokens in the cache; none where it is not of a single, known prompt."""
-        named = self.families[0][0].named_prompt
-        if len(self.families) > 1 or named is None:
+        named = self.sequence_groups[0][0].named_prompt
+        if len(self.sequence_groups) > 1 or named is None:
             return []
-        return named[: self.beginnings[0].held + self._done]
+        return named[: self.matches[0].held + self._done]
 
     @property
     def is_done(self) -> bool:
@@ -114,7 +119,7 @@ class PrefillGroup:
     @property
     def tokens_left(self) -> int:
         """Tokens that still have to be run, padding included."""
-        return (self._columns - self._done) * len(self.families)
+        return (self._columns - self._done) * len(self.sequence_groups)
 
     @property
     def is_abandoned(self) -> bool:
@@ -130,7 +135,7 @@ class PrefillGroup:
         if not self.is_done:
             began = time.monotonic()
             end = self._end_of_chunk(pace.tokens_in(target_s))
-            size = (end - self._done) * len(self.families)
+            size = (end - self._done) * len(self.sequence_groups)
             self._model(self._tokens[:, self._done : end], cache=self.cache)
             self._done = end
             if pace.seconds_for(size) > LAZY_S:
@@ -143,9 +148,11 @@ class PrefillGroup:
 
     def _end_of_chunk(self, tokens: int) -> int:
         """Return the column to stop at; no chunk is left that is hardly worth it."""
-        if any(images.is_whole for images in map(images_of, self.families) if images):
+        if any(
+            images.is_whole for images in map(images_of, self.sequence_groups) if images
+        ):
             return self._columns
-        width = max(1, tokens // len(self.families))
+        width = max(1, tokens // len(self.sequence_groups))
         end = self._done + width
         return self._columns if end + width // 2 >= self._columns else end
 
@@ -160,14 +167,14 @@ class PrefillGroup:
         self._tokens = mx.array(rows, dtype=mx.int32)
 
 
-def images_of(family: Family) -> PromptImages | None:
-    """Return the images of a family's prompt."""
-    return family[0].images
+def images_of(sequence_group: SequenceGroup) -> PromptImages | None:
+    """Return the images of a sequence group's prompt."""
+    return sequence_group[0].images
 
 
-def _begun(caches: list[Any], family: Family, held: int) -> list[Any]:
+def _begun(caches: list[Any], sequence_group: SequenceGroup, held: int) -> list[Any]:
     """Return a row's caches of `held` tokens, which know the images of its prompt."""
-    images = images_of(family)
+    images = images_of(sequence_group)
     if images is not None:
         images.place_in(caches, held)
     return caches

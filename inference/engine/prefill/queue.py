@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from inference.engine.caches.prefixes import Beginning, PrefixCache
+from inference.engine.caches.prefixes import PrefixCache, PrefixMatch
 from inference.engine.prefill.groups import (
     NOTHING_KEPT,
     PrefillGroup,
@@ -21,7 +21,7 @@ from inference.engine.prefill.groups import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.engine.sequences.sequence import Family
+    from inference.engine.sequences.sequence import SequenceGroup
 
 ROWS_PER_GROUP = 8
 # Rows may be padded to at most this many times their length, plus a little.
@@ -38,7 +38,7 @@ class PrefillError(RuntimeError):
 
 
 class PrefillQueue:
-    """Families waiting for, or in, prefill, whose groups share the time chunk by chunk.
+    """Sequence groups waiting for, or in, prefill: it shares the time chunk by chunk.
 
     `make_cache` returns the empty caches of one row; by default the model's own.
     Where the model cannot be run over padding (`can_pad`), only prompts of one
@@ -62,26 +62,31 @@ class PrefillQueue:
         self._make_cache = make_cache
         self._rows_per_group = ROWS_PER_GROUP if is_batchable else 1
         self._pace = pace
-        self._waiting: deque[Family] = deque()
+        self._waiting: deque[SequenceGroup] = deque()
         self._groups: deque[PrefillGroup] = deque()
         self._turns = 0
 
     def __len__(self) -> int:
-        return sum(len(family) for family in self._waiting) + self.rows
+        return sum(len(sequence_group) for sequence_group in self._waiting) + self.rows
 
     @property
     def rows(self) -> int:
         """Sequences whose prefill has begun."""
         return sum(len(group.sequences) for group in self._groups)
 
-    def append(self, family: Family) -> None:
+    def append(self, sequence_group: SequenceGroup) -> None:
         """Let the sequences of one prompt wait for its prefill."""
-        self._waiting.append(family)
+        self._waiting.append(sequence_group)
 
     def forget_those_who_left(self) -> None:
         """Drop waiting sequences that have left; a begun chunk is not taken back."""
-        remaining = ([s for s in family if not s.has_left] for family in self._waiting)
-        self._waiting = deque(family for family in remaining if family)
+        remaining = (
+            [s for s in sequence_group if not s.has_left]
+            for sequence_group in self._waiting
+        )
+        self._waiting = deque(
+            sequence_group for sequence_group in remaining if sequence_group
+        )
 
     def form_groups(self, free_rows: int) -> list[PrefillGroup]:
         """Begin prefill for as many waiting sequences as rows are free.
@@ -90,10 +95,10 @@ class PrefillQueue:
         """
         begun = []
         while self._waiting and len(self._waiting[0]) <= free_rows:
-            families, beginnings = self._next_families(free_rows)
-            free_rows -= sum(len(family) for family in families)
+            sequence_groups, matches = self._next_groups(free_rows)
+            free_rows -= sum(len(sequence_group) for sequence_group in sequence_groups)
             group = PrefillGroup(
-                self._model, families, beginnings, make_cache=self._make_cache
+                self._model, sequence_groups, matches, make_cache=self._make_cache
             )
             self._groups.append(group)
             begun.append(group)
@@ -144,39 +149,44 @@ class PrefillQueue:
                 self._prefixes.keep(group.read, group.cache)
         self._groups = deque(g for g in self._groups if not g.is_abandoned)
 
-    def _next_families(self, free_rows: int) -> tuple[list[Family], list[Beginning]]:
+    def _next_groups(
+        self, free_rows: int
+    ) -> tuple[list[SequenceGroup], list[PrefixMatch]]:
         """Return the first in line and those right behind it that pad little.
 
         With them comes what is kept of each prompt.
         """
-        families = [self._waiting.popleft()]
-        beginnings = [self._beginning_of(families[0])]
-        if _is_alone(families[0], beginnings[0]):
-            return families, beginnings
-        free_rows -= len(families[0])
-        while self._waiting and len(families) < self._rows_per_group:
-            family = self._waiting[0]
-            if len(family) > free_rows:
+        sequence_groups = [self._waiting.popleft()]
+        matches = [self._match_of(sequence_groups[0])]
+        if _is_alone(sequence_groups[0], matches[0]):
+            return sequence_groups, matches
+        free_rows -= len(sequence_groups[0])
+        while self._waiting and len(sequence_groups) < self._rows_per_group:
+            sequence_group = self._waiting[0]
+            if len(sequence_group) > free_rows:
                 break
-            beginning = self._beginning_of(family)
-            together = [*zip(families, beginnings, strict=True), (family, beginning)]
-            if _is_alone(family, beginning) or not self._fit_together(together):
+            match = self._match_of(sequence_group)
+            together = [
+                *zip(sequence_groups, matches, strict=True),
+                (sequence_group, match),
+            ]
+            if _is_alone(sequence_group, match) or not self._fit_together(together):
                 break
-            free_rows -= len(family)
-            families.append(self._waiting.popleft())
-            beginnings.append(beginning)
-        return families, beginnings
+            free_rows -= len(sequence_group)
+            sequence_groups.append(self._waiting.popleft())
+            matches.append(match)
+        return sequence_groups, matches
 
-    def _beginning_of(self, family: Family) -> Beginning:
-        named = family[0].named_prompt
+    def _match_of(self, sequence_group: SequenceGroup) -> PrefixMatch:
+        named = sequence_group[0].named_prompt
         return NOTHING_KEPT if named is None else self._prefixes.find(named)
 
-    def _fit_together(self, prompts: list[tuple[Family, Beginning]]) -> bool:
+    def _fit_together(self, prompts: list[tuple[SequenceGroup, PrefixMatch]]) -> bool:
         """Whether these prompts may run in one group."""
-        held = [beginning.held for _, beginning in prompts]
+        held = [match.held for _, match in prompts]
         left = [
-            len(family[0].prompt) - kept
-            for (family, _), kept in zip(prompts, held, strict=True)
+            len(sequence_group[0].prompt) - kept
+            for (sequence_group, _), kept in zip(prompts, held, strict=True)
         ]
         if min(left) == 1:
             # Nothing to prefill: a group without keys could not be taken apart.
@@ -186,10 +196,10 @@ class PrefillQueue:
         return _pads_little(left) and _pads_little(held)
 
 
-def _is_alone(family: Family, beginning: Beginning) -> bool:
+def _is_alone(sequence_group: SequenceGroup, match: PrefixMatch) -> bool:
     """Whether nothing may be prefilled together with this prompt."""
-    images = images_of(family)
-    return not beginning.can_join or (images is not None and images.is_alone)
+    images = images_of(sequence_group)
+    return not match.can_join or (images is not None and images.is_alone)
 
 
 def _pads_little(lengths: list[int]) -> bool:

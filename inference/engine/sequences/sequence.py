@@ -99,7 +99,7 @@ class Sequence:
 
 
 # Sequences that answer one and the same prompt, never empty.
-Family: TypeAlias = list[Sequence]
+SequenceGroup: TypeAlias = list[Sequence]
 
 
 @dataclass(frozen=True, slots=True)

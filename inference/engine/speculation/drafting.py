@@ -18,7 +18,7 @@ from mlx_lm.models.cache import make_prompt_cache
 from inference.engine.hardware.device import is_cpu
 from inference.engine.prefill.groups import PrefillPace
 from inference.engine.sampling.positions import PositionAdjuster, PositionSampler
-from inference.engine.speculation.gains import DEPTH_MOST, DraftGains, Manner
+from inference.engine.speculation.gains import DEPTH_MOST, DraftGains, DraftMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ READ_ALONG = 2
 CATCH_UP_S = 0.1
 
 
-class Run(NamedTuple):
+class DraftResult(NamedTuple):
     """What a run gave: the tokens now in the cache, and the one to go on from."""
 
     tokens: list[int]
@@ -136,7 +136,7 @@ class Speculator:
         cache: list[Any],
         newest: mx.array,
         adjuster: PositionAdjuster,
-    ) -> Run | None:
+    ) -> DraftResult | None:
         """Make a run from the row's newest token; `None`: a plain step is due.
 
         Everything before `newest` has been read from the batch into the row's
@@ -146,8 +146,8 @@ class Speculator:
             self._follow(row)
         if not self._suits or len(row.history) < row.spec.min_tokens:
             return None
-        manner = self._gains.manner(is_greedy=row.sampler.is_greedy)
-        depth = self._gains.depth(self._room(row), manner)
+        mode = self._gains.mode(is_greedy=row.sampler.is_greedy)
+        depth = self._gains.depth(self._room(row), mode)
         if depth == 0 or not self._may_catch_up(row):
             return None
         first = self._await_first(newest)
@@ -155,12 +155,12 @@ class Speculator:
             return None
         if self._sampler is None:
             self._sampler = PositionSampler(row.sampler, most=DEPTH_MOST + 1)
-        choices = _choices(self._sampler, depth, manner)
+        choices = _choices(self._sampler, depth, mode)
         run = self._run(row, cache, first, choices, adjuster)
         accepted = len(run.tokens) - 1
         now = self._clock()
         assert self._mark is not None
-        self._gains.saw_run(depth, accepted, now - self._mark, manner)
+        self._gains.saw_run(depth, accepted, now - self._mark, mode)
         self._mark, self._was_plain = now, False
         return run
 
@@ -221,7 +221,7 @@ class Speculator:
         first: int,
         choices: list[Choice],
         adjuster: PositionAdjuster,
-    ) -> Run:
+    ) -> DraftResult:
         sampler, depth = self._sampler, len(choices)
         assert sampler is not None
         held = len(row.prompt) + len(row.history)
@@ -237,12 +237,12 @@ class Speculator:
         adjuster.keep(accepted + 1)
         sampler.keep(accepted + 1)
         self._drafter.keep(held + 1 + accepted)
-        return Run([first, *said[:accepted]], said[accepted])
+        return DraftResult([first, *said[:accepted]], said[accepted])
 
 
-def _choices(sampler: PositionSampler, depth: int, manner: Manner) -> list[Choice]:
+def _choices(sampler: PositionSampler, depth: int, mode: DraftMode) -> list[Choice]:
     """Return how each proposal is chosen from the draft's logits."""
-    if manner is Manner.DRAWN:
+    if mode is DraftMode.DRAWN:
         return [partial(sampler.propose, at) for at in range(depth)]
     return [_likeliest] * depth
 

@@ -40,7 +40,7 @@ GAIN_FIRST = 0.25
 GAIN_AGES = 0.002
 
 
-class Manner(Enum):
+class DraftMode(Enum):
     """How the draft proposes; each is judged by itself."""
 
     GREEDY = "greedy"  # its likeliest token, as the row does too
@@ -49,7 +49,7 @@ class Manner(Enum):
 
 
 @dataclass(slots=True)
-class Agreement:
+class AcceptanceRate:
     """How often lately a proposed token was the one; those behind a miss not counted.
 
     It begins hopeful, so that it is tried.
@@ -73,7 +73,7 @@ class Agreement:
         return float(sum(self.share**i for i in range(depth + 1)))
 
 
-class CostLine:
+class CostModel:
     """What a run costs by its depth: a line through what was measured lately."""
 
     def __init__(self) -> None:
@@ -121,8 +121,8 @@ class DraftGains:
         self._row_tokens = LENGTH_FIRST
         self._runs = 0
         self._known_depths: set[int] = set()
-        self._cost = CostLine()
-        self._agreements = {manner: Agreement() for manner in Manner}
+        self._cost = CostModel()
+        self._agreements = {mode: AcceptanceRate() for mode in DraftMode}
 
     def begin_row(self) -> None:
         """Another row is to be decoded: perhaps the draft suits it better."""
@@ -133,19 +133,19 @@ class DraftGains:
         """Take how long an answer became."""
         self._row_tokens += 0.1 * (tokens - self._row_tokens)
 
-    def manner(self, *, is_greedy: bool) -> Manner:
+    def mode(self, *, is_greedy: bool) -> DraftMode:
         """Return how to propose: what agreed more lately, now and then the other."""
         if is_greedy:
-            return Manner.GREEDY
-        manners = [Manner.DRAWN, Manner.LIKELIEST]
-        manners.sort(key=lambda manner: -self._agreements[manner].share)
-        return manners[self._runs % (2 * RUNS_PER_LOOK_AROUND) == 1]
+            return DraftMode.GREEDY
+        modes = [DraftMode.DRAWN, DraftMode.LIKELIEST]
+        modes.sort(key=lambda mode: -self._agreements[mode].share)
+        return modes[self._runs % (2 * RUNS_PER_LOOK_AROUND) == 1]
 
-    def depth(self, most: int, manner: Manner) -> int:
+    def depth(self, most: int, mode: DraftMode) -> int:
         """Return how many tokens to propose next, at most `most`; 0: a plain step."""
         if most < 1 or not self._is_on or self._plain_due > 0:
             return 0
-        agreement = self._agreements[manner]
+        agreement = self._agreements[mode]
         depths = range(1, DEPTH_MOST + 1)
         best = max(depths, key=lambda d: agreement.tokens(d) / self._cost.at(d))
         # Looking to both sides keeps the costs of other depths known.
@@ -187,11 +187,11 @@ class DraftGains:
         self._savings -= seconds / self._plain_s
 
     def saw_run(
-        self, depth: int, accepted: int, seconds: float, manner: Manner
+        self, depth: int, accepted: int, seconds: float, mode: DraftMode
     ) -> None:
         """Take a run: how many were proposed, how many were right, how long it took."""
         self._runs += 1
-        self._agreements[manner].add(depth, accepted)
+        self._agreements[mode].add(depth, accepted)
         self._count_to_next_plain(accepted + 1)
         if depth not in self._known_depths:
             # Kernels may have been compiled in it.

@@ -19,7 +19,7 @@ from inference.engine.caches.row_places import PromptImages
 from inference.engine.vision.families import image_token_of
 
 if TYPE_CHECKING:
-    from inference.engine.sequences.sequence import Family as Sequences
+    from inference.engine.sequences.sequence import SequenceGroup
     from inference.engine.vision.families import Family
 
 # What processors say about the text; the rest is about images.
@@ -149,14 +149,14 @@ class Encoder:
 
 
 @dataclass(slots=True, eq=False)
-class Look:
+class EncodingJob:
     """The images of one prompt while they are encoded, and what it took.
 
     `images` is set once all are, `error` where the model failed on one. `cached` of
     them were known; encoding the others took `encode_s` seconds.
     """
 
-    family: Sequences
+    sequence_group: SequenceGroup
     prompt: PromptPictures
     images: PromptImages | None = None
     error: Exception | None = None
@@ -170,22 +170,22 @@ class ImageQueue:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._waiting: deque[Look] = deque()
+        self._waiting: deque[EncodingJob] = deque()
 
     def __len__(self) -> int:
-        return sum(len(look.family) for look in self._waiting)
+        return sum(len(job.sequence_group) for job in self._waiting)
 
-    def append(self, family: Sequences, prompt: PromptPictures) -> None:
+    def append(self, sequence_group: SequenceGroup, prompt: PromptPictures) -> None:
         """Let the sequences of one prompt wait for its images."""
-        self._waiting.append(Look(family, prompt))
+        self._waiting.append(EncodingJob(sequence_group, prompt))
 
     def forget_those_who_left(self) -> None:
         """Drop what nobody waits for any more."""
-        for look in self._waiting:
-            look.family = [s for s in look.family if not s.has_left]
-        self._waiting = deque(look for look in self._waiting if look.family)
+        for job in self._waiting:
+            job.sequence_group = [s for s in job.sequence_group if not s.has_left]
+        self._waiting = deque(job for job in self._waiting if job.sequence_group)
 
-    def advance(self, *, target_s: float) -> list[Look]:
+    def advance(self, *, target_s: float) -> list[EncodingJob]:
         """Encode one image, and more as long as that takes less than `target_s`.
 
         Returns the prompts that wait no longer: their images are all encoded by now,
@@ -194,36 +194,36 @@ class ImageQueue:
         began = time.monotonic()
         done = []
         while self._waiting:
-            look = self._waiting[0]
+            job = self._waiting[0]
             try:
-                self._encode_one(look)
+                self._encode_one(job)
             except Exception as error:  # noqa: BLE001 -- it concerns this prompt only
-                look.error = error
-            if look.images is not None or look.error is not None:
+                job.error = error
+            if job.images is not None or job.error is not None:
                 done.append(self._waiting.popleft())
-                for sequence in look.family:
-                    sequence.images = look.images
+                for sequence in job.sequence_group:
+                    sequence.images = job.images
             if time.monotonic() - began >= target_s:
                 break
         return done
 
-    def _encode_one(self, look: Look) -> None:
+    def _encode_one(self, job: EncodingJob) -> None:
         """Encode the next image of a prompt, unless it is known."""
         began = time.monotonic()
         if not self._encoder.keeps_features:
-            look.images = self._encoder.encode_together(look.prompt)
-            look.encode_s = time.monotonic() - began
+            job.images = self._encoder.encode_together(job.prompt)
+            job.encode_s = time.monotonic() - began
             return
-        picture = look.prompt.pictures[len(look.found)]
+        picture = job.prompt.pictures[len(job.found)]
         features = self._encoder.find(picture)
         if features is None:
             features = self._encoder.encode(picture)
-            look.encode_s += time.monotonic() - began
+            job.encode_s += time.monotonic() - began
         else:
-            look.cached += 1
-        look.found.append(features)
-        if len(look.found) == len(look.prompt.pictures):
-            look.images = self._encoder.place(look.prompt, tuple(look.found))
+            job.cached += 1
+        job.found.append(features)
+        if len(job.found) == len(job.prompt.pictures):
+            job.images = self._encoder.place(job.prompt, tuple(job.found))
 
 
 def _to_mlx(value: Any) -> Any:

@@ -15,13 +15,13 @@ from mlx_lm.models.cache import make_prompt_cache
 from inference.engine.caches.row_places import RowPlaces
 
 if TYPE_CHECKING:
-    from inference.engine.caches.row_places import Seen
+    from inference.engine.caches.row_places import PlacedFeatures
     from inference.engine.vision.families import Family
 
 _THEIR_CACHES = "mlx_vlm.models.cache"
 
 
-class SeeingLanguage:
+class VisionLanguageModel:
     """A model of mlx-vlm for prefill and decode; for the MLX thread only."""
 
     def __init__(self, model: Any, family: Family) -> None:
@@ -57,7 +57,7 @@ class SeeingLanguage:
         logits: mx.array = output.logits
         return logits
 
-    def _read(self, tokens: mx.array, seen: Seen) -> dict[str, Any]:
+    def _read(self, tokens: mx.array, seen: PlacedFeatures) -> dict[str, Any]:
         """Return the tokens' embeddings, those of images put in their place."""
         embeddings = embeddings_of(self.model, tokens)
         where = mx.array(seen.places)

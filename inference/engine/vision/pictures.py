@@ -31,10 +31,10 @@ PIXEL_BYTES_MOST = 1 * GIB
 _BYTES_PER_PIXEL = 24
 # Some models scale every image up to about so many pixels.
 _PIXELS_LEAST = 500_000
-_LOOK_S = 1.0
+_CHECK_EVERY_S = 1.0
 
 
-class PixelRoom:
+class PixelBudget:
     """How much memory images may take between their decoding and their encoding.
 
     Prompts beyond that are not prepared before others have been encoded.
@@ -54,7 +54,7 @@ class PixelRoom:
             while self.held_bytes and self.held_bytes + count > self._most_bytes:
                 if not is_wanted():
                     return False
-                self._changed.wait(_LOOK_S)
+                self._changed.wait(_CHECK_EVERY_S)
             self.held_bytes += count
             return True
 

@@ -24,7 +24,7 @@ _REASON_CHARS = 300
 _GRID = "image_grid_thw"
 
 
-class Opened(NamedTuple):
+class DecodedImage(NamedTuple):
     """A decoded image, the place it has in the request, and what names its content."""
 
     picture: Image.Image
@@ -56,7 +56,7 @@ class ImageProcessor:
         self._example = example
         self._lock = threading.Lock()
 
-    def read(self, text: str, images: list[Opened]) -> PromptPictures:
+    def read(self, text: str, images: list[DecodedImage]) -> PromptPictures:
         """Return a prompt's tokens and what is to be encoded for it.
 
         Raises:
@@ -83,7 +83,7 @@ class ImageProcessor:
         )
 
     def _apart(
-        self, tokens: list[int], inputs: dict[str, Any], images: list[Opened]
+        self, tokens: list[int], inputs: dict[str, Any], images: list[DecodedImage]
     ) -> PromptPictures:
         columns = self._columns(tokens)
         inputs = {name: inputs[name] for name in inputs.keys() - ABOUT_TEXT}
@@ -101,7 +101,7 @@ class ImageProcessor:
             )
         return PromptPictures(tokens, columns, tuple(pictures), len(images))
 
-    def _alone(self, image: Opened) -> Picture:
+    def _alone(self, image: DecodedImage) -> Picture:
         tokens, inputs = self._run(self._example, [image.picture])
         inputs = {name: inputs[name] for name in inputs.keys() - ABOUT_TEXT}
         return Picture(image.key, len(self._columns(tokens)), inputs)
@@ -126,7 +126,7 @@ class ImageProcessor:
                 made[name] = made[name][:, 1:]
         return tokens, made
 
-    def _blamed(self, images: list[Opened], error: Exception) -> Exception:
+    def _blamed(self, images: list[DecodedImage], error: Exception) -> Exception:
         """Return a refusal of the first image that cannot be read alone, if any."""
         for image in images:
             try:
@@ -140,7 +140,9 @@ class ImageProcessor:
         return error
 
 
-def _split(inputs: dict[str, Any], tokens: int, images: list[Opened]) -> list[Picture]:
+def _split(
+    inputs: dict[str, Any], tokens: int, images: list[DecodedImage]
+) -> list[Picture]:
     """Return the parts of each image where their patches lie one after the other."""
     patches = inputs[_GRID].prod(axis=1)
     ends = [0, *accumulate(int(count) for count in patches)]

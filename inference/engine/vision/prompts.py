@@ -16,8 +16,8 @@ import msgspec
 
 from inference.core.errors import InvalidRequestError, TooManyImagesError
 from inference.core.requests import ImagePart, TextPart
-from inference.engine.vision.pictures import PixelRoom, bytes_for, key_of, opened
-from inference.engine.vision.processor import Opened
+from inference.engine.vision.pictures import PixelBudget, bytes_for, key_of, opened
+from inference.engine.vision.processor import DecodedImage
 from inference.images.parts import at, image_parts
 from inference.prompting.rendering import text_of
 from inference.prompting.templates import render
@@ -54,14 +54,14 @@ class ImagePrompts:
         style: ImageStyle,
         markers: Markers,
         placement: str = "",
-        room: PixelRoom | None = None,
+        room: PixelBudget | None = None,
     ) -> None:
         self._tokenizer = tokenizer
         self._processor = processor
         self._style = style
         self._markers = markers
         self._placement = placement
-        self._room = room or PixelRoom()
+        self._budget = room or PixelBudget()
 
     def defused(self, command: PreparePrompt) -> PreparePrompt:
         """Return a command whose texts hold nothing that could become an image."""
@@ -86,11 +86,11 @@ class ImagePrompts:
         paths = [path for path, _ in image_parts(command.messages)]
         self._refuse_many(paths)
         count = bytes_for(command.images)
-        if not (is_wanted() and self._room.take(count, is_wanted=is_wanted)):
+        if not (is_wanted() and self._budget.take(count, is_wanted=is_wanted)):
             return None
         try:
             images = [
-                Opened(picture, path, key_of(image))
+                DecodedImage(picture, path, key_of(image))
                 for picture, path, image in zip(
                     opened(command.images, paths), paths, command.images, strict=True
                 )
@@ -103,10 +103,10 @@ class ImagePrompts:
             pictures = page.pictures
             assert pictures is not None
         except BaseException:
-            self._room.give(count)
+            self._budget.give(count)
             raise
         # Once it was encoded, or given up, nobody holds it any more.
-        weakref.finalize(pictures, self._room.give, count)
+        weakref.finalize(pictures, self._budget.give, count)
         return rendered, pictures
 
     def _rendered(
@@ -167,7 +167,7 @@ class _Page:
         tokenizer: Any,
         processor: ImageProcessor,
         style: ImageStyle,
-        images: list[Opened],
+        images: list[DecodedImage],
         lock: threading.Lock,
     ) -> None:
         self.has_chat_template: bool = tokenizer.has_chat_template

@@ -21,7 +21,7 @@ from inference.core.frames import (
     Purge,
     UseThreads,
 )
-from inference.engine.batch.decode_batch import Chosen, DecodeBatch
+from inference.engine.batch.decode_batch import DecodeBatch, SampledToken
 from inference.engine.batch.endings import take_step
 from inference.engine.caches.prefixes import PrefixCache
 from inference.engine.hardware.blas import use_threads
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from inference.engine.answers.texts import AnswerTexts
     from inference.engine.loading.text_model import TextModel
     from inference.engine.speculation.draft_model import DraftModel
-    from inference.engine.worker.prompts import PromptDesk
+    from inference.engine.worker.prompts import PromptPreparer
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ Message = Generate | CancelSequence | StopHit | Purge | UseThreads
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class EngineConfig:
     """What a loop may use.
 
     At most `max_rows` rows run together. A row that decodes alone is sped up by
@@ -87,19 +87,19 @@ class EngineLoop:
         self,
         text: TextModel,
         sender: Sender,
-        desk: PromptDesk,
+        preparer: PromptPreparer,
         answers: AnswerTexts,
-        means: Means,
+        config: EngineConfig,
     ) -> None:
         self._text = text
         self._sender = sender
-        self._desk = desk
+        self._preparer = preparer
         self._answers = answers
-        self._max_rows = means.max_rows
+        self._max_rows = config.max_rows
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._sequences: dict[int, Sequence] = {}
-        self._prefixes = PrefixCache(means.prefix_bytes)
-        self._batch = DecodeBatch(text.model, means.draft, prefixes=self._prefixes)
+        self._prefixes = PrefixCache(config.prefix_bytes)
+        self._batch = DecodeBatch(text.model, config.draft, prefixes=self._prefixes)
         self._prefill = PrefillQueue(
             text.model,
             is_batchable=text.is_batchable,
@@ -108,7 +108,7 @@ class EngineLoop:
             can_pad=text.caches.can_pad,
             prefixes=self._prefixes,
         )
-        self._images = None if text.sight is None else ImageQueue(text.sight.encoder)
+        self._images = None if text.vision is None else ImageQueue(text.vision.encoder)
         self._step_s = 0.0
         self._last_beat = 0.0
 
@@ -126,7 +126,7 @@ class EngineLoop:
         """Read what has come, encode images, prefill a chunk, decode a step."""
         self._read_inbox()
         self._advance_images()
-        self._await_company()
+        self._gather_arrivals()
         self._begin_prefill()
         self._advance_prefill()
         self._advance_batch()
@@ -153,8 +153,8 @@ class EngineLoop:
                 # The sender has told the web already; only the row is left.
                 self._remove(message.sequence_id, "")
             case Purge():
-                if self._text.sight is not None:
-                    self._text.sight.encoder.features.clear()
+                if self._text.vision is not None:
+                    self._text.vision.encoder.features.clear()
                 self._prefixes.clear()
                 mx.clear_cache()
                 self._tell_life(is_purged=True)
@@ -174,14 +174,14 @@ class EngineLoop:
                 self._sender.send([Emission(sequence_id, None, FAILED, str(error))])
 
     def _open(self, command: Generate) -> None:
-        prompt = self._desk.take(command.prompt_id)
+        prompt = self._preparer.take(command.prompt_id)
         if prompt is None:
             message = "The prepared prompt is no longer there."
             for sequence_id in command.sequence_ids:
                 self._sender.open_text(sequence_id, self._answers.open_bare())
                 self._sender.send([Emission(sequence_id, None, FAILED, message)])
             return
-        family = []
+        sequence_group = []
         for place, sequence_id in enumerate(command.sequence_ids):
             spec = spec_of(command.sampling, place)
             text = self._answers.open(prompt, spec)
@@ -195,11 +195,11 @@ class EngineLoop:
                 leads=place == 0,
             )
             self._sequences[sequence_id] = sequence
-            family.append(sequence)
+            sequence_group.append(sequence)
         if prompt.pictures is None:
-            self._prefill.append(family)
+            self._prefill.append(sequence_group)
         elif self._images is not None:
-            self._images.append(family, prompt.pictures)
+            self._images.append(sequence_group, prompt.pictures)
 
     def _remove(self, sequence_id: int, finish: str) -> None:
         sequence = self._sequences.pop(sequence_id, None)
@@ -215,18 +215,18 @@ class EngineLoop:
 
     # --- work
 
-    def _await_company(self) -> None:
+    def _gather_arrivals(self) -> None:
         """Let requests that arrive together be prefilled together.
 
         Only while nobody decodes, and for a twentieth of what the prefill takes;
-        a little longer while the desk still prepares prompts.
+        a little longer while the preparer still prepares prompts.
         """
         if self._batch or not self._prefill.waiting_s:
             return
         began = time.monotonic()
         while (waited_s := time.monotonic() - began) < GATHER_MAX_S:
             patience_s = min(GATHER_SHARE * self._prefill.waiting_s, GATHER_MAX_S)
-            if waited_s >= patience_s and not self._desk.preparing:
+            if waited_s >= patience_s and not self._preparer.preparing:
                 return
             try:
                 self._handle(self._inbox.get(timeout=patience_s / 4))
@@ -238,22 +238,22 @@ class EngineLoop:
         if self._images is None:
             return
         target_s = IMAGES_S if self._batch else CHUNK_ALONE_S
-        for look in self._images.advance(target_s=target_s):
-            if look.error is not None:
-                logger.error("Images could not be encoded", exc_info=look.error)
-                self._fail(look.family, look.error)
+        for job in self._images.advance(target_s=target_s):
+            if job.error is not None:
+                logger.error("Images could not be encoded", exc_info=job.error)
+                self._fail(job.sequence_group, job.error)
                 continue
-            first = look.family[0].sequence_id
-            self._sender.send(ImagesEncoded(first, look.cached, look.encode_s))
-            self._prefill.append(look.family)
+            first = job.sequence_group[0].sequence_id
+            self._sender.send(ImagesEncoded(first, job.cached, job.encode_s))
+            self._prefill.append(job.sequence_group)
 
     def _begin_prefill(self) -> None:
         free_rows = self._max_rows - len(self._batch) - self._prefill.rows
         for group in self._prefill.form_groups(free_rows):
-            for family, beginning in group.begun:
+            for sequence_group, match in group.begun:
                 self._sender.send(
                     PrefixFound(
-                        family[0].sequence_id, beginning.held, beginning.diverged_at
+                        sequence_group[0].sequence_id, match.held, match.diverged_at
                     )
                 )
 
@@ -291,7 +291,7 @@ class EngineLoop:
             self._step_s += 0.2 * (time.monotonic() - began - self._step_s)
             self._emit(chosen)
 
-    def _emit(self, chosen: list[Chosen]) -> None:
+    def _emit(self, chosen: list[SampledToken]) -> None:
         emissions, gone = take_step(chosen, eos_ids=self._text.eos_ids)
         for sequence in gone:
             self._sequences.pop(sequence.sequence_id, None)

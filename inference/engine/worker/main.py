@@ -45,8 +45,8 @@ from inference.engine.hardware.device import (
 )
 from inference.engine.loading.text_model import TextModel, load_text_model, warm_up
 from inference.engine.speculation.draft_model import DraftModel, load_draft
-from inference.engine.worker.loop import EngineLoop, Means, StopHit
-from inference.engine.worker.prompts import PromptDesk
+from inference.engine.worker.loop import EngineConfig, EngineLoop, StopHit
+from inference.engine.worker.prompts import PromptPreparer
 from inference.structure.limits import COMPILE_STACK_BYTES
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Worker:
         self._sender = Sender(connection, on_stop=self._stop_hit)
         self._load: LoadModel | None = None
         self._load_arrived = threading.Event()
-        self._desk: PromptDesk | None = None
+        self._preparer: PromptPreparer | None = None
         self._loop: EngineLoop | None = None
         self._max_rows = 1
 
@@ -126,14 +126,14 @@ class Worker:
         self, text: TextModel, command: LoadModel, draft: DraftModel | None
     ) -> None:
         self._max_rows = command.max_rows if text.is_batchable else 1
-        self._desk = PromptDesk(text, self._sender)
+        self._preparer = PromptPreparer(text, self._sender)
         answers = AnswerTexts(text.tokenizer, text.formats, text.words)
         self._loop = EngineLoop(
             text,
             self._sender,
-            self._desk,
+            self._preparer,
             answers,
-            Means(self._max_rows, draft, command.prefix_bytes),
+            EngineConfig(self._max_rows, draft, command.prefix_bytes),
         )
 
     def _tell_loaded(
@@ -176,10 +176,10 @@ class Worker:
             case LoadModel():
                 self._load = command
                 self._load_arrived.set()
-            case PreparePrompt() if self._desk is not None:
-                self._desk.submit(command)
-            case DropPrompt() if self._desk is not None:
-                self._desk.drop(command.prompt_id)
+            case PreparePrompt() if self._preparer is not None:
+                self._preparer.submit(command)
+            case DropPrompt() if self._preparer is not None:
+                self._preparer.drop(command.prompt_id)
             case Generate() | CancelSequence() if self._loop is not None:
                 self._loop.post(command)
             case Purge() | UseThreads() if self._loop is not None:

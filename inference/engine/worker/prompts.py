@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 THREADS = 2
 
 
-class PromptDesk:
+class PromptPreparer:
     """Owns the prompts that were prepared and not yet generated from."""
 
     def __init__(self, text: TextModel, sender: Sender) -> None:
@@ -99,11 +99,11 @@ class PromptDesk:
         self, command: PreparePrompt
     ) -> tuple[RenderedPrompt, PromptPictures | None] | None:
         """Return what `command` asks for; `None`: nobody waits for it any more."""
-        sight = self._text.sight
-        if sight is not None:
-            command = sight.prompts.defused(command)
+        vision = self._text.vision
+        if vision is not None:
+            command = vision.prompts.defused(command)
             if _has_images(command):
-                return sight.prompts.render(
+                return vision.prompts.render(
                     command,
                     self._text.formats,
                     tokenizer_lock=self._tokenizer_lock,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StepLogits:
     """The logits behind one step's tokens, still being computed perhaps."""
 
     arrays: tuple[mx.array, ...] = ()
@@ -32,7 +32,7 @@ class Told:
 
 
 @dataclass(slots=True)
-class BatchTeller:
+class LogitsCapture:
     """Keeps the logits of those rows that asked for log-probabilities."""
 
     rows: list[Sequence]
@@ -45,11 +45,11 @@ class BatchTeller:
             self._at = mx.array(asking)
             self._ids = tuple(self.rows[i].sequence_id for i in asking)
 
-    def __call__(self, logits: mx.array) -> Told:
+    def __call__(self, logits: mx.array) -> StepLogits:
         """Return the asking rows of `logits`, lazily."""
         if self._at is None:
-            return Told()
-        return Told((logits[self._at].astype(mx.float32),), self._ids)
+            return StepLogits()
+        return StepLogits((logits[self._at].astype(mx.float32),), self._ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class VisionSupport:
     """The vision part of a loaded model.
 
     `prompts` prepares off the MLX thread; `encoder` lives on it.
