@@ -8,13 +8,30 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from gguf import quants
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 U32, I32, F32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
-TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 8}
-GROUP = 32
+# Where the scales of a block lie, in types that llama.cpp's package only reads.
+SCALES_AT = {
+    "Q2_K": (80, 82),
+    "Q3_K": (108,),
+    "Q4_K": (0, 2),
+    "Q5_K": (0, 2),
+    "Q6_K": (208,),
+    "IQ1_S": (0,),
+    "IQ2_XXS": (0,),
+    "IQ2_XS": (0,),
+    "IQ2_S": (0,),
+    "IQ3_XXS": (0,),
+    "IQ3_S": (0,),
+    "IQ4_NL": (0,),
+    "IQ4_XS": (0,),
+}
+SPREAD = 0.1
 HIDDEN, HEADS, KV_HEADS, FEED = 8, 2, 1, 12
 TOKENS = ["<|end|>", "<|im_start|>", *"abcdefgh", "ab"]
 CONTROL, NORMAL = 3, 1
@@ -52,61 +69,36 @@ def _number(value: Any) -> tuple[int, str]:
 
 
 def encoded(array: np.ndarray, type_name: str) -> tuple[bytes, np.ndarray]:
-    """Return an array's bytes in a tensor type, and the values these stand for."""
-    if type_name == "F32":
-        return array.astype("<f4").tobytes(), array.astype(np.float32)
-    if type_name == "F16":
-        halves = array.astype("<f2")
-        return halves.tobytes(), halves.astype(np.float32)
-    blocks = array.astype(np.float32).reshape(-1, GROUP)
-    head, numbers, values = QUANTIZERS[type_name](blocks)
-    raw = np.concatenate([head, numbers], axis=1)
-    return raw.tobytes(), values.reshape(array.shape)
+    """Return an array's bytes in a tensor type, and the values these stand for.
+
+    Where nothing but llama.cpp itself can quantize to a type, it is random blocks.
+    """
+    kind = GGMLQuantizationType[type_name]
+    if type_name in SCALES_AT:
+        raw = random_blocks(array.shape, type_name)
+    else:
+        raw = quants.quantize(array.astype(np.float32), kind)
+    return raw.tobytes(), quants.dequantize(raw, kind)
 
 
-def _q8_0(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    scale = _half(np.abs(blocks).max(axis=1, keepdims=True) / 127)
-    numbers = _divided(blocks, scale).round().clip(-127, 127).astype(np.int8)
-    return _bytes_of(scale), numbers.view(np.uint8), numbers * scale
+def random_blocks(shape: tuple[int, ...], type_name: str) -> np.ndarray:
+    """Return the bytes of a tensor whose values are spread by about `SPREAD`."""
+    kind = GGMLQuantizationType[type_name]
+    row_bytes = quants.quant_shape_to_byte_shape(shape, kind)
+    generator = np.random.default_rng(math.prod(shape))
+    raw = generator.integers(0, 256, row_bytes, dtype=np.uint8)
+    blocks = raw.reshape(-1, GGML_QUANT_SIZES[kind][1])
+    shares = generator.uniform(0.5, 1, len(blocks))
+    _set_scales(shares, blocks, type_name)
+    spread = quants.dequantize(raw, kind).std()
+    _set_scales(shares * SPREAD / spread, blocks, type_name)
+    return raw
 
 
-def _q4_0(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    farthest = np.take_along_axis(
-        blocks, np.abs(blocks).argmax(axis=1, keepdims=True), axis=1
-    )
-    scale = _half(farthest / -8)
-    numbers = (_divided(blocks, scale).round() + 8).clip(0, 15).astype(np.uint8)
-    values = (numbers.astype(np.float32) - 8) * scale
-    return _bytes_of(scale), _nibbles(numbers), values
-
-
-def _q4_1(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    least = _half(blocks.min(axis=1, keepdims=True))
-    scale = _half((blocks.max(axis=1, keepdims=True) - least) / 15)
-    numbers = _divided(blocks - least, scale).round().clip(0, 15).astype(np.uint8)
-    head = np.concatenate([_bytes_of(scale), _bytes_of(least)], axis=1)
-    return head, _nibbles(numbers), numbers * scale + least
-
-
-QUANTIZERS = {"Q4_0": _q4_0, "Q4_1": _q4_1, "Q8_0": _q8_0}
-
-
-def _half(values: np.ndarray) -> np.ndarray:
-    """Round to what a block's float16 can hold."""
-    return values.astype("<f2").astype(np.float32)
-
-
-def _divided(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    return values / np.where(scale == 0, 1, scale)
-
-
-def _bytes_of(column: np.ndarray) -> np.ndarray:
-    return column.astype("<f2").view(np.uint8)
-
-
-def _nibbles(numbers: np.ndarray) -> np.ndarray:
-    """Pack 32 numbers into 16 bytes: the second half goes to the upper bits."""
-    return numbers[:, :16] | (numbers[:, 16:] << 4)
+def _set_scales(scales: np.ndarray, blocks: np.ndarray, type_name: str) -> None:
+    halves = scales.astype("<f2").view(np.uint8).reshape(-1, 2)
+    for start in SCALES_AT[type_name]:
+        blocks[:, start : start + 2] = halves
 
 
 def llama_metadata() -> dict[str, Any]:
@@ -158,12 +150,13 @@ class GGUFFile:
     """A file to be; change what the test is about, then write it.
 
     `types` names the type of each tensor that is not float32; `type_number` lies
-    about all of them.
+    about all of them. `raw` holds the bytes of those that nothing here can encode.
     """
 
     metadata: dict[str, Any] = field(default_factory=llama_metadata)
     tensors: dict[str, np.ndarray] = field(default_factory=llama_tensors)
     types: dict[str, str] = field(default_factory=dict)
+    raw: dict[str, bytes] = field(default_factory=dict)
     magic: bytes = b"GGUF"
     version: int = 3
     type_number: int | None = None
@@ -179,11 +172,13 @@ class GGUFFile:
         data = b""
         for name, array in self.tensors.items():
             type_name = self.types.get(name, "F32")
-            number = TYPES[type_name] if self.type_number is None else self.type_number
+            number = self.type_number
+            if number is None:
+                number = GGMLQuantizationType[type_name]
             head += _string(name) + struct.pack("<I", array.ndim)
             head += struct.pack(f"<{array.ndim}Q", *reversed(array.shape))
             head += struct.pack("<IQ", number, len(data))
-            raw, _ = encoded(array, type_name)
+            raw = self.raw.get(name) or encoded(array, type_name)[0]
             data += raw + bytes(-len(raw) % 32)
         content = head + bytes(-len(head) % 32) + data
         path.write_bytes(content[: len(content) - self.missing_bytes])

@@ -14,7 +14,7 @@ import numpy as np
 from mlx.utils import tree_flatten
 from mlx_lm.models import gemma, gemma2, gemma3_text, llama, qwen2
 
-from tests.engine.gguf_file import GGUFFile, encoded
+from tests.engine.gguf_file import SCALES_AT, GGUFFile, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 HIDDEN, LAYERS, FEED, HEADS, KV_HEADS = 64, 2, 96, 4, 2
 EPSILON, THETA, CONTEXT = 1e-5, 50_000.0, 128
+# Sizes whose rows are whole blocks of 256 values.
+WHOLE_BLOCKS = {"hidden_size": 256, "intermediate_size": 256, "head_dim": 64}
 MODULES = {"llama": llama, "qwen2": qwen2, "gemma": gemma, "gemma2": gemma2}
 MODULES["gemma3"] = gemma3_text
 HEAD_DIM = {"llama": 16, "qwen2": 16, "gemma": 32, "gemma2": 32, "gemma3": 32}
@@ -136,7 +138,9 @@ def random_model(
     model = module.Model(module.ModelArgs.from_dict(arguments))
     if architecture == "gemma3" and tied:
         model.sanitize({})
-    file = GGUFFile(metadata=_metadata(architecture, tokenizer), tensors={})
+    metadata = _metadata(architecture, tokenizer, arguments)
+    file = GGUFFile(metadata=metadata, tensors={})
+    head_dim = arguments["head_dim"]
     generator = np.random.default_rng(7)
     weights = []
     for name, array in tree_flatten(model.parameters()):
@@ -144,9 +148,11 @@ def random_model(
         gguf_name = _gguf_name(architecture, name)
         kept = type_name if values.ndim > 1 else "F32"
         kept = (types or {}).get(gguf_name, kept)
-        _, held = encoded(_written(architecture, name, values), kept)
+        raw, held = encoded(_written(architecture, name, values), kept)
         file.tensors[gguf_name], file.types[gguf_name] = held, kept
-        weights.append((name, mx.array(_read(architecture, name, held))))
+        if kept in SCALES_AT:
+            file.raw[gguf_name] = raw
+        weights.append((name, mx.array(_read(architecture, name, held, head_dim))))
     model.load_weights(weights)
     return RandomModel(architecture, model, file)
 
@@ -171,10 +177,10 @@ def _written(architecture: str, name: str, values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _read(architecture: str, name: str, held: np.ndarray) -> np.ndarray:
+def _read(architecture: str, name: str, held: np.ndarray, head_dim: int) -> np.ndarray:
     """Undo it, row by row: written for reading, not for speed."""
     if architecture == "llama" and ("q_proj" in name or "k_proj" in name):
-        half = HEAD_DIM[architecture] // 2
+        half = head_dim // 2
         rows = range(held.shape[0])
         place = [
             row // (2 * half) * 2 * half + row % half * 2 + row // half % 2
@@ -195,16 +201,18 @@ def _gguf_name(architecture: str, name: str) -> str:
     return f"blk.{layer}.{names[inner]}.{part}"
 
 
-def _metadata(architecture: str, tokenizer: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(
+    architecture: str, tokenizer: Mapping[str, Any], arguments: Mapping[str, Any]
+) -> dict[str, Any]:
     sizes = {
-        "block_count": LAYERS,
+        "block_count": arguments["num_hidden_layers"],
         "context_length": CONTEXT,
-        "embedding_length": HIDDEN,
-        "feed_forward_length": FEED,
+        "embedding_length": arguments["hidden_size"],
+        "feed_forward_length": arguments["intermediate_size"],
         "attention.head_count": HEADS,
         "attention.head_count_kv": KV_HEADS,
-        "attention.key_length": HEAD_DIM[architecture],
-        "attention.value_length": HEAD_DIM[architecture],
+        "attention.key_length": arguments["head_dim"],
+        "attention.value_length": arguments["head_dim"],
         "attention.layer_norm_rms_epsilon": EPSILON,
         "rope.freq_base": THETA,
         **EXTRA_KEYS.get(architecture, {}),

@@ -117,7 +117,8 @@ def test_it_refuses_by_name_what_it_cannot_import(
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [(14, "Q6_K"), (30, "BF16"), (77, "type 77")]
+    ("kind", "name"),
+    [(9, "Q8_1"), (26, "I32"), (28, "F64"), (40, "NVFP4"), (77, "type 77")],
 )
 def test_it_refuses_other_tensor_types_by_name(
     tmp_path: Path, kind: int, name: str

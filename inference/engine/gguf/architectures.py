@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.engine.gguf.gemma import gemma, gemma2, gemma3
-from inference.engine.gguf.header import GGUFError
+from inference.engine.gguf.header import PLAIN, GGUFError
 from inference.engine.gguf.layers import (
     Blueprint,
     Place,
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from inference.engine.gguf.metadata import Metadata
 
 NORMS = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"}
-PLAIN_TYPES = ("F32", "F16")
 
 
 def llama(metadata: Metadata) -> Blueprint:
@@ -121,5 +120,5 @@ def check_tensors(tensors: Mapping[str, Tensor], places: Mapping[str, Place]) ->
                 " x ".join(map(str, s)) for s in (tensor.shape, place.shape)
             )
             raise GGUFError(f"tensor {name} is {found}; the metadata says {expected}")
-        elif len(place.shape) == 1 and tensor.type_name not in PLAIN_TYPES:
+        elif len(place.shape) == 1 and tensor.type_name not in PLAIN:
             raise GGUFError(f"tensor {name} is a vector in {tensor.type_name}")

@@ -19,20 +19,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
-import numpy as np
 
 from inference.engine.gguf.architectures import blueprint_of, check_tensors
-from inference.engine.gguf.header import GGUFError, GGUFHeader, read_header
+from inference.engine.gguf.header import BITS, GGUFError, GGUFHeader, read_header
+from inference.engine.gguf.layers import Place
 from inference.engine.gguf.metadata import Metadata
 from inference.engine.gguf.rope import FACTORS, scaling_from_factors
 from inference.engine.gguf.shards import SHARD_BYTES, write_shards
 from inference.engine.gguf.tokenizer import tokenizer_files
 from inference.engine.gguf.weights import (
-    BITS,
+    BFLOAT16,
     FLOAT32,
     GROUP_SIZE,
     PACKED,
-    PLAIN,
     Weight,
 )
 
@@ -143,7 +142,9 @@ def _plain_form(weights: Sequence[Weight], dtype: str, *, half: str) -> str:
     matrix of the file is.
     """
     matrices = {w.tensor.type_name for w in weights if len(w.tensor.shape) > 1}
-    return half if dtype == QUANTIZED and matrices == {"F16"} else FLOAT32
+    if dtype == QUANTIZED and matrices == {"F16"}:
+        return half
+    return BFLOAT16 if dtype == QUANTIZED and matrices == {"BF16"} else FLOAT32
 
 
 def _config_of_weights(weights: Sequence[Weight]) -> dict[str, Any]:
@@ -173,12 +174,7 @@ def _scaling(
     source: Path, header: GGUFHeader, config: dict[str, Any]
 ) -> dict[str, Any] | None:
     tensor = header.tensors[FACTORS]
-    factors = np.fromfile(
-        source,
-        dtype=PLAIN[tensor.type_name],
-        count=tensor.shape[0],
-        offset=tensor.offset,
-    )
+    factors = Weight(tensor, Place(FACTORS, tensor.shape), FLOAT32).values(source)
     found = scaling_from_factors(
         factors, head_dim=config["head_dim"], theta=config["rope_theta"]
     )

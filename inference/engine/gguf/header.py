@@ -12,6 +12,8 @@ import struct
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -33,43 +35,33 @@ NUMBERS = {
     11: "<q",
     12: "<d",
 }
-# Tensor types that are imported: name, values per block, bytes per block.
-TENSOR_TYPES = {
-    0: ("F32", 1, 4),
-    1: ("F16", 1, 2),
-    2: ("Q4_0", 32, 18),
-    3: ("Q4_1", 32, 20),
-    8: ("Q8_0", 32, 34),
-}
-# Known only so that a refusal can name them.
-OTHER_TENSOR_TYPES = {
-    6: "Q5_0",
-    7: "Q5_1",
-    9: "Q8_1",
-    10: "Q2_K",
-    11: "Q3_K",
-    12: "Q4_K",
-    13: "Q5_K",
-    14: "Q6_K",
-    15: "Q8_K",
-    16: "IQ2_XXS",
-    17: "IQ2_XS",
-    18: "IQ3_XXS",
-    19: "IQ1_S",
-    20: "IQ4_NL",
-    21: "IQ3_S",
-    22: "IQ2_S",
-    23: "IQ4_XS",
-    24: "I8",
-    25: "I16",
-    26: "I32",
-    27: "I64",
-    28: "F64",
-    29: "IQ1_M",
-    30: "BF16",
-    34: "TQ1_0",
-    35: "TQ2_0",
-    39: "MXFP4",
+# Types of tensors that are imported: plain ones, and the others with how many bits MLX
+# packs a number of theirs. Groups of 32 numbers are taken over as they are; types with
+# smaller groups or uneven steps are quantized anew, with bits to spare.
+PLAIN = ("F32", "F16", "BF16")
+BITS = {
+    "Q4_0": 4,
+    "Q4_1": 4,
+    "Q5_0": 5,
+    "Q5_1": 5,
+    "Q8_0": 8,
+    "Q2_K": 6,
+    "Q3_K": 6,
+    "Q4_K": 4,
+    "Q5_K": 5,
+    "Q6_K": 8,
+    "IQ1_S": 6,
+    "IQ1_M": 6,
+    "IQ2_XXS": 6,
+    "IQ2_XS": 6,
+    "IQ2_S": 6,
+    "IQ3_XXS": 6,
+    "IQ3_S": 6,
+    "IQ4_NL": 8,
+    "IQ4_XS": 8,
+    "TQ1_0": 6,
+    "TQ2_0": 6,
+    "MXFP4": 8,
 }
 MAX_DIMENSIONS = 4
 MAX_TEXT_BYTES = 16 << 20  # a chat template is a few kilobytes
@@ -115,6 +107,13 @@ def read_header(path: Path) -> GGUFHeader:
     """
     with path.open("rb") as file:
         return _HeaderReader(file, path.stat().st_size).read()
+
+
+def _type_name(kind: int) -> str:
+    try:
+        return GGMLQuantizationType(kind).name
+    except ValueError:
+        return f"type {kind}"
 
 
 class _HeaderReader:
@@ -169,11 +168,11 @@ class _HeaderReader:
             raise GGUFError(f"tensor {name} has {dimensions} dimensions")
         lengths = [self._number("<Q") for _ in range(dimensions)]
         kind, offset = self._number("<I"), self._number("<Q")
-        if kind not in TENSOR_TYPES:
-            known = ", ".join(type_name for type_name, _, _ in TENSOR_TYPES.values())
-            found = OTHER_TENSOR_TYPES.get(kind, f"type {kind}")
-            raise GGUFError(f"tensor {name} is {found}; imported are {known}")
-        type_name, block_values, block_bytes = TENSOR_TYPES[kind]
+        type_name = _type_name(kind)
+        if type_name not in PLAIN and type_name not in BITS:
+            known = ", ".join((*PLAIN, *BITS))
+            raise GGUFError(f"tensor {name} is {type_name}; imported are {known}")
+        block_values, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
         if lengths[0] % block_values:
             raise GGUFError(f"tensor {name}: rows of {lengths[0]} are no whole blocks")
         size_bytes = math.prod(lengths) // block_values * block_bytes

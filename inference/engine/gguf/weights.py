@@ -1,33 +1,39 @@
 """One tensor of a GGUF file as arrays: plain, or packed as MLX packs.
 
-A block of GGUF is 32 values with a scale of their own, which is a group of MLX with
-other bytes: `value = scale * number + bias`. Scales are kept in float32, so both
-forms hold exactly the file's values.
+llama.cpp's own package says what the bytes of a block stand for. Where a block is made
+of groups of 32 numbers with `value = scale * number + bias`, it is a group of MLX with
+other bytes, and holds exactly the file's values: scales are kept in float32. Other
+blocks are quantized anew, with bits to spare.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 import numpy as np
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+from gguf.quants import Q4_K, dequantize
 
-from inference.engine.gguf.header import GGUFError
+from inference.engine.gguf.header import BITS, GGUFError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from inference.engine.gguf.header import Tensor
     from inference.engine.gguf.layers import Place
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Scales = tuple[Array, Array]
 
 GROUP_SIZE = 32
-BITS = {"Q4_0": 4, "Q4_1": 4, "Q8_0": 8}
-PLAIN: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+# Rows are read a few at a time: their float32 values take four to ten times as much
+# memory as what is made of them.
+VALUES_AT_A_TIME = 8 << 20
 FLOAT32, FLOAT16, BFLOAT16, PACKED = "float32", "float16", "bfloat16", "packed"
 PLAIN_FORMS = {FLOAT32: mx.float32, FLOAT16: mx.float16, BFLOAT16: mx.bfloat16}
 
@@ -60,98 +66,131 @@ class Weight:
         return self.value_count * int(PLAIN_FORMS[self.form].size)
 
     def arrays(self, source: Path) -> Iterator[tuple[str, mx.array]]:
-        """Read it, and yield each array that is stored, with its name."""
+        """Read it, and yield each array that is stored, with its name.
+
+        Raises:
+            GGUFError: a block's scale is no number.
+        """
+        module = self.place.name.removesuffix(".weight")
+        names = (self.place.name, f"{module}.scales", f"{module}.biases")
+        pieces = [self._stored(rows) for rows in self._slices(source)]
+        rows_first = (*self.tensor.shape[:-1], -1)
+        for name, parts in zip(names, zip(*pieces, strict=True), strict=False):
+            whole = mx.concatenate(parts).reshape(rows_first)
+            ordered = _in_order(whole, self.place.heads)
+            mx.eval(ordered)
+            yield name, ordered
+
+    def values(self, source: Path) -> Array:
+        """Read a small one as float32."""
+        rows = [self._values(rows) for rows in self._slices(source)]
+        return np.concatenate(rows).reshape(self.tensor.shape)
+
+    def _slices(self, source: Path) -> Iterator[Array]:
+        """Yield the bytes of some rows after those of others."""
+        *rows, columns = self.tensor.shape
         raw = np.memmap(
             source,
             dtype=np.uint8,
             mode="r",
             offset=self.tensor.offset,
             shape=(self.tensor.size_bytes,),
-        )
-        if self.form == PACKED:
-            yield from self._packed(raw)
+        ).reshape(math.prod(rows), -1)
+        step = max(1, VALUES_AT_A_TIME // columns)
+        for start in range(0, len(raw), step):
+            yield np.asarray(raw[start : start + step])
+
+    def _stored(self, rows: Array) -> Sequence[mx.array]:
+        values = self._values(rows)
+        if self.form != PACKED:
+            plain = mx.array(values - np.float32(self.place.offset))
+            stored = [plain.astype(PLAIN_FORMS[self.form])]
+        elif self.tensor.type_name in AFFINE:
+            scales, biases = AFFINE[self.tensor.type_name](self._blocks(rows))
+            numbers = _packed(values, scales, biases, self.bits)
+            groups = (len(rows), -1)
+            parts = (numbers, scales.reshape(groups), biases.reshape(groups))
+            stored = [mx.array(part) for part in parts]
         else:
-            values = _in_order(self._values(raw), self.place.heads)
-            if self.place.offset:
-                values = values - np.float32(self.place.offset)
-            yield self.place.name, _to_mlx(values).astype(PLAIN_FORMS[self.form])
+            stored = mx.quantize(
+                mx.array(values), group_size=GROUP_SIZE, bits=self.bits
+            )
+        # Computed here and now: an array to be would keep hold of its values.
+        mx.eval(*stored)
+        return stored
 
-    def _values(self, raw: Array) -> Array:
-        if self.tensor.type_name in PLAIN:
-            values = raw.view(PLAIN[self.tensor.type_name])
-            if self.form == FLOAT16 and not self.place.offset:
-                return values.reshape(self.tensor.shape)
-            return values.astype(np.float32).reshape(self.tensor.shape)
-        numbers, scales, biases = _blocks(self.tensor.type_name, raw)
-        values = numbers * scales[:, None]
-        values += biases[:, None]
-        return values.reshape(self.tensor.shape)
+    def _blocks(self, rows: Array) -> Array:
+        _, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType[self.tensor.type_name]]
+        return rows.reshape(-1, block_bytes)
 
-    def _packed(self, raw: Array) -> Iterator[tuple[str, mx.array]]:
-        module = self.place.name.removesuffix(".weight")
-        rows = self.tensor.shape[0]
-        numbers, scales, biases = _blocks(self.tensor.type_name, raw)
-        packed = _pack(numbers, self.bits).view("<u4")
-        for name, array in (
-            (self.place.name, packed),
-            (f"{module}.scales", scales),
-            (f"{module}.biases", biases),
-        ):
-            ordered = _in_order(array.reshape(rows, -1), self.place.heads)
-            yield name, _to_mlx(ordered)
+    def _values(self, rows: Array) -> Array:
+        # Scales that are no numbers are looked for, and need no warning before.
+        with np.errstate(invalid="ignore", over="ignore"):
+            values = dequantize(rows, GGMLQuantizationType[self.tensor.type_name])
+        if self.tensor.type_name in BITS and not np.isfinite(values).all():
+            raise GGUFError(
+                f"tensor {self.tensor.name}: a block's scale is no finite number"
+            )
+        return values
 
 
-def _blocks(type_name: str, raw: Array) -> tuple[Array, Array, Array]:
-    """Return blocks of 32 numbers from 0 up, one scale and one bias for each."""
-    return _READERS[type_name](raw)
+def _packed(values: Array, scales: Array, biases: Array, bits: int) -> Array:
+    """Return the words that MLX packs those numbers in that `values` are made of.
+
+    Bits follow each other without a gap, the lowest of the first number first.
+    """
+    groups = values.reshape(-1, GROUP_SIZE) - biases[:, None]
+    numbers = np.divide(
+        groups, scales[:, None], out=np.zeros_like(groups), where=scales[:, None] != 0
+    )
+    whole = numbers.round().clip(0, 2**bits - 1).astype(np.uint64).reshape(-1, 8)
+    # Eight numbers of so many bits are so many bytes.
+    words = whole[:, 0].copy()
+    for place in range(1, 8):
+        words |= whole[:, place] << np.uint64(bits * place)
+    octets = words.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :bits]
+    return np.ascontiguousarray(octets).reshape(len(values), -1).view("<u4")
 
 
-def _read_q4_0(raw: Array) -> tuple[Array, Array, Array]:
-    blocks = raw.reshape(-1, 2 + 16)
-    scales = _halves(blocks[:, :2])
-    return _nibbles(blocks[:, 2:]), scales, scales * np.float32(-8)
+def _half_at(blocks: Array, start: int) -> Array:
+    """Read one float16 of each block, as float32."""
+    column = np.ascontiguousarray(blocks[:, start : start + 2])
+    return column.view("<f2").astype(np.float32).reshape(-1)
 
 
-def _read_q4_1(raw: Array) -> tuple[Array, Array, Array]:
-    blocks = raw.reshape(-1, 4 + 16)
-    return _nibbles(blocks[:, 4:]), _halves(blocks[:, :2]), _halves(blocks[:, 2:4])
+def _around(zero: int, blocks: Array) -> Scales:
+    """A scale; the number `zero` stands for zero."""
+    scales = _half_at(blocks, 0)
+    return scales, scales * np.float32(-zero)
 
 
-def _read_q8_0(raw: Array) -> tuple[Array, Array, Array]:
-    blocks = raw.reshape(-1, 2 + 32)
-    scales = _halves(blocks[:, :2])
-    # From -128…127 to 0…255: the same bytes with the topmost bit turned.
-    return blocks[:, 2:] ^ np.uint8(0x80), scales, scales * np.float32(-128)
+def _from_least(blocks: Array) -> Scales:
+    """A scale, and the least value."""
+    return _half_at(blocks, 0), _half_at(blocks, 2)
 
 
-_READERS: dict[str, Callable[[Array], tuple[Array, Array, Array]]] = {
-    "Q4_0": _read_q4_0,
-    "Q4_1": _read_q4_1,
-    "Q8_0": _read_q8_0,
+def _of_eight(blocks: Array) -> Scales:
+    """Scales and least values of eight groups, as shares of those of the block."""
+    scales, least = Q4_K.get_scale_min(np.ascontiguousarray(blocks[:, 4:16]))
+    scales = scales * _half_at(blocks, 0)[:, None]
+    least = least * _half_at(blocks, 2)[:, None]
+    return scales.reshape(-1), -least.reshape(-1)
+
+
+# Types whose groups of 32 are groups of MLX: where their scales and biases lie.
+AFFINE: dict[str, Callable[[Array], Scales]] = {
+    "Q4_0": partial(_around, 8),
+    "Q4_1": _from_least,
+    "Q5_0": partial(_around, 16),
+    "Q5_1": _from_least,
+    "Q8_0": partial(_around, 128),
+    "IQ4_NL": partial(_around, 128),
+    "Q4_K": _of_eight,
+    "Q5_K": _of_eight,
 }
 
 
-def _halves(columns: Array) -> Array:
-    """Read one float16 per block, as float32."""
-    values = np.ascontiguousarray(columns).view("<f2").astype(np.float32)
-    if not np.isfinite(values).all():
-        raise GGUFError("a block's scale is no finite number")
-    return values.reshape(-1)
-
-
-def _nibbles(columns: Array) -> Array:
-    """Return 32 numbers for 16 bytes: the lower halves come first."""
-    return np.concatenate([columns & np.uint8(0x0F), columns >> 4], axis=1)
-
-
-def _pack(numbers: Array, bits: int) -> Array:
-    """Return the bytes of MLX's order: the first of two numbers is the lower half."""
-    if bits == 8:
-        return np.ascontiguousarray(numbers)
-    return np.ascontiguousarray(numbers[:, 0::2] | (numbers[:, 1::2] << 4))
-
-
-def _in_order(rows: Array, heads: int) -> Array:
+def _in_order(rows: mx.array, heads: int) -> mx.array:
     """Undo llama.cpp's order of rows: per head (half, 2) becomes (2, half).
 
     Packed numbers, scales and biases alike have one row per output.
@@ -161,7 +200,3 @@ def _in_order(rows: Array, heads: int) -> Array:
     half = rows.shape[0] // heads // 2
     folded = rows.reshape(heads, half, 2, *rows.shape[1:])
     return folded.swapaxes(1, 2).reshape(rows.shape)
-
-
-def _to_mlx(values: Array) -> mx.array:
-    return mx.array(np.ascontiguousarray(values))
