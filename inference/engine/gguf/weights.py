@@ -128,9 +128,7 @@ class Weight:
         with np.errstate(invalid="ignore", over="ignore"):
             values = dequantize(rows, GGMLQuantizationType[self.tensor.type_name])
         if self.tensor.type_name in BITS and not np.isfinite(values).all():
-            raise GGUFError(
-                f"tensor {self.tensor.name}: a block's scale is no finite number"
-            )
+            raise GGUFError("a block's scale is no finite number")
         return values
 
 
