@@ -30,6 +30,7 @@ SCALES_AT = {
     "IQ3_S": (0,),
     "IQ4_NL": (0,),
     "IQ4_XS": (0,),
+    "IQ1_M": (),
 }
 SPREAD = 0.1
 HIDDEN, HEADS, KV_HEADS, FEED = 8, 2, 1, 12
@@ -99,6 +100,10 @@ def _set_scales(scales: np.ndarray, blocks: np.ndarray, type_name: str) -> None:
     halves = scales.astype("<f2").view(np.uint8).reshape(-1, 2)
     for start in SCALES_AT[type_name]:
         blocks[:, start : start + 2] = halves
+    if type_name == "IQ1_M":
+        # Four bits of the scale at the top of each of the last four words.
+        nibbles = np.stack([halves & 0x0F, halves >> 4], axis=2).reshape(-1, 4)
+        blocks[:, 49::2] = (blocks[:, 49::2] & 0x0F) | (nibbles << 4)
 
 
 def llama_metadata() -> dict[str, Any]:
