@@ -122,7 +122,7 @@ class DraftGains:
         self._runs = 0
         self._known_depths: set[int] = set()
         self._cost = CostModel()
-        self._agreements = {mode: AcceptanceRate() for mode in DraftMode}
+        self._rates = {mode: AcceptanceRate() for mode in DraftMode}
 
     def begin_row(self) -> None:
         """Another row is to be decoded: perhaps the draft suits it better."""
@@ -138,16 +138,16 @@ class DraftGains:
         if is_greedy:
             return DraftMode.GREEDY
         modes = [DraftMode.DRAWN, DraftMode.LIKELIEST]
-        modes.sort(key=lambda mode: -self._agreements[mode].share)
+        modes.sort(key=lambda mode: -self._rates[mode].share)
         return modes[self._runs % (2 * RUNS_PER_LOOK_AROUND) == 1]
 
     def depth(self, most: int, mode: DraftMode) -> int:
         """Return how many tokens to propose next, at most `most`; 0: a plain step."""
         if most < 1 or not self._is_on or self._plain_due > 0:
             return 0
-        agreement = self._agreements[mode]
+        rate = self._rates[mode]
         depths = range(1, DEPTH_MOST + 1)
-        best = max(depths, key=lambda d: agreement.tokens(d) / self._cost.at(d))
+        best = max(depths, key=lambda d: rate.tokens(d) / self._cost.at(d))
         # Looking to both sides keeps the costs of other depths known.
         turn = self._runs % (2 * RUNS_PER_LOOK_AROUND)
         best += {3: 1, 3 + RUNS_PER_LOOK_AROUND: -1}.get(turn, 0)
@@ -191,7 +191,7 @@ class DraftGains:
     ) -> None:
         """Take a run: how many were proposed, how many were right, how long it took."""
         self._runs += 1
-        self._agreements[mode].add(depth, accepted)
+        self._rates[mode].add(depth, accepted)
         self._count_to_next_plain(accepted + 1)
         if depth not in self._known_depths:
             # Kernels may have been compiled in it.

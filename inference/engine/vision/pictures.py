@@ -48,7 +48,7 @@ class PixelBudget:
     def take(self, count: int, *, is_wanted: Callable[[], bool]) -> bool:
         """Wait until there is room for `count` bytes; `False`: not wanted any more.
 
-        What alone is larger than the room gets it once all is free.
+        What alone is larger than the budget gets it once all is free.
         """
         with self._changed:
             while self.held_bytes and self.held_bytes + count > self._most_bytes:

@@ -54,14 +54,14 @@ class ImagePrompts:
         style: ImageStyle,
         markers: Markers,
         placement: str = "",
-        room: PixelBudget | None = None,
+        budget: PixelBudget | None = None,
     ) -> None:
         self._tokenizer = tokenizer
         self._processor = processor
         self._style = style
         self._markers = markers
         self._placement = placement
-        self._budget = room or PixelBudget()
+        self._budget = budget or PixelBudget()
 
     def defused(self, command: PreparePrompt) -> PreparePrompt:
         """Return a command whose texts hold nothing that could become an image."""
