@@ -8,18 +8,16 @@ from typing import Any
 import msgspec
 
 
-class ModelOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one model is served, beyond what its own files say.
 
-    Every field may be left unsaid. `sampling` holds defaults for requests that do
-    not say; `think_start` and `think_end` are set together; `context_limit` counts
-    tokens; `dialect` names how it calls tools; `kv_bits` is 4 or 8; `adapter_path` and `draft_path` are folders.
-    `trust_code` lets Python code in the model's folder run. `ttl_s` is how long an
-    unused model stays, 0 for ever.
+    Every field may be left unsaid. `think_start` and `think_end` are set together;
+    `context_limit` counts tokens; `dialect` names how it calls tools; `kv_bits` is 4
+    or 8; `adapter_path` and `draft_path` are folders. `trust_code` lets Python code in
+    the model's folder run. `ttl_s` is how long an unused model stays, 0 for ever.
     """
 
     kind: str = ""
-    sampling: dict[str, Any] = {}
     chat_template: str = ""
     system_prompt: str = ""
     think_start: str = ""
@@ -34,6 +32,12 @@ class ModelOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     trust_code: bool = False
     pin: bool | None = None
     ttl_s: float | None = None
+
+
+class ModelOptions(ServingOptions, frozen=True, kw_only=True):
+    """These, and `sampling`: defaults for requests that do not say."""
+
+    sampling: dict[str, Any] = {}
 
 
 class ModelSource(msgspec.Struct, frozen=True):

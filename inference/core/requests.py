@@ -126,13 +126,33 @@ class Grammar(msgspec.Struct, frozen=True):
     param: str
 
 
-class SamplingRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+class SamplingSettings(msgspec.Struct, frozen=True):
+    """What means the same in a request and in the worker, said or not.
+
+    `logit_bias` holds pairs of token id and bias. Presence and frequency penalties
+    count completion tokens, as OpenAI's do. `logprobs` is how many alternatives are
+    told of each token, 0 to 20; `None`: not even its own. `thinking_budget` counts
+    tokens of thinking.
+    """
+
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    min_tokens: int = 0
+    ignore_eos: bool = False
+    stop_token_ids: tuple[int, ...] = ()
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
+    logprobs: int | None = None
+    thinking_budget: int | None = None
+
+
+class SamplingRequest(SamplingSettings, frozen=True, omit_defaults=True):
     """What the client asked of the sampler; `None` where it asked nothing.
 
-    `max_tokens` counts completion tokens. `top_k` 0 and `min_p` 0.0 mean off;
-    `logit_bias` holds pairs of token id and bias. `logprobs` is how many
-    alternatives are told of each token, 0 to 20; `None`: not even its own.
-    `thinking_budget` counts tokens of thinking.
+    `max_tokens` counts completion tokens. `top_k` 0 and `min_p` 0.0 mean off.
     """
 
     temperature: float | None = None
@@ -140,26 +160,13 @@ class SamplingRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     top_k: int | None = None
     min_p: float | None = None
     max_tokens: int | None = None
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
     repetition_penalty: float | None = None
-    logit_bias: tuple[tuple[int, float], ...] = ()
-    min_tokens: int = 0
-    ignore_eos: bool = False
-    stop_token_ids: tuple[int, ...] = ()
-    xtc_probability: float = 0.0
-    xtc_threshold: float = 0.1
-    logprobs: int | None = None
-    thinking_budget: int | None = None
 
 
-class SamplingSpec(msgspec.Struct, frozen=True):
+class SamplingSpec(SamplingSettings, frozen=True):
     """The sampler's settings with every default filled in: what the worker gets.
 
-    Presence and frequency penalties count completion tokens, as OpenAI's do;
-    the repetition penalty counts the prompt's too, as Hugging Face's does.
+    The repetition penalty counts the prompt's tokens too, as Hugging Face's does.
     """
 
     temperature: float = 1.0
@@ -167,19 +174,7 @@ class SamplingSpec(msgspec.Struct, frozen=True):
     top_k: int = 0
     min_p: float = 0.0
     max_tokens: int = 4096
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
     repetition_penalty: float = 1.0
-    logit_bias: tuple[tuple[int, float], ...] = ()
-    min_tokens: int = 0
-    ignore_eos: bool = False
-    stop_token_ids: tuple[int, ...] = ()
-    xtc_probability: float = 0.0
-    xtc_threshold: float = 0.1
-    logprobs: int | None = None
-    thinking_budget: int | None = None
 
     @property
     def adjusts_logits(self) -> bool:

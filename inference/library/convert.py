@@ -101,7 +101,7 @@ def _run(words: Sequence[str], on_line: Callable[[str], None]) -> None:
         ConversionError: what its last line on stderr says, if it fails.
     """
     # -P and PYTHONPATH: our own package, whatever lies in the current folder.
-    command = [sys.executable, "-P", "-m", "inference.engines.gguf", *words]
+    command = [sys.executable, "-P", "-m", "inference.engine.gguf.convert", *words]
     paths = [str(SOURCE_ROOT), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     # A file, because a pipe that nobody reads would block.

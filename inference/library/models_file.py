@@ -23,8 +23,8 @@
     think_end = "</reason>"
     chat_template = '''{% for m in messages %}...{% endfor %}'''
 
-Without `source` the key itself is what is looked for. Every name below `FileEntry`
-may be left out, and no other name is taken.
+Without `source` the key itself is what is looked for. Every name of `FileEntry` may
+be left out, and no other name is taken.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from inference.core.models import ServingOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,26 +69,11 @@ class FileSampling(
     max_tokens: int | None = None
 
 
-class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model of the file: where it lies, and the options of `ModelOptions`."""
+class FileEntry(ServingOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model of the file: where it lies, and how it is served."""
 
     source: str = ""
-    kind: str = ""
     sampling: FileSampling = FileSampling()
-    chat_template: str = ""
-    system_prompt: str = ""
-    think_start: str = ""
-    think_end: str = ""
-    dialect: str = ""
-    image_tokens: str = ""
-    context_limit: int | None = None
-    max_concurrency: int | None = None
-    kv_bits: int | None = None
-    adapter_path: str = ""
-    draft_path: str = ""
-    trust_code: bool = False
-    pin: bool | None = None
-    ttl_s: float | None = None
 
 
 # Returns what is wrong with an entry, beyond names and types; "": nothing.

@@ -173,7 +173,13 @@ def try_out(library: Path) -> None:
         OpenBlasError: it does not take the library, or the product is wrong.
     """
     # -P and PYTHONPATH: our own package, whatever lies in the current folder.
-    command = [sys.executable, "-P", "-m", "inference.engines.blas", str(library)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "inference.engine.hardware.blas",
+        str(library),
+    ]
     environment = {**os.environ, "PYTHONPATH": str(SOURCE_ROOT)}
     try:
         result = subprocess.run(  # noqa: S603 -- our own interpreter

@@ -34,7 +34,7 @@ _WIDTHS = {
 }
 # Eight-bit floats are unpacked by mlx-lm, to bfloat16.
 _LOADED = {"F8_E4M3": 2}
-# On a CPU every floating weight becomes float32: see `engines/device.py`.
+# On a CPU every floating weight becomes float32: see `engine/hardware/device.py`.
 _LOADED_ON_CPU = dict.fromkeys(("F16", "BF16", "F32", "F8_E4M3"), 4)
 
 Count = Annotated[int, msgspec.Meta(ge=0)]

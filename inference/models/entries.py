@@ -9,7 +9,7 @@ from django.core.validators import MaxLengthValidator, MaxValueValidator
 from django.db import models
 
 from inference.core.limits import DEFAULT_LIMITS
-from inference.core.models import ModelOptions
+from inference.core.models import ModelOptions, ServingOptions
 from inference.dialects.registry import DIALECTS, IN_WORDS, SHIPPED
 from inference.models.validators import (
     CHAT_TEMPLATE_BYTES,
@@ -22,23 +22,7 @@ from inference.models.validators import (
 )
 
 SAMPLING_FIELDS = ("temperature", "top_p", "top_k", "min_p", "max_tokens")
-OPTION_FIELDS = (
-    "kind",
-    "chat_template",
-    "system_prompt",
-    "think_start",
-    "think_end",
-    "dialect",
-    "image_tokens",
-    "context_limit",
-    "max_concurrency",
-    "kv_bits",
-    "adapter_path",
-    "draft_path",
-    "trust_code",
-    "pin",
-    "ttl_s",
-)
+OPTION_FIELDS = ServingOptions.__struct_fields__
 
 CONTEXT_TOKENS = (16, 10_000_000)
 SEATS_MAX = 1024

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Mistral's templates refuse calls whose ids have any other length.
 _SHORT_ID_CHARS = 9
 
-# What a model without tools of its own is told; `inference.engines.plans` reads
+# What a model without tools of its own is told; `inference.engine.answers.plans` reads
 # what it writes.
 _HOW_TO_CALL = """You can call these functions, given as JSON, one a line:
 {tools}

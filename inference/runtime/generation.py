@@ -217,8 +217,8 @@ class Generation:
         for warning in counter.warnings:
             self._trace.warn(warning)
         self._trace.model_holds(self._model.measured_bytes)
-        if stream.company.mean is not None:
-            self._trace.decoded_among(stream.company.mean, stream.company.most)
+        if stream.occupancy.mean is not None:
+            self._trace.decoded_among(stream.occupancy.mean, stream.occupancy.most)
         for images in stream.images:
             self._trace.encoded_images(cached=images.cached, seconds=images.encode_s)
         if stream.prefixes:

@@ -42,7 +42,7 @@ class WorkerProcess:
         ours.setblocking(False)
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "inference.engines.worker"),
+                *(sys.executable, "-m", "inference.engine.worker.main"),
                 *("--fd", str(theirs.fileno())),
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,

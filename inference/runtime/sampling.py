@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inference.core.errors import InvalidRequestError
-from inference.core.requests import SamplingRequest, SamplingSpec
+from inference.core.requests import SamplingRequest, SamplingSettings, SamplingSpec
 
 _SERVER_DEFAULTS: dict[str, Any] = {
     "temperature": 1.0,
@@ -40,19 +40,8 @@ def to_sampling_spec(
         top_k=max(int(chosen["top_k"]), 0),
         min_p=float(chosen["min_p"]),
         max_tokens=min(wanted, room_tokens),
-        seed=asked.seed,
-        stop=asked.stop,
-        presence_penalty=asked.presence_penalty,
-        frequency_penalty=asked.frequency_penalty,
         repetition_penalty=float(chosen["repetition_penalty"]),
-        logit_bias=asked.logit_bias,
-        min_tokens=asked.min_tokens,
-        ignore_eos=asked.ignore_eos,
-        stop_token_ids=asked.stop_token_ids,
-        xtc_probability=asked.xtc_probability,
-        xtc_threshold=asked.xtc_threshold,
-        logprobs=asked.logprobs,
-        thinking_budget=asked.thinking_budget,
+        **{name: getattr(asked, name) for name in SamplingSettings.__struct_fields__},
     )
 
 

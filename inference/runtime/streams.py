@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Company:
+class BatchOccupancy:
     """How many rows the batch had while a request's tokens were decoded."""
 
     most: int = 0
@@ -45,7 +45,7 @@ class TokenStream:
 
     def __init__(self, *sequence_ids: int, limit_bytes: int) -> None:
         self.sequence_ids = sequence_ids
-        self.company = Company()
+        self.occupancy = BatchOccupancy()
         self.images: list[ImagesEncoded] = []
         self.prefixes: list[PrefixFound] = []
         self._limit_bytes = limit_bytes
@@ -89,7 +89,7 @@ class TokenStream:
 
         `rows` is how many rows its batch had.
         """
-        self.company.add(rows, delta.tokens)
+        self.occupancy.add(rows, delta.tokens)
         if delta.finish:
             self._leave(delta.sequence_id)
         if self._error is not None:

@@ -69,7 +69,7 @@ def ask_engine(config: ServerConfig | None) -> Engine:
 
 
 def _asked(library: Path | None) -> Engine:
-    command = [sys.executable, "-m", "inference.engines.probe"]
+    command = [sys.executable, "-m", "inference.engine.hardware.probe"]
     try:
         found = subprocess.run(  # noqa: S603 -- our own interpreter
             command,

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from inference.core.requests import Grammar, GrammarKind, SamplingSpec, Tool
-from inference.engines.batch import DecodeBatch
-from inference.engines.followers import Answer
-from inference.engines.guides import GuidePlan
-from inference.engines.prefill import PrefillQueue
-from inference.engines.prefill_groups import PrefillPace
-from inference.engines.sequences import Sequence
-from inference.engines.text import TextModel, load_text_model
+from inference.engine.batch.decode_batch import DecodeBatch
+from inference.engine.guidance.followers import AnswerGrammar
+from inference.engine.guidance.guides import GuidePlan
+from inference.engine.loading.text_model import TextModel, load_text_model
+from inference.engine.prefill.groups import PrefillPace
+from inference.engine.prefill.queue import PrefillQueue
+from inference.engine.sequences.sequence import Sequence
 from inference.structure.calls import calls_grammar
 from inference.structure.grammars import to_llguidance
 
@@ -50,7 +50,7 @@ def spec(**options: Any) -> SamplingSpec:
 
 
 def plan_of(text: TextModel, grammar: str) -> GuidePlan:
-    return GuidePlan(Answer(text.words.matcher_for(grammar, param="bench")))
+    return GuidePlan(AnswerGrammar(text.words.matcher_for(grammar, param="bench")))
 
 
 def mixed_rows(text: TextModel, schema: GuidePlan, call: GuidePlan) -> list[Row]:

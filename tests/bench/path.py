@@ -15,8 +15,10 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from types import CodeType, FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = tuple(f"{ROOT}/{room}/" for room in ("inference", "metrics", "mlxsite"))
@@ -28,6 +30,11 @@ BODY = {
     "max_tokens": 40,
     "ignore_eos": True,
 }
+
+
+def say(line: str) -> None:
+    """Write a line."""
+    sys.stdout.write(f"{line}\n")
 
 
 class Trail:
@@ -135,15 +142,15 @@ async def main(model: str) -> None:
         await chat(application, until_first.stop)
         until_first.stop()
         files = {code.co_filename for code in until_first.calls}
-        print(f"functions until the first chunk: {len(until_first.calls)}")
-        print(f"files they stand in: {len(files)}")
+        say(f"functions until the first chunk: {len(until_first.calls)}")
+        say(f"files they stand in: {len(files)}")
         whole.start()
         chunks = await chat(application, lambda: None)
         whole.stop()
         tokens = BODY["max_tokens"]
-        print(f"chunks: {chunks}, tokens: {tokens}")
+        say(f"chunks: {chunks}, tokens: {tokens}")
         for name, count in whole.generators().most_common(12):
-            print(f"  {name}: {count}")
+            say(f"  {name}: {count}")
     finally:
         await service.stop()
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from inference.core.requests import ChatMessage, ChatPrompt, SamplingSpec, TextPart
-from inference.engines.endings import take_step
-from inference.engines.sequences import Sequence
-from inference.engines.speculation import load_draft
-from inference.engines.text import TextModel, load_text_model
+from inference.engine.batch.endings import take_step
+from inference.engine.loading.text_model import TextModel, load_text_model
+from inference.engine.sequences.sequence import Sequence
+from inference.engine.speculation.draft_model import load_draft
 from inference.prompting.templates import render
-from tests.engines.driving import Run
+from tests.engine.driving import Run
 
 TOKENS = 128
 QUESTIONS = (

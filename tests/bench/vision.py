@@ -34,7 +34,7 @@ def bare(path: str) -> int:
     from mlx_vlm.utils import prepare_inputs
     from PIL import Image
 
-    from inference.engines.device import settle_dtype
+    from inference.engine.hardware.device import settle_dtype
 
     model, processor = load(path)
     settle_dtype(model)

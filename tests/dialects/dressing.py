@@ -15,9 +15,9 @@ from transformers import PreTrainedTokenizerFast
 from inference.core.frames import PreparePrompt
 from inference.core.requests import ChatPrompt
 from inference.dialects.answers import AnswerParser
-from inference.engines.formats import ModelFormats, calls_of, encoded_thinking
-from inference.engines.plans import prepare_answer
-from inference.engines.vocabulary import Vocabulary
+from inference.engine.answers.plans import prepare_answer
+from inference.engine.text.formats import ModelFormats, calls_of, encoded_thinking
+from inference.engine.text.vocabulary import Vocabulary
 from inference.prompting.templates import RenderedPrompt
 from inference.prompting.traits import TemplateTraits
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from inference.core.requests import Grammar, ToolCallDelta, ToolUse
     from inference.dialects.dialect import CallForm, Dialect
-    from inference.engines.guides import GuidePlan
-    from inference.engines.plans import PreparedPrompt
+    from inference.engine.answers.plans import PreparedPrompt
+    from inference.engine.guidance.guides import GuidePlan
 
 THOUGHT_MOST = 12
 MARK = re.compile(

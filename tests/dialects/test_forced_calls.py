@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.dialects.dialect import Dialect
-    from inference.engines.plans import PreparedPrompt
+    from inference.engine.answers.plans import PreparedPrompt
     from tests.dialects.dressing import Dressed, Heard
 
 SHORT = {"type": "string", "maxLength": 12}

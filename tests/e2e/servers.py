@@ -166,7 +166,7 @@ class Server:
 
     def worker_pids(self) -> list[int]:
         """Return the processes that this server started for models."""
-        return self._children("inference.engines")
+        return self._children("inference.engine")
 
     def checker_pids(self) -> list[int]:
         """Return the processes that check grammars."""

@@ -48,7 +48,7 @@ def visit(browser: Chrome, server: Server) -> None:
 
 def begun_worker(server: Server) -> int:
     """Return the process of the model as soon as its program runs."""
-    ours = ("-P", str(server.process.pid), "-f", "inference.engines.worker")
+    ours = ("-P", str(server.process.pid), "-f", "inference.engine.worker.main")
 
     def look() -> list[str]:
         found = subprocess.run(["pgrep", *ours], capture_output=True, text=True)

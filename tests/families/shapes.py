@@ -20,7 +20,7 @@ from inference.prompting.templates import RenderedPrompt, render
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from inference.engines.formats import ModelFormats
+    from inference.engine.text.formats import ModelFormats
 
 KEPT, WRITTEN, REFUSED, LOST = "kept", "words", "refused", "LOST"
 _ID, _OTHER_ID = "call_0123456789", "call_9876543210"

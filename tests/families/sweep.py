@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mlx_lm.tokenizer_utils import load as load_tokenizer
 
-from inference.engines.formats import formats_of
+from inference.engine.text.formats import formats_of
 from tests.families.scripted import dress
 from tests.families.shapes import (
     CHECKS,

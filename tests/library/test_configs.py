@@ -59,7 +59,7 @@ def test_the_estimate_is_what_a_worker_will_hold(
 ) -> None:
     from mlx_lm.convert import convert
 
-    from inference.engines.text import load_text_model
+    from inference.engine.loading.text_model import load_text_model
 
     folder = tmp_path / "model"
     convert(str(tiny_model_dir), str(folder), dtype="bfloat16", **way)

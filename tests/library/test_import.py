@@ -18,8 +18,8 @@ import pytest
 from inference.library.convert import ConversionError
 from inference.library.gguf_import import GGUFImport
 from inference.library.scan import inspect
-from tests.engines.gguf_file import GGUFFile
-from tests.engines.gguf_models import random_model
+from tests.engine.gguf_file import GGUFFile
+from tests.engine.gguf_models import WHOLE_BLOCKS, random_model
 from tests.mlxsite.commands import REPOSITORY, mlx_server, only_line
 
 if TYPE_CHECKING:
@@ -84,6 +84,25 @@ def test_the_type_of_the_weights_can_be_chosen(source: Path, data_dir: Path) -> 
     assert "quantization" not in plain
 
 
+def test_a_file_in_k_quants_becomes_a_model_of_mixed_bits(
+    tmp_path: Path, data_dir: Path
+) -> None:
+    types = {"blk.0.ffn_down.weight": "Q6_K"}
+    original = random_model("llama", "Q4_K", types=types, **WHOLE_BLOCKS)
+    source = original.file.write(tmp_path / "model.Q4_K_M.gguf")
+
+    result = run_import(data_dir, source, "--dtype", "quantized", "--name", "mixed")
+
+    assert result.returncode == 0, result.stderr
+    made = data_dir / "models" / "mixed"
+    assert json.loads((made / "config.json").read_text())["quantization"] == {
+        "group_size": 32,
+        "bits": 4,
+        "model.layers.0.mlp.down_proj": {"group_size": 32, "bits": 8},
+    }
+    assert inspect(made).problem == ""
+
+
 def test_it_replaces_a_model_only_when_told_to(source: Path, data_dir: Path) -> None:
     data_dir.mkdir(mode=0o700)
     old = data_dir / "models" / "mine"
@@ -140,13 +159,13 @@ def test_it_refuses_a_name_that_makes_no_folder(
 def test_a_refused_file_is_one_line_and_leaves_nothing(
     tmp_path: Path, data_dir: Path
 ) -> None:
-    source = GGUFFile(type_number=12).write(tmp_path / "model.Q4_K_M.gguf")
+    source = GGUFFile(type_number=40).write(tmp_path / "model.NVFP4.gguf")
 
     line = only_line(run_import(data_dir, source))
 
-    assert line == (
-        "error: model.Q4_K_M.gguf: tensor token_embd.weight is Q4_K; "
-        "imported are F32, F16, Q4_0, Q4_1, Q8_0"
+    assert line.startswith(
+        "error: model.NVFP4.gguf: tensor token_embd.weight is NVFP4; "
+        "imported are F32, F16, BF16, Q4_0, "
     )
     assert models_in(data_dir) == []
 

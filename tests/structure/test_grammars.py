@@ -9,14 +9,14 @@ import pytest
 
 from inference.core.errors import InvalidRequestError
 from inference.core.requests import Grammar, GrammarKind, Tool, ToolMode, ToolUse
-from inference.engines.text import load_text_model
+from inference.engine.loading.text_model import load_text_model
 from inference.structure.calls import calls_grammar, check_tools
 from inference.structure.grammars import check, to_llguidance
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.engines.vocabulary import Vocabulary
+    from inference.engine.text.vocabulary import Vocabulary
 
 
 @pytest.fixture(scope="module")

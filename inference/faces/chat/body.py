@@ -12,6 +12,7 @@ from inference.core.requests import (
     Generate,
     InferenceRequest,
     SamplingRequest,
+    SamplingSettings,
 )
 from inference.protocol import faults
 from inference.protocol.body import to_error
@@ -110,25 +111,19 @@ def _check_continued(values: dict[str, Any]) -> None:
 
 def _to_sampling(values: dict[str, Any]) -> SamplingRequest:
     top_k = values.get("top_k")
+    names = SamplingSettings.__struct_fields__
+    asked = {name: values[name] for name in names if name in values}
+    asked["logprobs"] = (
+        values.get("top_logprobs", 0) if values.get("logprobs") else None
+    )
     return SamplingRequest(
         temperature=values.get("temperature"),
         top_p=values.get("top_p"),
         top_k=None if top_k is None else max(top_k, 0),
         min_p=values.get("min_p"),
         max_tokens=values.get("max_completion_tokens", values.get("max_tokens")),
-        seed=values.get("seed"),
-        stop=values.get("stop", ()),
-        presence_penalty=values.get("presence_penalty", 0.0),
-        frequency_penalty=values.get("frequency_penalty", 0.0),
         repetition_penalty=values.get("repetition_penalty"),
-        logit_bias=values.get("logit_bias", ()),
-        min_tokens=values.get("min_tokens", 0),
-        ignore_eos=values.get("ignore_eos", False),
-        stop_token_ids=values.get("stop_token_ids", ()),
-        xtc_probability=values.get("xtc_probability", 0.0),
-        xtc_threshold=values.get("xtc_threshold", 0.1),
-        logprobs=values.get("top_logprobs", 0) if values.get("logprobs") else None,
-        thinking_budget=values.get("thinking_budget"),
+        **asked,
     )
 
 

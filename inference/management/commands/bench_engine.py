@@ -64,7 +64,7 @@ class Bare:
         config = ServerConfig.from_settings()
         openblas = provide_openblas(config.openblas, config.openblas_folder)
         self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter
-            [sys.executable, "-m", "inference.engines.baseline", str(model)],
+            [sys.executable, "-m", "inference.engine.loading.baseline", str(model)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,0 +1,3 @@
+"""The decode step, and how sequences end in it."""
+
+from __future__ import annotations

@@ -1,0 +1,240 @@
+"""The running batch: rows, their caches, and one decode step over all of them.
+
+A step launches the forward pass for tokens that are still being computed, then
+reads those tokens back while the next ones are on their way. A row that joined
+contributes its last prompt token first, so prefill and decode meet in one call.
+Where there is a draft model, a row that is alone may get several tokens a step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import mlx.core as mx
+
+from inference.engine.prefill.groups import PrefillGroup, merge_caches
+from inference.engine.sampling.logprobs import LogitsCapture, StepLogits
+from inference.engine.sampling.masking import BatchMasker
+from inference.engine.sampling.positions import PositionAdjuster
+from inference.engine.sampling.sampler import BatchSampler
+from inference.engine.speculation.drafting import Speculator
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from inference.engine.caches.prefixes import PrefixCache
+    from inference.engine.sequences.sequence import Sequence
+    from inference.engine.speculation.draft_model import DraftModel
+
+# mlx-lm's own generator gives pooled buffers back at the same pace.
+STEPS_BETWEEN_PURGES = 512
+
+
+class SampledToken(NamedTuple):
+    """A token that was sampled, with the logits behind it where a row wants them."""
+
+    sequence: Sequence
+    token: int
+    logits: np.ndarray | None
+
+
+class DecodeBatch:
+    """Owns the rows' KV caches. One row keeps the plain, unmasked cache.
+
+    With `prefixes`, what was computed for rows is kept there when they leave.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        draft: DraftModel | None = None,
+        *,
+        prefixes: PrefixCache | None = None,
+    ) -> None:
+        self._model = model
+        self._prefixes = prefixes
+        self._speculator: Speculator | None = None
+        if draft is not None and draft.model is not None:
+            self._speculator = Speculator(model, draft)
+        self.rows: list[Sequence] = []
+        self.steps = 0
+        self._cache: list[Any] = []
+        self._is_merged = False
+        self._tokens: mx.array | None = None
+        self._fresh: set[int] = set()
+        self._sampler = BatchSampler([])
+        self._adjuster = PositionAdjuster([])
+        self._masker = BatchMasker([])
+        self._logits_capture = LogitsCapture([])
+        self._step_logits = StepLogits()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def join(self, group: PrefillGroup) -> None:
+        """Add a prefilled group's sequences that have not left meanwhile.
+
+        Several sequences of one prompt each get a copy of its row of the cache.
+        """
+        staying = group.staying
+        if not staying:
+            return
+        rows = [row for row, _ in staying]
+        cache, merged = _take_rows(group.cache, rows, len(group.sequence_groups))
+        joining = [sequence for _, sequence in staying]
+        tokens = mx.array([s.last_prompt_token for s in joining], dtype=mx.uint32)
+        self._add(joining, tokens, cache, is_merged=merged)
+
+    def step(self, *, may_draft: bool = True) -> list[SampledToken]:
+        """Launch the next step and return the tokens of the one before, by row.
+
+        A row that is alone may get several tokens, in order, where `may_draft`
+        (nothing waits for its prefill) and a draft model pays.
+        """
+        if self._tokens is None:
+            return []
+        if self._speculator is None:
+            return self._step()
+        return self._step_with_draft(self._speculator, may_draft=may_draft)
+
+    def _step_with_draft(
+        self, speculator: Speculator, *, may_draft: bool
+    ) -> list[SampledToken]:
+        assert self._tokens is not None
+        is_alone = may_draft and len(self.rows) == 1 and not self._fresh
+        run = None
+        if is_alone:
+            row = self.rows[0]
+            try:
+                run = speculator.advance(row, self._cache, self._tokens, self._adjuster)
+            except Exception:
+                # The next row had better do without.
+                self._speculator = None
+                raise
+        if run is None:
+            found = self._step()
+            speculator.saw_plain_step(counts=is_alone)
+            return found
+        self._tokens = mx.array([run.following], dtype=mx.uint32)
+        self._count_step()
+        return [SampledToken(row, token, None) for token in run.tokens]
+
+    def _step(self) -> list[SampledToken]:
+        assert self._tokens is not None
+        current, step_logits = self._tokens, self._step_logits
+        logits = self._model(current[:, None], cache=self._cache)[:, -1, :]
+        self._step_logits = self._logits_capture(logits)
+        logits = self._adjuster(logits, current, self._fresh)
+        if self._masker:
+            # What may come next depends on a token that is still being computed:
+            # the model runs on meanwhile, sampling has to wait for the masks.
+            mx.async_eval(logits)
+            self._masker.follow(current.tolist(), self._fresh, logits.shape[-1])
+            logits = self._masker(logits)
+        self._tokens = self._sampler(logits)
+        mx.async_eval(self._tokens, *self._step_logits.arrays)
+        mx.eval(current)
+        self._count_step()
+        return self._read(current, step_logits)
+
+    def _count_step(self) -> None:
+        self.steps += 1
+        if self.steps % STEPS_BETWEEN_PURGES == 0:
+            mx.clear_cache()
+
+    def leave(self, gone: set[Sequence]) -> None:
+        """Take rows out of the batch and their keys and values out of the cache."""
+        self._keep_prefixes(gone)
+        keep = [i for i, row in enumerate(self.rows) if row not in gone]
+        self._fresh.difference_update(row.sequence_id for row in gone)
+        if len(keep) == len(self.rows):
+            return
+        if not keep:
+            self.clear()
+            return
+        assert self._tokens is not None
+        self._cache, self._is_merged = _take_rows(self._cache, keep, len(self.rows))
+        self._tokens = self._tokens[mx.array(keep)]
+        self.rows = [self.rows[i] for i in keep]
+        self._rows_changed()
+
+    def clear(self) -> list[Sequence]:
+        """Empty the batch and return the rows it held."""
+        rows, self.rows = self.rows, []
+        self._cache, self._tokens, self._is_merged = [], None, False
+        self._step_logits = StepLogits()
+        self._fresh.clear()
+        self._rows_changed()
+        return rows
+
+    def _keep_prefixes(self, gone: set[Sequence]) -> None:
+        """Keep what was computed; of several answers to a prompt, the first."""
+        if self._prefixes is None:
+            return
+        for place, row in enumerate(self.rows):
+            if row not in gone or not row.leads or row.named_prompt is None:
+                continue
+            text = row.named_prompt + row.history
+            # Of a row that has just joined the last token was not run yet.
+            run = text[: -1 if row.sequence_id in self._fresh else None]
+            caches, _ = _take_rows(self._cache, [place], len(self.rows))
+            self._prefixes.keep(run, caches)
+
+    def _add(
+        self,
+        joining: list[Sequence],
+        tokens: mx.array,
+        cache: list[Any],
+        *,
+        is_merged: bool,
+    ) -> None:
+        if self._tokens is None:
+            self._cache, self._is_merged, self._tokens = cache, is_merged, tokens
+        else:
+            running = self._merged(self._cache, is_merged=self._is_merged)
+            arriving = self._merged(cache, is_merged=is_merged)
+            for layer, addition in zip(running, arriving, strict=True):
+                layer.extend(addition)
+            self._cache, self._is_merged = running, True
+            self._tokens = mx.concatenate([self._tokens, tokens])
+        self.rows = self.rows + joining
+        self._fresh.update(row.sequence_id for row in joining)
+        self._rows_changed()
+
+    @staticmethod
+    def _merged(cache: list[Any], *, is_merged: bool) -> list[Any]:
+        return cache if is_merged else merge_caches([cache])
+
+    def _read(self, tokens: mx.array, step_logits: StepLogits) -> list[SampledToken]:
+        values = tokens.tolist()
+        logits_of = step_logits.read()
+        found = []
+        for row, value in zip(self.rows, values, strict=True):
+            if row.sequence_id in self._fresh:
+                # What was just run was the end of the prompt.
+                self._fresh.discard(row.sequence_id)
+            else:
+                found.append(SampledToken(row, value, logits_of.get(row.sequence_id)))
+        return found
+
+    def _rows_changed(self) -> None:
+        self._sampler = BatchSampler([row.sampler for row in self.rows])
+        self._adjuster = PositionAdjuster(self.rows)
+        self._masker = BatchMasker(self.rows)
+        self._logits_capture = LogitsCapture(self.rows)
+        if self._speculator is not None:
+            self._speculator.rows_changed(self.rows)
+
+
+def _take_rows(cache: list[Any], take: list[int], rows: int) -> tuple[list[Any], bool]:
+    """Return a cache of these rows, some perhaps repeated, and whether it is batched."""
+    if rows == 1:
+        if len(take) == 1:
+            return cache, False
+        return merge_caches([cache] * len(take)), True
+    if len(take) == 1:
+        return [layer.extract(take[0]) for layer in cache], False
+    if take != list(range(rows)):
+        for layer in cache:
+            layer.filter(take)
+    return cache, True

@@ -1,0 +1,3 @@
+"""Keys and values: a row's caches, what they cost, what is kept of them."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Prompts on their way into the batch."""
+
+from __future__ import annotations

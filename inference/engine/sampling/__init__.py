@@ -1,0 +1,3 @@
+"""From logits to tokens, for all rows of a batch at once."""
+
+from __future__ import annotations

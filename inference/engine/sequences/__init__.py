@@ -1,0 +1,3 @@
+"""One sequence in the worker, as every room above knows it."""
+
+from __future__ import annotations

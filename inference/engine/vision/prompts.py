@@ -1,0 +1,238 @@
+"""Prompts with images: decoded, put in their places, tokenized; off the MLX thread.
+
+On its way through the rendering of text, an image is a mark that no user can know.
+A stand-in for the tokenizer turns marks into what the model's template takes, and
+has the model's processor write the image tokens.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from inference.core.errors import InvalidRequestError, TooManyImagesError
+from inference.core.requests import ImagePart, TextPart
+from inference.engine.vision.pictures import PixelBudget, bytes_for, key_of, opened
+from inference.engine.vision.processor import DecodedImage
+from inference.images.parts import at, image_parts
+from inference.prompting.rendering import text_of
+from inference.prompting.templates import render
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from inference.core.images import ImageData
+    from inference.core.requests import ChatMessage, ChatPrompt
+    from inference.engine.text.formats import ModelFormats
+    from inference.engine.vision.encoding import PromptPictures
+    from inference.engine.vision.markers import Markers
+    from inference.engine.vision.processor import ImageProcessor
+    from inference.engine.vision.style import ImageStyle
+    from inference.prompting.templates import RenderedPrompt
+
+# Where the images of a turn go: as they were sent, or together before or after its
+# text, or nowhere, for processors that place them themselves.
+BEFORE, AFTER, NOWHERE = "before", "after", "none"
+PLACEMENTS = ("", BEFORE, AFTER, NOWHERE)
+_NONCE = secrets.token_hex(8)
+_MARK = re.compile(f"\ue0f0{_NONCE}:(\\d+)\ue0f1")
+
+
+class ImagePrompts:
+    """Prepares prompts for a vision model. Any thread may ask."""
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        processor: ImageProcessor,
+        *,
+        style: ImageStyle,
+        markers: Markers,
+        placement: str = "",
+        budget: PixelBudget | None = None,
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._processor = processor
+        self._style = style
+        self._markers = markers
+        self._placement = placement
+        self._budget = budget or PixelBudget()
+
+    def defused(self, prompt: ChatPrompt) -> ChatPrompt:
+        """Return a prompt whose texts hold nothing that could become an image."""
+        return self._markers.defused_prompt(prompt)
+
+    def render(
+        self,
+        prompt: ChatPrompt,
+        data: tuple[ImageData, ...],
+        formats: ModelFormats,
+        *,
+        tokenizer_lock: threading.Lock,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> tuple[RenderedPrompt, PromptPictures] | None:
+        """Render a conversation with images, whose texts are defused.
+
+        Returns `None` where `is_wanted` says that nobody waits for it any more.
+
+        Raises:
+            InvalidRequestError: an image cannot be read, there are more than the
+                model takes, or its template has no place for one; names the part.
+        """
+        paths = [path for path, _ in image_parts(prompt.messages)]
+        self._refuse_many(paths)
+        count = bytes_for(data)
+        if not (is_wanted() and self._budget.take(count, is_wanted=is_wanted)):
+            return None
+        try:
+            images = [
+                DecodedImage(picture, path, key_of(image))
+                for picture, path, image in zip(
+                    opened(data, paths), paths, data, strict=True
+                )
+            ]
+            page = _Page(
+                self._tokenizer, self._processor, self._style, images, tokenizer_lock
+            )
+            page.places = 0 if self._placement == NOWHERE else len(images)
+            rendered = self._rendered(page, prompt, formats)
+            pictures = page.pictures
+            assert pictures is not None
+        except BaseException:
+            self._budget.give(count)
+            raise
+        # Once it was encoded, or given up, nobody holds it any more.
+        weakref.finalize(pictures, self._budget.give, count)
+        return rendered, pictures
+
+    def _rendered(
+        self, page: _Page, prompt: ChatPrompt, formats: ModelFormats
+    ) -> RenderedPrompt:
+        return render(
+            page,
+            msgspec.structs.replace(prompt, messages=self._marked(prompt.messages)),
+            formats.traits,
+            think_start=formats.think_start,
+            system_prompt=formats.system_prompt,
+        )
+
+    def _refuse_many(self, paths: list[str]) -> None:
+        most = self._processor.images_most
+        if not most or len(paths) <= most:
+            return
+        images = "one image" if most == 1 else f"{most} images"
+        refusal = TooManyImagesError(
+            f"this model takes {images} in a conversation, not {len(paths)}."
+        )
+        raise at(paths[most], refusal)
+
+    def _marked(self, messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
+        """Return messages of text only, with marks for images."""
+        marked, number = [], 0
+        for message in messages:
+            marks = []
+            pieces = []
+            for part in message.content:
+                if isinstance(part, ImagePart):
+                    number += 1
+                    marks.append(f"\ue0f0{_NONCE}:{number}\ue0f1")
+                    pieces.append("" if self._placement else marks[-1])
+                else:
+                    pieces.append(part.text)
+            # What is now side by side may be a marker.
+            text = self._markers.defused("".join(pieces))
+            together = "".join(marks)
+            text = {BEFORE: together + text, AFTER: text + together}.get(
+                self._placement, text
+            )
+            content = (TextPart(text),) if message.content else ()
+            marked.append(msgspec.structs.replace(message, content=content))
+        return tuple(marked)
+
+
+class _Page:
+    """Stands in for the tokenizer while one prompt is rendered.
+
+    `reads_whole`: the processor tokenizes a prompt in one piece.
+    """
+
+    reads_whole = True
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        processor: ImageProcessor,
+        style: ImageStyle,
+        images: list[DecodedImage],
+        lock: threading.Lock,
+    ) -> None:
+        self.has_chat_template: bool = tokenizer.has_chat_template
+        self.places = len(images)
+        self.pictures: PromptPictures | None = None
+        self._tokenizer = tokenizer
+        self._processor = processor
+        self._style = style
+        self._images = images
+        self._lock = lock
+
+    def apply_chat_template(self, messages: Any, **options: Any) -> Any:
+        """Render turns whose texts hold marks."""
+        turns = [self._seen(turn) for turn in messages]
+        is_open = not options.pop("add_generation_prompt", False)
+        options.pop("tokenize", None)
+        with self._lock:
+            return text_of(self._tokenizer, turns, is_open=is_open, **options)
+
+    def encode(self, text: str, **options: Any) -> list[int]:
+        """Return the tokens of a rendered prompt, those of its images among them."""
+        if not self.has_chat_template:
+            text = "".join(
+                piece if isinstance(piece, str) else self._style.token.format(piece)
+                for piece in _pieces(text)
+            )
+        found = self._style.count(text)
+        if found != self.places:
+            raise InvalidRequestError(
+                f"The model's chat template has places for {found} of the "
+                f"{self.places} image(s).",
+                param=self._images[0].path,
+                code="image_mismatch",
+            )
+        self.pictures = self._processor.read(text, self._images)
+        return self.pictures.tokens
+
+    def decode(self, tokens: list[int]) -> str:
+        """Return the text of tokens."""
+        with self._lock:
+            text: str = self._tokenizer.decode(tokens)
+        return text
+
+    def _seen(self, turn: dict[str, Any]) -> dict[str, Any]:
+        """Return a turn with its marks as the model's template takes images."""
+        content = turn.get("content")
+        texts = [content] if isinstance(content, str) else _texts(content)
+        if not any(_MARK.search(text) for text in texts):
+            return turn
+        pieces = [piece for text in texts for piece in _pieces(text)]
+        return {**turn, "content": self._style.content(pieces)}
+
+
+def _texts(content: Any) -> list[str]:
+    parts = content if isinstance(content, list) else []
+    return [part["text"] for part in parts if isinstance(part.get("text"), str)]
+
+
+def _pieces(text: str) -> list[str | int]:
+    """Return a text's pieces, and the numbers of the images between them."""
+    pieces: list[str | int] = []
+    for at_, piece in enumerate(_MARK.split(text)):
+        if at_ % 2:
+            pieces.append(int(piece))
+        elif piece:
+            pieces.append(piece)
+    return pieces

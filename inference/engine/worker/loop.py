@@ -1,0 +1,330 @@
+"""The MLX thread: the only one that touches arrays. Owns batch and prefill."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import mlx.core as mx
+
+from inference.core.frames import (
+    CANCELLED,
+    FAILED,
+    CancelSequence,
+    Decode,
+    Heartbeat,
+    ImagesEncoded,
+    PrefixFound,
+    Purge,
+    UseThreads,
+)
+from inference.engine.batch.decode_batch import DecodeBatch, SampledToken
+from inference.engine.batch.endings import take_step
+from inference.engine.caches.prefixes import PrefixCache
+from inference.engine.hardware.blas import use_threads
+from inference.engine.hardware.device import is_cpu
+from inference.engine.prefill.groups import PrefillPace
+from inference.engine.prefill.queue import PrefillError, PrefillQueue
+from inference.engine.sequences.sequence import Emission, Sequence, spec_of
+from inference.engine.vision.encoding import ImageQueue
+
+if TYPE_CHECKING:
+    from inference.engine.answers.sender import Sender
+    from inference.engine.answers.texts import AnswerTexts
+    from inference.engine.loading.text_model import TextModel
+    from inference.engine.speculation.draft_model import DraftModel
+    from inference.engine.worker.prompts import PromptPreparer
+
+logger = logging.getLogger(__name__)
+
+BEAT_WHILE_WORKING_S = 0.5
+BEAT_WHILE_IDLE_S = 1.0
+# Between two prefill chunks others decode a step and cancels are read. Where a
+# step alone takes long (a CPU), a chunk as short as a step would be mostly loss.
+CHUNK_S = 0.25
+STEPS_PER_CHUNK = 3
+CHUNK_ALONE_S = 0.8
+# Rows that decode wait for one image between two steps; for several that are quick.
+IMAGES_S = 0.05
+GATHER_SHARE = 0.05
+GATHER_MAX_S = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class StopHit:
+    """The sender met a stop string: the sequence may leave the batch."""
+
+    sequence_id: int
+
+
+Message = Decode | CancelSequence | StopHit | Purge | UseThreads
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """What a loop may use.
+
+    At most `max_rows` rows run together. A row that decodes alone is sped up by
+    `draft` while that pays. Up to `prefix_bytes` are kept of what was computed, for
+    prompts that begin alike.
+    """
+
+    max_rows: int
+    draft: DraftModel | None = None
+    prefix_bytes: int = 0
+
+
+class EngineLoop:
+    """Continuous batching over one model; `run` never returns while it serves.
+
+    It owns everything that is computed, and what is kept of it.
+    """
+
+    def __init__(
+        self,
+        text: TextModel,
+        sender: Sender,
+        preparer: PromptPreparer,
+        answers: AnswerTexts,
+        config: EngineConfig,
+    ) -> None:
+        self._text = text
+        self._sender = sender
+        self._preparer = preparer
+        self._answers = answers
+        self._max_rows = config.max_rows
+        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._sequences: dict[int, Sequence] = {}
+        self._prefixes = PrefixCache(config.prefix_bytes)
+        self._batch = DecodeBatch(text.model, config.draft, prefixes=self._prefixes)
+        self._prefill = PrefillQueue(
+            text.model,
+            is_batchable=text.is_batchable,
+            pace=PrefillPace(tokens_per_s=200.0 if is_cpu() else 4000.0),
+            make_cache=text.caches.make,
+            can_pad=text.caches.can_pad,
+            prefixes=self._prefixes,
+        )
+        self._images = None if text.vision is None else ImageQueue(text.vision.encoder)
+        self._step_s = 0.0
+        self._last_beat = 0.0
+
+    def post(self, message: Message) -> None:
+        """Leave a message for the MLX thread; any thread may."""
+        self._inbox.put(message)
+
+    def run(self) -> None:
+        """Serve until the process ends."""
+        self._tell_life()
+        while True:
+            self.turn()
+
+    def turn(self) -> None:
+        """Read what has come, encode images, prefill a chunk, decode a step."""
+        self._read_inbox()
+        self._advance_images()
+        self._gather_arrivals()
+        self._begin_prefill()
+        self._advance_prefill()
+        self._advance_batch()
+        self._beat()
+
+    # --- inbox
+
+    def _read_inbox(self) -> None:
+        if not self._sequences:
+            try:
+                self._handle(self._inbox.get(timeout=BEAT_WHILE_IDLE_S))
+            except queue.Empty:
+                return
+        while not self._inbox.empty():
+            self._handle(self._inbox.get())
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Decode():
+                self._open_or_fail(message)
+            case CancelSequence():
+                self._remove(message.sequence_id, CANCELLED)
+            case StopHit():
+                # The sender has told the web already; only the row is left.
+                self._remove(message.sequence_id, "")
+            case Purge():
+                if self._text.vision is not None:
+                    self._text.vision.encoder.features.clear()
+                self._prefixes.clear()
+                mx.clear_cache()
+                self._tell_life(is_purged=True)
+            case UseThreads():
+                # Not in the middle of a product of the step that is under way.
+                mx.synchronize()
+                use_threads(message.count)
+
+    def _open_or_fail(self, command: Decode) -> None:
+        try:
+            self._open(command)
+        except Exception as error:
+            logger.exception("A generation could not begin")
+            for sequence_id in command.sequence_ids:
+                self._sequences.pop(sequence_id, None)
+                self._sender.open_text(sequence_id, self._answers.open_bare())
+                self._sender.send([Emission(sequence_id, None, FAILED, str(error))])
+
+    def _open(self, command: Decode) -> None:
+        prompt = self._preparer.take(command.prompt_id)
+        if prompt is None:
+            message = "The prepared prompt is no longer there."
+            for sequence_id in command.sequence_ids:
+                self._sender.open_text(sequence_id, self._answers.open_bare())
+                self._sender.send([Emission(sequence_id, None, FAILED, message)])
+            return
+        sequence_group = []
+        for place, sequence_id in enumerate(command.sequence_ids):
+            spec = spec_of(command.sampling, place)
+            text = self._answers.open(prompt, spec)
+            self._sender.open_text(sequence_id, text)
+            sequence = Sequence.of(
+                sequence_id,
+                prompt.tokens,
+                spec,
+                eos_ids=self._text.eos_ids,
+                guide=prompt.plan.open(prompt.thinking_budget(spec)),
+                leads=place == 0,
+            )
+            self._sequences[sequence_id] = sequence
+            sequence_group.append(sequence)
+        if prompt.pictures is None:
+            self._prefill.append(sequence_group)
+        elif self._images is not None:
+            self._images.append(sequence_group, prompt.pictures)
+
+    def _remove(self, sequence_id: int, finish: str) -> None:
+        sequence = self._sequences.pop(sequence_id, None)
+        if sequence is None:
+            return
+        sequence.has_left = True
+        if self._images is not None:
+            self._images.forget_those_who_left()
+        self._prefill.forget_those_who_left()
+        self._batch.leave({sequence})
+        if finish:
+            self._sender.send([Emission(sequence_id, None, finish)])
+
+    # --- work
+
+    def _gather_arrivals(self) -> None:
+        """Let requests that arrive together be prefilled together.
+
+        Only while nobody decodes, and for a twentieth of what the prefill takes;
+        a little longer while the preparer still prepares prompts.
+        """
+        if self._batch or not self._prefill.waiting_s:
+            return
+        began = time.monotonic()
+        while (waited_s := time.monotonic() - began) < GATHER_MAX_S:
+            patience_s = min(GATHER_SHARE * self._prefill.waiting_s, GATHER_MAX_S)
+            if waited_s >= patience_s and not self._preparer.preparing:
+                return
+            try:
+                self._handle(self._inbox.get(timeout=patience_s / 4))
+            except queue.Empty:
+                continue
+
+    def _advance_images(self) -> None:
+        """Have prompts whose images are encoded wait for their prefill."""
+        if self._images is None:
+            return
+        target_s = IMAGES_S if self._batch else CHUNK_ALONE_S
+        for job in self._images.advance(target_s=target_s):
+            if job.error is not None:
+                logger.error("Images could not be encoded", exc_info=job.error)
+                self._fail(job.sequence_group, job.error)
+                continue
+            first = job.sequence_group[0].sequence_id
+            self._sender.send(ImagesEncoded(first, job.cached, job.encode_s))
+            self._prefill.append(job.sequence_group)
+
+    def _begin_prefill(self) -> None:
+        free_rows = self._max_rows - len(self._batch) - self._prefill.rows
+        for group in self._prefill.form_groups(free_rows):
+            for sequence_group, match in group.begun:
+                self._sender.send(
+                    PrefixFound(
+                        sequence_group[0].sequence_id, match.held, match.diverged_at
+                    )
+                )
+
+    def _advance_prefill(self) -> None:
+        try:
+            group = self._prefill.advance(target_s=self._chunk_s())
+        except PrefillError as error:
+            logger.exception("Prefill failed")
+            self._fail(error.group.sequences, error)
+            return
+        if group is None:
+            return
+        try:
+            self._batch.join(group)
+        except Exception as error:
+            # The caches of the running rows may be half extended: all of them end.
+            logger.exception("A group could not join the batch")
+            self._fail([*group.sequences, *self._batch.clear()], error)
+
+    def _chunk_s(self) -> float:
+        """Return how long the next chunk may take: rows that decode wait for it."""
+        if not self._batch:
+            return CHUNK_ALONE_S
+        return max(CHUNK_S, STEPS_PER_CHUNK * self._step_s)
+
+    def _advance_batch(self) -> None:
+        began = time.monotonic()
+        try:
+            chosen = self._batch.step(may_draft=not self._prefill)
+        except Exception as error:
+            logger.exception("A decode step failed")
+            self._fail(self._batch.clear(), error)
+            return
+        if chosen:
+            self._step_s += 0.2 * (time.monotonic() - began - self._step_s)
+            self._emit(chosen)
+
+    def _emit(self, chosen: list[SampledToken]) -> None:
+        emissions, gone = take_step(chosen, eos_ids=self._text.eos_ids)
+        for sequence in gone:
+            self._sequences.pop(sequence.sequence_id, None)
+        self._sender.send(emissions)
+        if gone:
+            self._batch.leave(gone)
+
+    def _fail(self, sequences: list[Sequence], error: Exception) -> None:
+        for sequence in sequences:
+            if sequence.has_left:
+                continue
+            sequence.has_left = True
+            self._sequences.pop(sequence.sequence_id, None)
+            self._sender.send(
+                [Emission(sequence.sequence_id, None, FAILED, str(error)[:500])]
+            )
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now - self._last_beat < BEAT_WHILE_WORKING_S:
+            return
+        self._last_beat = now
+        self._tell_life()
+
+    def _tell_life(self, *, is_purged: bool = False) -> None:
+        self._sender.send(
+            Heartbeat(
+                rows=len(self._batch),
+                waiting=len(self._prefill) + len(self._images or ()),
+                active_bytes=mx.get_active_memory(),
+                cache_bytes=mx.get_cache_memory(),
+                peak_bytes=mx.get_peak_memory(),
+                steps=self._batch.steps,
+                is_purged=is_purged,
+            )
+        )
