@@ -329,7 +329,7 @@ class FrameError(ValueError):
 _encoder = msgspec.msgpack.Encoder()
 
 
-def to_bytes(frame: Command | Report) -> bytes:
+def to_bytes(frame: msgspec.Struct) -> bytes:
     """Encode one frame with its length prefix."""
     body = _encoder.encode(frame)
     return _LENGTH.pack(len(body)) + body

@@ -1,7 +1,7 @@
-"""The prepare pool: messages to tokens, away from the MLX thread.
+"""The prepare pools: messages to tokens, away from the MLX thread.
 
-Fast tokenizers must not be used by two threads at once, so one lock guards
-them; the pool exists so that the reader thread never waits for a long prompt.
+They exist so that the reader thread never waits for a prompt, and no short prompt
+for a long one.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inference.core.errors import (
-    ContextLengthExceededError,
-    InferenceError,
-    InvalidRequestError,
-)
+from inference.core.errors import InferenceError
 from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
+from inference.engines.encoder_process import unreadable
+from inference.engines.encoding import LONG_CHARS, ModelEncoder, too_long
 from inference.engines.plans import prepare_answer
+from inference.prompting.encoder import gave_up
 from inference.prompting.templates import render
 
 if TYPE_CHECKING:
+    from inference.core.requests import ChatMessage
     from inference.engines.plans import PreparedPrompt
     from inference.engines.sender import Sender
     from inference.engines.text import TextModel
@@ -42,8 +42,9 @@ class PromptDesk:
         self._prompts: dict[int, PreparedPrompt] = {}
         self._preparing: set[int] = set()
         self._prompts_lock = threading.Lock()
-        self._tokenizer_lock = threading.Lock()
+        self._encoder = ModelEncoder(text.tokenizer, context_length=text.context_length)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="prepare")
+        self._long_pool = ThreadPoolExecutor(THREADS, thread_name_prefix="long")
         # Images take longer than texts, and may have to wait for memory.
         self._image_pool = ThreadPoolExecutor(THREADS, thread_name_prefix="images")
 
@@ -57,8 +58,7 @@ class PromptDesk:
         """Prepare a prompt in the pool and report the result."""
         with self._prompts_lock:
             self._preparing.add(command.prompt_id)
-        pool = self._image_pool if _has_images(command) else self._pool
-        pool.submit(self._prepare, command)
+        self._pool_for(command).submit(self._prepare, command)
 
     def take(self, prompt_id: int) -> PreparedPrompt | None:
         """Hand a prepared prompt over, once."""
@@ -71,6 +71,12 @@ class PromptDesk:
             self._preparing.discard(prompt_id)
             self._prompts.pop(prompt_id, None)
 
+    def _pool_for(self, command: PreparePrompt) -> ThreadPoolExecutor:
+        if _has_images(command):
+            return self._image_pool
+        is_long = sum(map(_chars_of, command.messages)) > LONG_CHARS
+        return self._long_pool if is_long else self._pool
+
     def _is_wanted(self, prompt_id: int) -> bool:
         with self._prompts_lock:
             return prompt_id in self._preparing
@@ -82,7 +88,8 @@ class PromptDesk:
             if found is None:
                 return
             rendered, pictures = found
-            self._refuse_long(len(rendered.tokens))
+            if len(rendered.tokens) >= self._text.context_length:
+                raise too_long(len(rendered.tokens), self._text.context_length)  # noqa: TRY301
             prompt = prepare_answer(
                 command, rendered, self._text.formats, self._text.words
             )
@@ -99,42 +106,28 @@ class PromptDesk:
         self, command: PreparePrompt
     ) -> tuple[RenderedPrompt, PromptPictures | None] | None:
         """Return what `command` asks for; `None`: nobody waits for it any more."""
-        sight = self._text.sight
+        # Nobody should wait behind what was given up meanwhile.
+        if not self._is_wanted(command.prompt_id):
+            return None
+        sight, formats = self._text.sight, self._text.formats
         if sight is not None:
             command = sight.prompts.defused(command)
             if _has_images(command):
                 return sight.prompts.render(
                     command,
-                    self._text.formats,
-                    tokenizer_lock=self._tokenizer_lock,
+                    formats,
+                    encoder=self._encoder,
                     is_wanted=lambda: self._is_wanted(command.prompt_id),
                 )
-        with self._tokenizer_lock:
-            # Nobody should wait behind what was given up meanwhile.
-            if not self._is_wanted(command.prompt_id):
-                return None
-            formats = self._text.formats
-            rendered = render(
-                self._text.tokenizer,
-                command,
-                formats.traits,
-                think_start=formats.think_start,
-                system_prompt=formats.system_prompt,
-            )
+        rendered = render(
+            self._text.tokenizer,
+            command,
+            formats.traits,
+            think_start=formats.think_start,
+            system_prompt=formats.system_prompt,
+            encoder=self._encoder,
+        )
         return rendered, None
-
-    def _refuse_long(self, tokens: int) -> None:
-        if tokens >= self._text.context_length:
-            raise ContextLengthExceededError(
-                f"This model's maximum context length is {self._text.context_length} "
-                f"tokens; your messages are {tokens} tokens, which leaves no "
-                "room for an answer.",
-                param="messages",
-                figures={
-                    "prompt_tokens": tokens,
-                    "context_length": self._text.context_length,
-                },
-            )
 
     def _keep(
         self,
@@ -178,17 +171,14 @@ def _has_images(command: PreparePrompt) -> bool:
     return any(message.has_images for message in command.messages)
 
 
-def _told(error: BaseException) -> InferenceError:
-    """Return what a client reads of a failure.
+def _chars_of(message: ChatMessage) -> int:
+    arguments = sum(len(call.arguments) for call in message.tool_calls)
+    return len(message.text) + len(message.reasoning) + arguments
 
-    A tokenizer that gives up panics: its pattern cannot follow megabytes of blanks.
-    """
-    if type(error).__name__ == "PanicException":
-        return InvalidRequestError(
-            "The text of the messages cannot be cut into tokens: the model's tokenizer "
-            f"gave up on it ({error}).",
-            param="messages",
-            code="text_not_readable",
-        )
+
+def _told(error: BaseException) -> InferenceError:
+    """Return what a client reads of a failure."""
+    if gave_up(error):
+        return unreadable(f"the model's tokenizer gave up on it ({error})")
     logger.error("A prompt could not be prepared", exc_info=error)
-    return InferenceError(str(error))
+    return InferenceError(str(error) or f"The prompt: {type(error).__name__}.")

@@ -23,7 +23,6 @@ from inference.prompting.rendering import text_of
 from inference.prompting.templates import render
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
 
     from inference.core.frames import PreparePrompt
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from inference.engines.vision_markers import Markers
     from inference.engines.vision_processor import ImageProcessor
     from inference.engines.vision_style import ImageStyle
-    from inference.prompting.templates import RenderedPrompt
+    from inference.prompting.templates import PromptEncoder, RenderedPrompt
 
 # Where the images of a turn go: as they were sent, or together before or after its
 # text, or nowhere, for processors that place them themselves.
@@ -72,7 +71,7 @@ class ImagePrompts:
         command: PreparePrompt,
         formats: ModelFormats,
         *,
-        tokenizer_lock: threading.Lock,
+        encoder: PromptEncoder,
         is_wanted: Callable[[], bool] = lambda: True,
     ) -> tuple[RenderedPrompt, PromptPictures] | None:
         """Render a conversation with images, whose texts are defused.
@@ -95,9 +94,7 @@ class ImagePrompts:
                     opened(command.images, paths), paths, command.images, strict=True
                 )
             ]
-            page = _Page(
-                self._tokenizer, self._processor, self._style, images, tokenizer_lock
-            )
+            page = _Page(self._tokenizer, self._processor, self._style, images, encoder)
             page.places = 0 if self._placement == NOWHERE else len(images)
             rendered = self._rendered(page, command, formats)
             pictures = page.pictures
@@ -168,7 +165,7 @@ class _Page:
         processor: ImageProcessor,
         style: ImageStyle,
         images: list[Opened],
-        lock: threading.Lock,
+        encoder: PromptEncoder,
     ) -> None:
         self.has_chat_template: bool = tokenizer.has_chat_template
         self.places = len(images)
@@ -177,15 +174,14 @@ class _Page:
         self._processor = processor
         self._style = style
         self._images = images
-        self._lock = lock
+        self._encoder = encoder
 
     def apply_chat_template(self, messages: Any, **options: Any) -> Any:
         """Render turns whose texts hold marks."""
         turns = [self._seen(turn) for turn in messages]
         is_open = not options.pop("add_generation_prompt", False)
         options.pop("tokenize", None)
-        with self._lock:
-            return text_of(self._tokenizer, turns, is_open=is_open, **options)
+        return text_of(self._tokenizer, turns, is_open=is_open, **options)
 
     def encode(self, text: str, **options: Any) -> list[int]:
         """Return the tokens of a rendered prompt, those of its images among them."""
@@ -202,13 +198,15 @@ class _Page:
                 param=self._images[0].path,
                 code="image_mismatch",
             )
+        self._encoder.admit(text)
+        # What cannot be encoded within bounds ends there, and not in the processor.
+        self._encoder.encode(text)
         self.pictures = self._processor.read(text, self._images)
         return self.pictures.tokens
 
     def decode(self, tokens: list[int]) -> str:
         """Return the text of tokens."""
-        with self._lock:
-            text: str = self._tokenizer.decode(tokens)
+        text: str = self._tokenizer.decode(tokens)
         return text
 
     def _seen(self, turn: dict[str, Any]) -> dict[str, Any]:

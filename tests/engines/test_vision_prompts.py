@@ -68,6 +68,12 @@ def broken() -> ImageData:
     return ImageData(whole[:60], sha256="0" * 64, width=64, height=64)
 
 
+class Unasked:
+    """A processor that takes any number of images, and reads none."""
+
+    images_most = 0
+
+
 def pads(engine: VisionEngine, tokens: list[int]) -> int:
     return tokens.count(engine.text.tokenizer.convert_tokens_to_ids(PAD))
 
@@ -290,6 +296,16 @@ def test_images_that_fill_the_context_are_refused(tiny_model_dir: Path) -> None:
     assert refusal.code == "context_length_exceeded"
 
 
+def test_a_text_that_cannot_fit_is_refused_before_the_processor_sees_it(
+    engine: VisionEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert engine.text.sight is not None
+    monkeypatch.setattr(engine.text.sight.prompts, "_processor", Unasked())
+    refusal = refusal_of(engine, user(("red", 1), "hello " * 1_000_000))
+    assert refusal.code == "context_length_exceeded"
+    assert refusal.param == "messages"
+
+
 def test_low_detail_reads_a_smaller_image(engine: VisionEngine) -> None:
     picture = Image.new("RGB", (1000, 400), (255, 0, 0))
     said, (image,) = message(user(encoded(picture), ONE))
@@ -301,7 +317,7 @@ def test_low_detail_reads_a_smaller_image(engine: VisionEngine) -> None:
         command = PreparePrompt(1, (said,), images=(again,))
         assert engine.text.sight is not None
         found = engine.text.sight.prompts.render(
-            command, engine.text.formats, tokenizer_lock=threading.Lock()
+            command, engine.text.formats, encoder=engine.desk._encoder
         )
         assert found is not None
         keys.append(found[1].pictures[0].key)
