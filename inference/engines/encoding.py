@@ -105,5 +105,6 @@ def _plain_backend(tokenizer: Any) -> Any:
         isinstance(inner, PreTrainedTokenizerFast)
         and kind.encode is PreTrainedTokenizerBase.encode
         and kind._encode_plus is PreTrainedTokenizerFast._encode_plus  # noqa: SLF001
+        and not inner.split_special_tokens
     )
     return inner.backend_tokenizer if is_plain else None

@@ -139,7 +139,7 @@ def test_a_long_text_that_fits_is_read_to_its_last_token(
     start_server: StartServer, rambler_dir: Path
 ) -> None:
     server = start_server(rambler_dir).wait_ready()
-    text = "The kestrel hovers.\n" * 3500
+    text = " something" * 7000
     most = len(Tokenizer.from_file(str(rambler_dir / "tokenizer.json")).encode(text))
     usage = ask(server, messages=user(text)).usage
     few = ask(server, messages=user("")).usage
