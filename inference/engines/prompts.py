@@ -88,8 +88,7 @@ class PromptDesk:
             if found is None:
                 return
             rendered, pictures = found
-            if len(rendered.tokens) >= self._text.context_length:
-                raise too_long(len(rendered.tokens), self._text.context_length)  # noqa: TRY301
+            self._refuse_long(len(rendered.tokens))
             prompt = prepare_answer(
                 command, rendered, self._text.formats, self._text.words
             )
@@ -128,6 +127,10 @@ class PromptDesk:
             encoder=self._encoder,
         )
         return rendered, None
+
+    def _refuse_long(self, tokens: int) -> None:
+        if tokens >= self._text.context_length:
+            raise too_long(tokens, self._text.context_length)
 
     def _keep(
         self,
@@ -181,4 +184,5 @@ def _told(error: BaseException) -> InferenceError:
     if gave_up(error):
         return unreadable(f"the model's tokenizer gave up on it ({error})")
     logger.error("A prompt could not be prepared", exc_info=error)
-    return InferenceError(str(error) or f"The prompt: {type(error).__name__}.")
+    why = str(error) or type(error).__name__
+    return InferenceError(f"The prompt could not be prepared: {why}")

@@ -14,7 +14,7 @@ from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
 from inference.core.models import ModelOptions
 from inference.core.requests import ChatMessage, TextPart
 from inference.dialects.dialect import ThinkingTags
-from inference.engines import overrides
+from inference.engines import overrides, prompts
 from inference.engines.formats import ModelFormats, formats_of
 from inference.engines.overrides import OverrideError, tokenizer_settings
 from inference.engines.prompts import PromptDesk
@@ -176,6 +176,18 @@ def prepared(folder: Path, text: str, **said: str) -> tuple[str, Any, Any]:
     desk._pool.shutdown()
     prompt = desk.take(1)
     return tokenizer.decode(prompt.tokens) if prompt else "", reports[0], prompt
+
+
+def test_a_failure_without_words_has_some_for_the_client(
+    tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(prompts, "render", run_out)
+    _, report, _ = prepared(tiny_model_dir, "Hello")
+    assert report.code == "internal_error"
+    assert report.message == "The prompt could not be prepared: MemoryError"
 
 
 def test_a_prompt_is_prepared_the_way_the_entry_says(tiny_model_dir: Path) -> None:
