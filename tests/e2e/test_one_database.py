@@ -172,6 +172,23 @@ def test_two_first_starts_at_once_print_one_password_that_works(
     assert "user: admin, made just now by another process" in loser
 
 
+def test_two_first_starts_on_a_file_that_is_not_there_yet_make_it_once(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "database").mkdir()
+    url = f"{SQLITE}{tmp_path}/database/db.sqlite3"
+    with ExitStack() as ports:
+        starts = [
+            first_start(tmp_path / name, url, ports.enter_context(kept_port()))
+            for name in ("one", "other")
+        ]
+        said = [start.communicate(timeout=START_S) for start in starts]
+
+    assert all("no model at /no/such/model" in errors for _, errors in said)
+    (password,) = re.findall(r"password: (\S+)", "".join(words for words, _ in said))
+    assert works(password, tmp_path / "one", url)
+
+
 def first_start(folder: Path, url: str, port: int) -> subprocess.Popen[str]:
     """Begin a start that has no model and so ends after it has made the user."""
     words = ("launch", "--port", str(port), "--model-path", "/no/such/model")
@@ -180,6 +197,7 @@ def first_start(folder: Path, url: str, port: int) -> subprocess.Popen[str]:
         cwd=REPOSITORY,
         env={**os.environ, "MLX_DATA_DIR": str(folder), "DATABASE_URL": url},
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
 
