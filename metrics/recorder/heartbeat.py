@@ -57,17 +57,23 @@ class Heartbeat:
         self._thread.join(timeout_s)
 
     def _live(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._beat()
-                for last in self._watch.look():
-                    end_lost_run(last, by=self._run.node)
-                self._trouble = ""
-            except Exception as error:  # noqa: BLE001 -- the thread must outlive all of it
-                self._tell(error)
-            finally:
-                connections[DEFAULT_DB_ALIAS].close()
-            self._stopping.wait(self._every_s)
+        try:
+            while not self._stopping.is_set():
+                self._turn()
+                self._stopping.wait(self._every_s)
+        finally:
+            connections[DEFAULT_DB_ALIAS].close()
+
+    def _turn(self) -> None:
+        try:
+            self._beat()
+            for last in self._watch.look():
+                end_lost_run(last, by=self._run.node)
+        except Exception as error:  # noqa: BLE001 -- the thread must outlive all of it
+            self._tell(error)
+            connections[DEFAULT_DB_ALIAS].close()
+        else:
+            self._trouble = ""
 
     def _beat(self) -> None:
         """Say that this run lives; it may have been taken for lost since."""
