@@ -265,7 +265,7 @@ def test_the_command_ends_what_is_lost_and_says_how_many(tmp_path: Path) -> None
 
     out = StringIO()
     call_command("end_lost", stdout=out, stderr=StringIO())
-    assert out.getvalue() == "5 requests of 2 lost servers interrupted\n"
+    assert out.getvalue() == "5 requests interrupted; servers lost: 2\n"
     assert RequestLog.objects.running().get().boot_id == "young"
     out = StringIO()
     call_command("end_lost", stdout=out, stderr=StringIO())

@@ -30,21 +30,19 @@ class Command(BaseCommand):
             self.stdout.write("No server is lost.")
         else:
             self.stdout.write(
-                f"{sum(counts):,} requests of {len(counts):,} lost servers interrupted"
+                f"{sum(counts):,} requests interrupted; servers lost: {len(counts):,}"
             )
 
     def silent(self) -> set[Sign]:
         """Return the last signs of those that gave no other one for so long."""
         silent = last_signs()
         pause = threading.Event()
-        for look in range(LOOKS):
+        if silent:
+            most_s = LOOKS * lost_runs.BEAT_EVERY_S
+            self.stderr.write(f"Waiting up to {most_s:.0f} s for a sign of life")
+        for _ in range(LOOKS):
             if not silent:
                 break
-            left_s = (LOOKS - look) * lost_runs.BEAT_EVERY_S
-            self.stderr.write(
-                f"\rWaiting {left_s:.0f} s for a sign of {len(silent):,} servers ",
-                ending="",
-            )
             pause.wait(lost_runs.BEAT_EVERY_S)
             silent &= last_signs()
         return silent
