@@ -19,6 +19,7 @@ EVENT_KINDS = [
     for kind in (
         "server_start",
         "server_stop",
+        "server_lost",
         "model_load",
         "model_load_failed",
         "model_unload",
@@ -34,7 +35,7 @@ EVENT_KINDS = [
 ]
 
 
-LOSSES = ("model_load_failed", "model_quarantined", "worker_died")
+LOSSES = ("server_lost", "model_load_failed", "model_quarantined", "worker_died")
 
 
 class ServerEventQuerySet(models.QuerySet["ServerEventLog"]):

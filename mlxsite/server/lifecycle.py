@@ -34,7 +34,7 @@ from metrics.completion_log import CompletionLog
 from metrics.conf import keeping_of
 from metrics.observers import Observers
 from metrics.prometheus import PrometheusExposition, RunCounts
-from metrics.recorder import Recorder
+from metrics.recorder import Heartbeat, Recorder
 from metrics.sampler import Sampler
 from metrics.totals import Totals
 from mlxsite import __version__
@@ -103,6 +103,7 @@ class ServerRun:
         self._recorder = Recorder(
             data_dir=config.data_dir, identity=identity, keeping=keeping_of(config)
         )
+        self._heartbeat = Heartbeat(identity=identity, version=__version__)
         # The log line tells the average that includes its own request.
         self._observer = Observers(
             (self._totals, self._counts, self._recorder, CompletionLog(self._totals))
@@ -112,6 +113,8 @@ class ServerRun:
 
     def run(self) -> int:
         """Serve until the end; return the exit code."""
+        # Before anything that takes long: others must not take this run for lost.
+        self._heartbeat.start()
         # Replays what dead runs left, so that the totals know it too.
         self._recorder.start()
         self._totals.load()
@@ -137,6 +140,7 @@ class ServerRun:
         gc.freeze()
         server.run()
         watcher.cancel()
+        self._heartbeat.stop()
         self._recorder.stop(RECORD_FLUSH_S)
         logger.info("Stopped")
         return server.exit_code
