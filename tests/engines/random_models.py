@@ -71,6 +71,7 @@ _FULL = ["full_attention"]
 
 _CONFIGS: dict[str, dict[str, Any]] = {
     "llama": {},
+    "smollm3": {"no_rope_layer_interval": 2},
     "gemma2": {},
     "gemma3_text": {"sliding_window": 16, "sliding_window_pattern": 2},
     "gpt_oss": {
