@@ -19,6 +19,7 @@ from inference.core.errors import (
     InvalidRequestError,
 )
 from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
+from inference.engines.host_memory import give_back
 from inference.engines.plans import prepare_answer
 from inference.prompting.templates import render
 
@@ -103,12 +104,15 @@ class PromptDesk:
         if sight is not None:
             command = sight.prompts.defused(command)
             if _has_images(command):
-                return sight.prompts.render(
+                found = sight.prompts.render(
                     command,
                     self._text.formats,
                     tokenizer_lock=self._tokenizer_lock,
                     is_wanted=lambda: self._is_wanted(command.prompt_id),
                 )
+                # All rasters are gone; what held them counts as the model's memory.
+                give_back()
+                return found
         with self._tokenizer_lock:
             # Nobody should wait behind what was given up meanwhile.
             if not self._is_wanted(command.prompt_id):
