@@ -26,6 +26,7 @@ from inference.engines.vision_pictures import (
     bytes_for,
     sides_for,
 )
+from inference.images import decoding
 from tests.engines.vision_engine import Turn, VisionEngine, message
 from tests.pictures import ALL, ONE, encoded
 
@@ -360,11 +361,11 @@ def test_what_is_left_of_a_request_that_was_given_up_is_not_decoded(
     engine: VisionEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert engine.text.sight is not None
-    real, done = vision_pictures.decoded, []
+    done: list[ImageData] = []
 
     def decoded(image: ImageData, **options: Any) -> Image.Image:
         done.append(image)
-        return real(image, **options)
+        return decoding.decoded(image, **options)
 
     monkeypatch.setattr(vision_pictures, "decoded", decoded)
     said, images = message(user(*[("red", 1)] * 9, ALL))
