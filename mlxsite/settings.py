@@ -81,6 +81,7 @@ MLX_SPARE_WORKER = env.flag("SPARE_WORKER", default=True)
 MLX_IMAGE_URLS = env.choice("IMAGE_URLS", ("", "true", "false", "1", "0"))
 MLX_IMAGE_HOSTS = image_hosts(env.listed("IMAGE_HOSTS"))
 MLX_IMAGE_TIMEOUT_S = env.seconds("IMAGE_TIMEOUT")
+MLX_IMAGE_PIXELS = env.whole("IMAGE_PIXELS")
 
 # --- the record ---------------------------------------------------------------
 # How many days of it are kept: rows, sums of minutes, hours and days; 0: for ever.

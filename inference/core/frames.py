@@ -296,7 +296,8 @@ class StepReport(msgspec.Struct, frozen=True, tag="step"):
 class Heartbeat(msgspec.Struct, frozen=True, tag="beat"):
     """The MLX thread lives: rows decoding, sequences waiting, memory in bytes.
 
-    `is_purged`: it answers a `Purge`.
+    `host_bytes` is what the process took beside MLX's arrays since the model was
+    loaded. `is_purged`: it answers a `Purge`.
     """
 
     rows: int
@@ -305,7 +306,13 @@ class Heartbeat(msgspec.Struct, frozen=True, tag="beat"):
     cache_bytes: int
     peak_bytes: int
     steps: int
+    host_bytes: int = 0
     is_purged: bool = False
+
+    @property
+    def held_bytes(self) -> int:
+        """What the worker holds of the memory that models share."""
+        return self.active_bytes + self.cache_bytes + self.host_bytes
 
 
 Report = (

@@ -32,6 +32,7 @@ class Limits:
     image_bytes: int = 20 * MIB
     images_bytes: int = 64 * MIB
     image_pixels: int = 24_000_000
+    images_pixels: int = 192_000_000
     image_side: int = 16_384
     image_segments: int = 16_384
     image_scans: int = 64

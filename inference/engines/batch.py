@@ -15,7 +15,11 @@ import mlx.core as mx
 from inference.engines.drafting import Speculator
 from inference.engines.masking import BatchMasker
 from inference.engines.positions import PositionAdjuster
-from inference.engines.prefill_groups import PrefillGroup, merge_caches
+from inference.engines.prefill_groups import (
+    PrefillGroup,
+    forget_paddings,
+    merge_caches,
+)
 from inference.engines.sampling import BatchSampler
 from inference.engines.telling import BatchTeller, Told
 
@@ -123,6 +127,9 @@ class DecodeBatch:
         assert self._tokens is not None
         current, told = self._tokens, self._told
         logits = self._model(current[:, None], cache=self._cache)[:, -1, :]
+        if self._fresh:
+            # Not before: until then the paddings may be all that tells how many rows.
+            forget_paddings(self._cache)
         self._told = self._teller(logits)
         logits = self._adjuster(logits, current, self._fresh)
         if self._masker:
@@ -140,6 +147,8 @@ class DecodeBatch:
     def _count_step(self) -> None:
         self.steps += 1
         if self.steps % STEPS_BETWEEN_PURGES == 0:
+            # Layers that ask for no positions count them in sums that nobody reads.
+            mx.eval([cache.state for cache in self._cache])
             mx.clear_cache()
 
     def leave(self, gone: set[Sequence]) -> None:

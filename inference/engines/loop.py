@@ -25,6 +25,7 @@ from inference.engines.batch import Chosen, DecodeBatch
 from inference.engines.blas import use_threads
 from inference.engines.device import is_cpu
 from inference.engines.endings import take_step
+from inference.engines.host_memory import HostMemory, give_back
 from inference.engines.prefill import PrefillError, PrefillQueue
 from inference.engines.prefill_groups import PrefillPace
 from inference.engines.prefixes import PrefixCache
@@ -109,6 +110,7 @@ class EngineLoop:
             prefixes=self._prefixes,
         )
         self._images = None if text.sight is None else ImageQueue(text.sight.encoder)
+        self._host = HostMemory()
         self._step_s = 0.0
         self._last_beat = 0.0
 
@@ -157,6 +159,7 @@ class EngineLoop:
                     self._text.sight.encoder.features.clear()
                 self._prefixes.clear()
                 mx.clear_cache()
+                give_back()
                 self._tell_life(is_purged=True)
             case UseThreads():
                 # Not in the middle of a product of the step that is under way.
@@ -324,6 +327,7 @@ class EngineLoop:
                 active_bytes=mx.get_active_memory(),
                 cache_bytes=mx.get_cache_memory(),
                 peak_bytes=mx.get_peak_memory(),
+                host_bytes=self._host.taken_bytes(),
                 steps=self._batch.steps,
                 is_purged=is_purged,
             )

@@ -17,6 +17,7 @@ from inference.core.errors import InferenceError
 from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
 from inference.engines.encoder_process import unreadable
 from inference.engines.encoding import LONG_CHARS, ModelEncoder, too_long
+from inference.engines.host_memory import give_back
 from inference.engines.plans import prepare_answer
 from inference.prompting.encoder import gave_up
 from inference.prompting.templates import render
@@ -112,12 +113,15 @@ class PromptDesk:
         if sight is not None:
             command = sight.prompts.defused(command)
             if _has_images(command):
-                return sight.prompts.render(
+                found = sight.prompts.render(
                     command,
                     formats,
                     encoder=self._encoder,
                     is_wanted=lambda: self._is_wanted(command.prompt_id),
                 )
+                # All rasters are gone; what held them counts as the model's memory.
+                give_back()
+                return found
         rendered = render(
             self._text.tokenizer,
             command,

@@ -10,13 +10,20 @@ from __future__ import annotations
 import re
 import secrets
 import weakref
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from inference.core.errors import InvalidRequestError, TooManyImagesError
 from inference.core.requests import ImagePart, TextPart
-from inference.engines.vision_pictures import PixelRoom, bytes_for, key_of, opened
+from inference.engines.vision_pictures import (
+    PixelRoom,
+    bytes_for,
+    key_of,
+    opened,
+    sides_for,
+)
 from inference.engines.vision_processor import Opened
 from inference.images.parts import at, image_parts
 from inference.prompting.rendering import text_of
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.core.frames import PreparePrompt
+    from inference.core.images import ImageData
     from inference.core.requests import ChatMessage
     from inference.engines.formats import ModelFormats
     from inference.engines.vision_encoding import PromptPictures
@@ -84,16 +92,15 @@ class ImagePrompts:
         """
         paths = [path for path, _ in image_parts(command.messages)]
         self._refuse_many(paths)
-        count = bytes_for(command.images)
+        sides = sides_for(command.images)
+        count = bytes_for(command.images, sides)
         if not (is_wanted() and self._room.take(count, is_wanted=is_wanted)):
             return None
         try:
-            images = [
-                Opened(picture, path, key_of(image))
-                for picture, path, image in zip(
-                    opened(command.images, paths), paths, command.images, strict=True
-                )
-            ]
+            images = self._opened(command.images, sides, paths, is_wanted)
+            if len(images) < len(paths):
+                self._room.give(count)
+                return None
             page = _Page(self._tokenizer, self._processor, self._style, images, encoder)
             page.places = 0 if self._placement == NOWHERE else len(images)
             rendered = self._rendered(page, command, formats)
@@ -105,6 +112,22 @@ class ImagePrompts:
         # Once it was encoded, or given up, nobody holds it any more.
         weakref.finalize(pictures, self._room.give, count)
         return rendered, pictures
+
+    @staticmethod
+    def _opened(
+        images: tuple[ImageData, ...],
+        sides: list[int],
+        paths: list[str],
+        is_wanted: Callable[[], bool],
+    ) -> list[Opened]:
+        """Decode images, as long as somebody waits for them."""
+        pictures = takewhile(lambda _: is_wanted(), opened(images, sides, paths))
+        return [
+            Opened(picture, path, key_of(image, side))
+            for picture, path, image, side in zip(
+                pictures, paths, images, sides, strict=False
+            )
+        ]
 
     def _rendered(
         self, page: _Page, command: PreparePrompt, formats: ModelFormats

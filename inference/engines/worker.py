@@ -42,6 +42,7 @@ from inference.engines.device import (
     gpu_memory_bytes,
     versions,
 )
+from inference.engines.load_errors import told
 from inference.engines.loop import EngineLoop, Means, StopHit
 from inference.engines.prompts import PromptDesk
 from inference.engines.sender import Sender
@@ -106,9 +107,7 @@ class Worker:
         except Exception as error:
             # The web process gets the reason; the traceback would only repeat it.
             logger.debug("The model could not be loaded", exc_info=True)
-            reason = str(error)
-            if not isinstance(error, VanishedError):
-                reason = f"{type(error).__name__}: {reason}"
+            reason = str(error) if isinstance(error, VanishedError) else told(error)
             self._sender.send(LoadFailed(message=reason[:1000]))
             self._sender.finish()
             return None

@@ -279,11 +279,13 @@ def _scrapers(config: ServerConfig, keys: SharedKey, hosts: tuple[str, ...]) -> 
 
 def _image_loader(config: ServerConfig) -> ImageLoader:
     """Return what gets the images of requests, by URL only where that is allowed."""
+    limits = replace(DEFAULT_LIMITS, images_pixels=config.image_pixels)
     if not config.fetches_images:
-        return ImageLoader()
+        return ImageLoader(limits=limits)
     hosts = HostList(config.image_hosts)
     return ImageLoader(
-        fetcher=ImageFetcher(timeout_s=config.image_timeout_s, hosts=hosts)
+        fetcher=ImageFetcher(timeout_s=config.image_timeout_s, hosts=hosts),
+        limits=limits,
     )
 
 

@@ -16,10 +16,17 @@ from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
 from inference.core.images import ImageData
 from inference.core.models import ModelOptions
 from inference.core.requests import Tool, ToolUse
+from inference.engines import vision_pictures
 from inference.engines.overrides import OverrideError
 from inference.engines.text import ModelFilesError, load_text_model
 from inference.engines.vision import load_vision_model
-from inference.engines.vision_pictures import PixelRoom
+from inference.engines.vision_pictures import (
+    PIXEL_BYTES_MOST,
+    PixelRoom,
+    bytes_for,
+    sides_for,
+)
+from inference.images import decoding
 from tests.engines.vision_engine import Turn, VisionEngine, message
 from tests.pictures import ALL, ONE, encoded
 
@@ -341,6 +348,52 @@ def test_prompts_wait_for_the_memory_that_images_before_them_take() -> None:
     room.give(80)
     assert taken.wait(5)
     assert room.held_bytes == 30
+
+
+def photo(width: int, height: int, detail: str = "auto") -> ImageData:
+    return ImageData(b"", "0" * 64, width=width, height=height, detail=detail)
+
+
+@pytest.mark.parametrize("count", [1, 8, 16, 32])
+@pytest.mark.parametrize("size", [(4800, 4800), (4000, 3000), (2048, 2048), (64, 64)])
+def test_the_images_of_a_request_take_bounded_memory_together(
+    count: int, size: tuple[int, int]
+) -> None:
+    images = (photo(*size),) * count
+    sides = sides_for(images)
+    assert bytes_for(images, sides) <= PIXEL_BYTES_MOST
+    assert min(sides) >= 1000
+
+
+def test_few_images_are_as_large_as_ever_and_small_ones_stay() -> None:
+    assert sides_for((photo(4800, 4800), photo(4800, 4800, "low"))) == [2048, 512]
+    images = (*[photo(4800, 4800)] * 31, photo(4800, 4800, "low"))
+    sides = sides_for(images)
+    assert sides[-1] == 512
+    assert 512 < sides[0] < 2048
+
+
+def test_what_is_left_of_a_request_that_was_given_up_is_not_decoded(
+    engine: VisionEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert engine.text.sight is not None
+    done: list[ImageData] = []
+
+    def decoded(image: ImageData, **options: Any) -> Image.Image:
+        done.append(image)
+        return decoding.decoded(image, **options)
+
+    monkeypatch.setattr(vision_pictures, "decoded", decoded)
+    said, images = message(user(*[("red", 1)] * 9, ALL))
+    found = engine.text.sight.prompts.render(
+        PreparePrompt(1, (said,), images=tuple(images)),
+        engine.text.formats,
+        tokenizer_lock=threading.Lock(),
+        is_wanted=lambda: len(done) < 3,
+    )
+    assert found is None
+    assert len(done) == 3
+    wait_until_free(engine.text.sight.prompts._room)
 
 
 def test_who_is_gone_waits_for_no_memory() -> None:
