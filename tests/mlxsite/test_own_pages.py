@@ -44,42 +44,42 @@ OWN: list[dict[str, str]] = [
 
 
 @pytest.fixture
-def browser(settings: Any) -> Client:
+def member(settings: Any) -> Client:
     """The browser of one who is logged in to the admin."""
     settings.CSRF_TRUSTED_ORIGINS = ["https://ui.example"]
     open_doors(key=KEY)
-    browser = Client()
-    browser.force_login(User.objects.create_superuser("ada"))
-    return browser
+    member = Client(headers={"host": "testserver"})
+    member.force_login(User.objects.create_superuser("ada"))
+    return member
 
 
 @pytest.mark.parametrize("sent", FOREIGN)
 def test_a_page_from_elsewhere_gets_nothing_by_the_cookie(
-    browser: Client, sent: Mapping[str, str]
+    member: Client, sent: Mapping[str, str]
 ) -> None:
     for path in PATHS:
-        answer = browser.get(path, headers=sent)
+        answer = member.get(path, headers=sent)
         assert answer.status_code == 403, path
         assert answer.json()["error"]["code"] == "cross_site_request"
 
 
 @pytest.mark.parametrize("sent", OWN)
 def test_pages_of_this_server_and_links_to_it_work(
-    browser: Client, sent: Mapping[str, str]
+    member: Client, sent: Mapping[str, str]
 ) -> None:
     for path in PATHS:
-        assert browser.get(path, headers=sent).status_code == 200, path
+        assert member.get(path, headers=sent).status_code == 200, path
 
 
-def test_a_form_of_another_page_changes_nothing(browser: Client) -> None:
+def test_a_form_of_another_page_changes_nothing(member: Client) -> None:
     sent = {"Sec-Fetch-Site": "same-site", **LINK}
-    answer = browser.post("/admin/logout/", headers=sent)
+    answer = member.post("/admin/logout/", headers=sent)
     assert answer.status_code == 403
-    assert browser.get("/admin/").status_code == 200
+    assert member.get("/admin/").status_code == 200
 
 
 async def test_it_is_asked_of_asynchronous_requests_as_well(settings: Any) -> None:
-    browser = AsyncClient()
-    browser.cookies["sessionid"] = "0"
-    answer = await browser.get("/", headers={"Origin": "https://evil.example"})
+    member = AsyncClient()
+    member.cookies["sessionid"] = "0"
+    answer = await member.get("/", headers={"Origin": "https://evil.example"})
     assert answer.status_code == 403
