@@ -28,7 +28,7 @@ from inference.core.errors import (
     ServerDrainingError,
 )
 from inference.protocol.catalog import model_list_body
-from inference.protocol.chat import ignored_names, to_generation
+from inference.protocol.chat import ignored_names, read_generation
 from inference.protocol.chunks import ChunkWriter
 from inference.protocol.errors import error_object, public_error
 from inference.protocol.json_body import read_object
@@ -116,17 +116,16 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(UNSUPPORTED_DATA)
             return
         try:
-            message = await self._read(text_data)
-            await self._dispatch_message(message)
+            raw = text_data.encode("utf-8", "surrogatepass")
+            await self._dispatch_message(await self._read(raw), len(raw))
         except InferenceError as error:
             await self._refuse(error)
             if isinstance(error, AuthenticationError):
                 self.is_turned_away = True
                 await self.close(UNAUTHORISED)
 
-    async def _read(self, text: str) -> dict[str, Any]:
+    async def _read(self, raw: bytes) -> dict[str, Any]:
         limit_bytes = self.app.limits.websocket_message_bytes
-        raw = text.encode("utf-8", "surrogatepass")
         if len(raw) > limit_bytes:
             raise InvalidRequestError(
                 f"The message is larger than {limit_bytes} bytes.",
@@ -134,7 +133,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             )
         return await read_object(raw, limits=self.app.limits)
 
-    async def _dispatch_message(self, message: dict[str, Any]) -> None:
+    async def _dispatch_message(self, message: dict[str, Any], size_bytes: int) -> None:
         kind = message.pop("type", "chat")
         if kind == "auth":
             self._authorise(message.get("api_key"))
@@ -146,7 +145,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         elif kind == "cancel":
             await self._cancel()
         elif kind == "chat":
-            self._begin(message)
+            self._begin(message, size_bytes)
         elif kind == "models":
             self._begin_listing()
         else:
@@ -194,7 +193,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.generation = None
         await self._send_end("cancelled", generation.trace)
 
-    def _begin(self, body: dict[str, Any]) -> None:
+    def _begin(self, body: dict[str, Any], size_bytes: int) -> None:
         if self.app.service.is_draining:
             raise ServerDrainingError("The server is shutting down.")
         if self.generation is not None:
@@ -205,15 +204,17 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             )
         trace = self._new_trace()
         trace.open()
-        task = asyncio.create_task(self._generate(body, trace))
+        task = asyncio.create_task(self._generate(body, size_bytes, trace))
         # A task cancelled before its first step never reaches its own `finally`.
         task.add_done_callback(lambda _: trace.close())
         self.generation = Generation(trace, task)
 
-    async def _generate(self, body: dict[str, Any], trace: RequestTrace) -> None:
+    async def _generate(
+        self, body: dict[str, Any], size_bytes: int, trace: RequestTrace
+    ) -> None:
         """Write one answer and its end; the trace ends before the client reads so."""
         try:
-            ignored = await self._stream(body, trace)
+            ignored = await self._stream(body, size_bytes, trace)
             trace.finish()
         except asyncio.CancelledError:
             trace.cancel()
@@ -227,13 +228,18 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._settle(trace)
             await self._send_end("done", trace, ignored)
 
-    async def _stream(self, body: dict[str, Any], trace: RequestTrace) -> list[str]:
+    async def _stream(
+        self, body: dict[str, Any], size_bytes: int, trace: RequestTrace
+    ) -> list[str]:
         """Write one answer; return the names of parameters without effect."""
         app = self.app
         trace.asked_for(body.get("model"), stream=True)
         trace.asked_by(user=body.get("user"), metadata=body.get("metadata"))
-        request = to_generation(
-            {**body, "stream": True}, limits=app.limits, strict=app.strict_params
+        request = await read_generation(
+            body | {"stream": True},
+            size_bytes=size_bytes,
+            limits=app.limits,
+            strict=app.strict_params,
         )
         trace.describe(request)
         model = await app.service.find_model(request.model)

@@ -139,6 +139,7 @@ INSTALLED_APPS = [
 # For the site. The API is answered without any of these: `mlxsite.handlers`.
 MIDDLEWARE = [
     "mlxsite.content_security.content_security",
+    "mlxsite.own_pages.own_pages",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from inference.api.endpoint import endpoint
 from inference.api.replies import json_reply
 from inference.api.streaming import chat_frames, sse_reply
-from inference.protocol.chat import ignored_names, to_generation
+from inference.protocol.chat import ignored_names, read_generation
 from inference.protocol.chunks import ChunkWriter
 from inference.protocol.responses import collect_completion, completion_id
 
@@ -20,14 +20,20 @@ if TYPE_CHECKING:
     from inference.core.requests import GenerationRequest
     from inference.core.trace import RequestTrace
 
+# Proxies refuse answers whose headers are long; the row has all names.
+IGNORED_HEADER_CHARS = 2048
+
 
 @endpoint("/v1/chat/completions", "POST")
 async def chat_completions(call: Call) -> HttpResponseBase:
     """Continue a conversation, in one answer or as a stream."""
     call.trace.asked_for(call.body.get("model"), stream=call.body.get("stream"))
     call.trace.asked_by(user=call.body.get("user"), metadata=call.body.get("metadata"))
-    request = to_generation(
-        call.body, limits=call.app.limits, strict=call.app.strict_params
+    request = await read_generation(
+        call.body,
+        size_bytes=call.body_bytes,
+        limits=call.app.limits,
+        strict=call.app.strict_params,
     )
     call.trace.describe(request)
     return await (
@@ -71,4 +77,6 @@ def _headers(trace: RequestTrace) -> dict[str, str]:
     if not ignored:
         return {}
     names = ",".join(quote(name, safe="[]") for name in ignored)
+    if len(names) > IGNORED_HEADER_CHARS:
+        names = names[:IGNORED_HEADER_CHARS].rpartition(",")[0]
     return {"x-ignored-params": names}

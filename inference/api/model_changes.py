@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import msgspec
 from inference.api.endpoint import endpoint
 from inference.api.replies import json_reply
 from inference.api.streaming import sse_reply
+from inference.auth import is_local
 from inference.protocol import sse
 from inference.protocol.errors import public_error
 from inference.protocol.model_calls import (
@@ -133,9 +133,7 @@ def _may_download(call: Call) -> bool:
     """Whether this caller may have models downloaded: a key, or this machine."""
     if not call.app.allow_download:
         return False
-    if call.trace.record.key_name:
-        return True
-    try:
-        return ipaddress.ip_address(call.trace.record.client_host).is_loopback
-    except ValueError:
-        return False
+    record = call.trace.record
+    return bool(record.key_name) or is_local(
+        call.request.headers, client_host=record.client_host
+    )

@@ -101,7 +101,8 @@ class ServerEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind` is one of: server_start, server_stop, server_lost, model_load,
     model_load_failed, model_unload, model_evict, model_quarantined, model_released,
-    worker_died, worker_restart, memory_refused, checker_died, record_waited.
+    worker_died, worker_restart, memory_refused, checker_died, record_waited,
+    login_failed.
     """
 
     kind: str

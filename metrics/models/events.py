@@ -31,6 +31,7 @@ EVENT_KINDS = [
         "memory_refused",
         "checker_died",
         "record_waited",
+        "login_failed",
     )
 ]
 

@@ -40,6 +40,7 @@ from metrics.totals import Totals
 from mlxsite import __version__
 from mlxsite.asgi import application
 from mlxsite.logs import written_by_a_thread
+from mlxsite.pages.login import failures
 from mlxsite.pages.sessions import StaffSessions
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
 from mlxsite.server.proxies import TrustedProxies
@@ -247,6 +248,7 @@ class ServerRun:
             "server_stop", data={"up_s": time.monotonic() - self._up_since}
         )
         await self._service.drain(self._config.drain_timeout_s, hurry=hurry)
+        failures.tell()
         await self._sampler.stop()
         await self._service.stop()
 
