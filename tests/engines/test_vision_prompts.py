@@ -388,7 +388,7 @@ def test_what_is_left_of_a_request_that_was_given_up_is_not_decoded(
     found = engine.text.sight.prompts.render(
         PreparePrompt(1, (said,), images=tuple(images)),
         engine.text.formats,
-        tokenizer_lock=threading.Lock(),
+        encoder=engine.desk._encoder,
         is_wanted=lambda: len(done) < 3,
     )
     assert found is None
