@@ -53,6 +53,7 @@ class ServerConfig:
     image_urls: str
     image_hosts: tuple[str, ...]
     image_timeout_s: float
+    image_pixels: int
     record_bodies: bool
     body_redactor: str
     retention_days: int
@@ -105,6 +106,7 @@ class ServerConfig:
             image_urls=settings.MLX_IMAGE_URLS,
             image_hosts=tuple(settings.MLX_IMAGE_HOSTS),
             image_timeout_s=settings.MLX_IMAGE_TIMEOUT_S,
+            image_pixels=settings.MLX_IMAGE_PIXELS,
             record_bodies=settings.MLX_RECORD_BODIES,
             body_redactor=settings.MLX_BODY_REDACTOR,
             retention_days=settings.MLX_RETENTION_DAYS,

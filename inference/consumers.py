@@ -30,7 +30,7 @@ from inference.core.errors import (
 from inference.core.outcomes import Operation
 from inference.core.trace import Client
 from inference.exchange.answering import answer_events
-from inference.faces.chat.body import to_request
+from inference.faces.chat.body import read_request
 from inference.faces.chat.socket import SocketChatWriter, end_message, error_message
 from inference.protocol.catalog import model_list_body
 from inference.protocol.errors import public_error
@@ -119,17 +119,16 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(UNSUPPORTED_DATA)
             return
         try:
-            message = await self._read(text_data)
-            await self._dispatch_message(message)
+            raw = text_data.encode("utf-8", "surrogatepass")
+            await self._dispatch_message(await self._read(raw), len(raw))
         except InferenceError as error:
             await self._refuse(error)
             if isinstance(error, AuthenticationError):
                 self.is_turned_away = True
                 await self.close(UNAUTHORISED)
 
-    async def _read(self, text: str) -> dict[str, Any]:
+    async def _read(self, raw: bytes) -> dict[str, Any]:
         limit_bytes = self.app.limits.websocket_message_bytes
-        raw = text.encode("utf-8", "surrogatepass")
         if len(raw) > limit_bytes:
             raise InvalidRequestError(
                 f"The message is larger than {limit_bytes} bytes.",
@@ -137,7 +136,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             )
         return await read_object(raw, limits=self.app.limits)
 
-    async def _dispatch_message(self, message: dict[str, Any]) -> None:
+    async def _dispatch_message(self, message: dict[str, Any], size_bytes: int) -> None:
         kind = message.pop("type", "chat")
         if kind == "auth":
             self._authorise(message.get("api_key"))
@@ -149,7 +148,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         elif kind == "cancel":
             await self._cancel()
         elif kind == "chat":
-            self._begin(message)
+            self._begin(message, size_bytes)
         elif kind == "models":
             self._begin_listing()
         else:
@@ -197,7 +196,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.generation = None
         await self._send_object(end_message("cancelled", generation.trace))
 
-    def _begin(self, body: dict[str, Any]) -> None:
+    def _begin(self, body: dict[str, Any], size_bytes: int) -> None:
         if self.app.service.is_draining:
             raise ServerDrainingError("The server is shutting down.")
         if self.generation is not None:
@@ -208,15 +207,19 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             )
         trace = self._new_trace()
         trace.open()
-        task = asyncio.create_task(self._generate(body, trace))
+        task = asyncio.create_task(self._generate(body, size_bytes, trace))
         # A task cancelled before its first step never reaches its own `finally`.
         task.add_done_callback(lambda _: trace.close())
         self.generation = Generation(trace, task)
 
-    async def _generate(self, body: dict[str, Any], trace: RequestTrace) -> None:
+    async def _generate(
+        self, body: dict[str, Any], size_bytes: int, trace: RequestTrace
+    ) -> None:
         """Write one answer and its end; the trace ends before the client reads so."""
         try:
-            async with aclosing(await self._answered(body, trace)) as stream:
+            async with aclosing(
+                await self._answered(body, size_bytes, trace)
+            ) as stream:
                 async for events in stream:
                     if trace.is_closed:
                         self.generation = None
@@ -233,11 +236,13 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._send_object(error_message(public, trace))
 
     async def _answered(
-        self, body: dict[str, Any], trace: RequestTrace
+        self, body: dict[str, Any], size_bytes: int, trace: RequestTrace
     ) -> AsyncGenerator[Sequence[Event], None]:
         app, body = self.app, {**body, "stream": True}
         trace.asked(body)
-        request, options = to_request(body, limits=app.limits, strict=app.strict_params)
+        request, options = await read_request(
+            body, size_bytes=size_bytes, limits=app.limits, strict=app.strict_params
+        )
         trace.describe(request)
         key = await app.service.key_of(request.model)
         writer = SocketChatWriter(trace, int(app.clock.wall()), key, options)

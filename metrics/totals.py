@@ -64,9 +64,13 @@ class _Tally:
     def avg_tps(self) -> float:
         """What the last finished made over the time it took them."""
         moved = [speed for speed in self.speeds if speed.tokens and speed.tps]
+        if not moved:
+            return 0.0
         busy_s = sum(speed.tokens / speed.tps for speed in moved)
         tokens = sum(speed.tokens for speed in moved)
-        return tokens / busy_s if busy_s else 0.0
+        rates = [speed.tps for speed in moved]
+        # Rounding must not lead past the slowest or the fastest.
+        return min(max(tokens / busy_s, min(rates)), max(rates))
 
     def to_totals(self) -> StatsTotals:
         return StatsTotals(

@@ -37,6 +37,7 @@ COMMANDS = {
     "admin": ("admin_login", "how to log in to the admin; --reset sets a password"),
     "prune": ("prune_record", "delete what is past its retention, now"),
     "backfill": ("backfill_rollups", "make the sums of the charts anew from requests"),
+    "end-lost": ("end_lost", "end what servers that are gone have left running"),
     "migrate": ("migrate", "bring the database up to date"),
     "check": ("check", "look for mistakes in the configuration"),
     "completion": ("completion", "have the shell complete words of mlx-server"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+from inference.core.limits import DEFAULT_LIMITS
 from inference.images.hosts import HostList
 from mlxsite.server.proxies import TrustedProxies
 
@@ -116,6 +117,8 @@ WHOLE = {
     "DEFAULT_MAX_TOKENS": Whole(4096, 1, 10_000_000),
     "CONNECTIONS_PER_CLIENT": Whole(256, 1, 1_000_000),
     "QUARANTINE_AFTER": Whole(5, 1, 1000),
+    # Of all images of a request together.
+    "IMAGE_PIXELS": Whole(DEFAULT_LIMITS.images_pixels, 1, 10_000_000_000),
     # Days; 0: for ever.
     "RETENTION_DAYS": Whole(30, 0, 36_500),
     "MINUTE_RETENTION_DAYS": Whole(90, 0, 36_500),

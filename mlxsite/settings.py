@@ -81,6 +81,7 @@ MLX_SPARE_WORKER = env.flag("SPARE_WORKER", default=True)
 MLX_IMAGE_URLS = env.choice("IMAGE_URLS", ("", "true", "false", "1", "0"))
 MLX_IMAGE_HOSTS = image_hosts(env.listed("IMAGE_HOSTS"))
 MLX_IMAGE_TIMEOUT_S = env.seconds("IMAGE_TIMEOUT")
+MLX_IMAGE_PIXELS = env.whole("IMAGE_PIXELS")
 
 # --- the record ---------------------------------------------------------------
 # How many days of it are kept: rows, sums of minutes, hours and days; 0: for ever.
@@ -138,6 +139,7 @@ INSTALLED_APPS = [
 # For the site. The API is answered without any of these: `mlxsite.handlers`.
 MIDDLEWARE = [
     "mlxsite.content_security.content_security",
+    "mlxsite.own_pages.own_pages",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

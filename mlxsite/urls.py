@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("inference.routing")),
     path("", include("mlxsite.api_pages")),
     path("", include("metrics.api.urls")),
+    path("", include("mlxsite.pages.login")),
     path("admin/", include("metrics.urls")),
     path("admin/", admin.site.urls),
     path("", include("mlxsite.pages.views")),

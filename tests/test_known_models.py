@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -178,12 +179,21 @@ def test_it_refuses_code_of_a_models_own_by_name(shelf: Shelf) -> None:
     known = shelf.known()
     error = refused(known, "clever")
     assert (error.code, error.http_status) == ("foreign_code", 400)
-    assert "auto_map" in error.message
+    assert "(auto_map in its config.json)" in error.message
     assert "trust_code" in cards(known)["clever"].error
 
     entry("clever", "clever", trust_code=True)
     assert found(known, "clever").options.trust_code
     assert cards(known)["clever"].error == ""
+
+
+def test_code_of_a_tokenizers_own_is_not_blamed_on_the_config(shelf: Shelf) -> None:
+    settings = shelf.put("clever") / "tokenizer_config.json"
+    settings.write_text(json.dumps({"auto_map": {"AutoTokenizer": ["a.B", None]}}))
+    known = shelf.known()
+    told = "(auto_map in its tokenizer_config.json)"
+    assert told in refused(known, "clever").message
+    assert told in cards(known)["clever"].error
 
 
 def test_trust_is_in_one_model_and_not_in_a_key(shelf: Shelf) -> None:

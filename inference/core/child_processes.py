@@ -1,14 +1,18 @@
-"""Ending a process that this one started."""
+"""Processes that do one kind of work for this one: their bounds, and their end."""
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
+
+NICE = 5  # those who decode go first
 
 
 def kill(process: Process) -> None:
@@ -21,3 +25,22 @@ def kill(process: Process) -> None:
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)
+
+
+def bound_this_process(addresses_bytes: int) -> None:
+    """Set what the system holds this process to, as far as it does."""
+    for kind, most in (
+        (resource.RLIMIT_AS, addresses_bytes),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with suppress(ValueError, OSError):
+            resource.setrlimit(kind, (most, most))
+    os.nice(NICE)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process has had."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

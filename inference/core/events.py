@@ -99,9 +99,10 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
 class ServerEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened to the server or to a model, on the charts' time axis.
 
-    `kind` is one of: server_start, server_stop, model_load, model_load_failed,
-    model_unload, model_evict, model_quarantined, model_released, worker_died,
-    worker_restart, memory_refused, record_waited.
+    `kind` is one of: server_start, server_stop, server_lost, model_load,
+    model_load_failed, model_unload, model_evict, model_quarantined, model_released,
+    worker_died, worker_restart, memory_refused, checker_died, record_waited,
+    login_failed.
     """
 
     kind: str

@@ -288,7 +288,8 @@ class StepReport(msgspec.Struct, frozen=True, tag="step"):
 class Heartbeat(msgspec.Struct, frozen=True, tag="beat"):
     """The MLX thread lives: rows decoding, sequences waiting, memory in bytes.
 
-    `is_purged`: it answers a `Purge`.
+    `host_bytes` is what the process took beside MLX's arrays since the model was
+    loaded. `is_purged`: it answers a `Purge`.
     """
 
     rows: int
@@ -297,7 +298,13 @@ class Heartbeat(msgspec.Struct, frozen=True, tag="beat"):
     cache_bytes: int
     peak_bytes: int
     steps: int
+    host_bytes: int = 0
     is_purged: bool = False
+
+    @property
+    def held_bytes(self) -> int:
+        """What the worker holds of the memory that models share."""
+        return self.active_bytes + self.cache_bytes + self.host_bytes
 
 
 Report = (
@@ -321,7 +328,7 @@ class FrameError(ValueError):
 _encoder = msgspec.msgpack.Encoder()
 
 
-def to_bytes(frame: Command | Report) -> bytes:
+def to_bytes(frame: msgspec.Struct) -> bytes:
     """Encode one frame with its length prefix."""
     body = _encoder.encode(frame)
     return _LENGTH.pack(len(body)) + body

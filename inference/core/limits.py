@@ -17,8 +17,10 @@ class Limits:
     """Bounds checked before anything is queued."""
 
     body_bytes: int = 32 * MIB
-    parse_in_thread_bytes: int = 256 * KIB
+    parse_in_thread_bytes: int = 64 * KIB
     json_depth: int = 64
+    json_elements: int = 100_000
+    json_number_chars: int = 64
     messages: int = 4096
     parts_per_message: int = 256
     text_chars: int = 16 * MIB
@@ -32,6 +34,7 @@ class Limits:
     image_bytes: int = 20 * MIB
     images_bytes: int = 64 * MIB
     image_pixels: int = 24_000_000
+    images_pixels: int = 192_000_000
     image_side: int = 16_384
     image_segments: int = 16_384
     image_scans: int = 64
@@ -66,6 +69,7 @@ class Limits:
     websocket_message_bytes: int = 32 * MIB
     unwritten_bytes: int = 256 * KIB
     strangers_rows_per_minute: int = 60
+    failed_logins_per_minute: int = 10
 
 
 DEFAULT_LIMITS = Limits()

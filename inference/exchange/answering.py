@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from inference.runtime.app import App
 
 
+# Proxies refuse answers whose headers are long; the row has all names.
+IGNORED_HEADER_CHARS = 2048
+
+
 async def answer(
     call: Call, request: InferenceRequest, writer_for: Callable[[str], AnswerWriter]
 ) -> HttpResponseBase:
@@ -71,4 +75,6 @@ def _ignored_header(trace: RequestTrace) -> dict[str, str]:
     if not ignored:
         return {}
     names = ",".join(quote(name, safe="[]") for name in ignored)
+    if len(names) > IGNORED_HEADER_CHARS:
+        names = names[:IGNORED_HEADER_CHARS].rpartition(",")[0]
     return {"x-ignored-params": names}

@@ -22,12 +22,16 @@ UNRECORDED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(slots=True)
 class Call:
-    """What a view gets instead of the bare request; `body` once it was read."""
+    """What a view gets instead of the bare request; `body` once it was read.
+
+    `body_bytes` is how large the body was as it came.
+    """
 
     request: HttpRequest
     app: App
     trace: RequestTrace
     body: dict[str, Any] = field(default_factory=dict)
+    body_bytes: int = 0
 
     @classmethod
     def begin(

@@ -61,7 +61,7 @@ def endpoint(
                     request, current_app(), path=path, operation=operation
                 )
             except NotInstalledError as error:
-                return error_reply(face, ModelUnavailableError(str(error)))
+                return error_reply(ModelUnavailableError(str(error)), face=face)
             return await _answer(call, admit_and_view(call, route), allowed, face)
 
         return handle
@@ -100,8 +100,8 @@ def _refuse(
     call.fail(error)
     is_method = error.http_status == 405
     return error_reply(
-        face,
         error,
+        face=face,
         request_id=call.trace.request_id,
         headers={"Allow": ", ".join(allowed)} if is_method else None,
     )

@@ -57,7 +57,8 @@ async def read_body(call: Call) -> None:
         raise UnsupportedMediaTypeError(
             f"Unsupported content encoding '{encoding[:64]}'. Send the body as it is."
         )
-    call.body = await read_object(await _read(request, limits), limits=limits)
+    raw = await _read(request, limits)
+    call.body, call.body_bytes = await read_object(raw, limits=limits), len(raw)
 
 
 async def _read(request: HttpRequest, limits: Limits) -> bytes:

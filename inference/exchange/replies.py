@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from django.http import HttpResponse
 
+from inference.exchange.writers import OPENAI, Face
+
 if TYPE_CHECKING:
     from inference.core.errors import InferenceError
-    from inference.exchange.writers import Face
 
 _JSON = "application/json"
 
@@ -32,9 +33,9 @@ def json_reply(
 
 
 def error_reply(
-    face: Face,
     error: InferenceError,
     *,
+    face: Face = OPENAI,
     request_id: str = "",
     headers: dict[str, str] | None = None,
 ) -> HttpResponse:

@@ -7,6 +7,7 @@ Pillow is imported by the first call.
 from __future__ import annotations
 
 import io
+import threading
 import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # less than this many times what is wanted.
 _SPARE = 2.0
 _WHITE = (255, 255, 255, 255)
+# A raster takes hundreds of megabytes until it is scaled down.
+_one_at_a_time = threading.Lock()
 # A file with odd metadata would fill the log with a line for each piece of it.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -35,7 +38,8 @@ def decoded(
     """Return an image as RGB pixels: upright, its first frame, on white.
 
     With `max_side`, neither side is longer than that many pixels; proportions
-    are kept. Takes up to 12 bytes of memory per pixel of the file for a while.
+    are kept. Takes up to 12 bytes of memory per pixel of the file for a while, so
+    a process decodes one image at a time, whoever asks.
 
     Raises:
         InvalidImageError: it is damaged or incomplete.
@@ -45,7 +49,10 @@ def decoded(
 
     kind = format_of(image.data)
     try:
-        with Image.open(io.BytesIO(image.data), formats=(kind,)) as picture:
+        with (
+            _one_at_a_time,
+            Image.open(io.BytesIO(image.data), formats=(kind,)) as picture,
+        ):
             _refuse_liars(picture, limits)
             if max_side is not None:
                 picture.draft(None, _draft_size(picture.size, max_side))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from inference.core.errors import (
+    ImageTooLargeError,
     ImageUrlNotAllowedError,
     InvalidRequestError,
     TooManyImagesError,
@@ -91,9 +93,11 @@ class ImageLoader:
                 ]
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
+        images = tuple(task.result() for task in tasks)
+        self._refuse_many_pixels(parts, images)
         return LoadedImages(
             messages=without_urls(messages),
-            images=tuple(task.result() for task in tasks),
+            images=images,
             fetch_s=self._clock.monotonic() - begun,
         )
 
@@ -112,6 +116,21 @@ class ImageLoader:
                     f"the request carries {len(parts)} images; at most {limit} are read."
                 ),
             )
+
+    def _refuse_many_pixels(
+        self, parts: list[tuple[str, ImagePart]], images: tuple[ImageData, ...]
+    ) -> None:
+        limit = self._limits.images_pixels
+        totals = accumulate(image.width * image.height for image in images)
+        for (path, _), total in zip(parts, totals, strict=True):
+            if total > limit:
+                raise at(
+                    path,
+                    ImageTooLargeError(
+                        "with it the images of this request have more than "
+                        f"{limit:,} pixels together."
+                    ),
+                )
 
     def _source(self, path: str, part: ImagePart) -> InlineImage | RemoteImage:
         try:

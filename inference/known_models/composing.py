@@ -46,7 +46,7 @@ class Composer:
         trusted = {text for known in said for text in known.trusted}
         is_trusted = any(self._sources.means(text, model) for text in trusted)
         if base.foreign_code and not is_trusted:
-            raise _code_refusal(key, base.foreign_code)
+            raise _code_refusal(key, base)
         parts = [part for part in (base, adapter, draft) if part is not None]
         return ModelSource(
             key=key,
@@ -95,11 +95,11 @@ def refusal(name: str, why: str) -> InvalidRequestError:
     )
 
 
-def _code_refusal(key: str, code: str) -> InvalidRequestError:
+def _code_refusal(key: str, model: LocalModel) -> InvalidRequestError:
     return InvalidRequestError(
-        f"The model `{key}` brings Python code of its own ({code} in its config.json), "
-        "which runs only where trust_code is set for it, in the admin or the models "
-        "file.",
+        f"The model `{key}` brings Python code of its own ({model.foreign_code} in its "
+        f"{model.foreign_code_file}), which runs only where trust_code is set for it, "
+        "in the admin or the models file.",
         param="model",
         code="foreign_code",
     )

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from inference.known_models.sources import Sources
     from inference.library.scan import LocalModel
 
-UNTRUSTED = "it brings Python code of its own ({}), and trust_code is not set for it"
+UNTRUSTED = (
+    "it brings Python code of its own ({} in its {}), and trust_code is not set for it"
+)
 
 
 def known_card(known: Known, sources: Sources) -> tuple[ModelCard, str]:
@@ -56,7 +58,7 @@ def _model_card(
         except LibraryError as error:
             problem = str(error)
     if not problem and base.foreign_code and not is_trusted:
-        problem = UNTRUSTED.format(base.foreign_code)
+        problem = UNTRUSTED.format(base.foreign_code, base.foreign_code_file)
     limits = (base.context_length, known.options.context_limit)
     said = [limit for limit in limits if limit]
     return _card(

@@ -11,14 +11,21 @@ from inference.library.architectures import is_supported
 from inference.library.errors import LibraryError
 from inference.library.files import (
     ADAPTER_WEIGHTS,
+    CONFIG,
     is_adapter,
     link_out,
     problem_with_files,
     weight_files,
 )
 from inference.library.machine import computes_on_cpu
-from inference.library.markers import Marks, marks_of, read_tokenizer_config
+from inference.library.markers import (
+    TOKENIZER_CONFIG,
+    Marks,
+    marks_of,
+    read_tokenizer_config,
+)
 from inference.library.places import resolved
+from inference.library.sizes import check_sizes
 from inference.library.weights import WeightSizes, measure_weights
 
 if TYPE_CHECKING:
@@ -41,8 +48,8 @@ class LocalModel(msgspec.Struct, frozen=True, kw_only=True):
     `size_bytes` is what its weights
     take on disk, `memory_bytes` an estimate of what they will take once loaded on
     this machine. `problem` says why it cannot be served, empty where it can.
-    `foreign_code` is the key of its config, or of its tokenizer's, that names Python
-    code to run, which is refused unless the model is trusted.
+    `foreign_code` is the key that names Python code to run, which is refused unless
+    the model is trusted; `foreign_code_file` is where it stands.
     """
 
     name: str
@@ -60,6 +67,7 @@ class LocalModel(msgspec.Struct, frozen=True, kw_only=True):
     base: str = ""
     problem: str = ""
     foreign_code: str = ""
+    foreign_code_file: str = ""
 
 
 def inspect(path: Path, *, name: str = "", place: str = "") -> LocalModel:
@@ -99,6 +107,8 @@ def _look_at_model(model: LocalModel, folder: Path, problem: str) -> LocalModel:
     tokens, problem = _tried(lambda: read_tokenizer_config(folder), tokens, problem)
     marks, problem = _tried(lambda: marks_of(folder, tokens), marks, problem)
     sizes, problem = _sizes(weight_files(folder), problem)
+    if sizes.shapes:
+        _, problem = _tried(lambda: check_sizes(config, sizes.shapes), None, problem)
     return _changed(
         model,
         kind=configs.kind_of(config),
@@ -111,8 +121,17 @@ def _look_at_model(model: LocalModel, folder: Path, problem: str) -> LocalModel:
         size_bytes=sizes.stored_bytes,
         memory_bytes=sizes.loaded_bytes,
         problem=problem or _problem_with_architecture(config),
-        foreign_code=configs.foreign_code_of(config) or configs.foreign_code_of(tokens),
+        **_foreign_code({CONFIG: config, TOKENIZER_CONFIG: tokens}),
     )
+
+
+def _foreign_code(files: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Return the first key that names code of the model's own, and its file."""
+    for file, content in files.items():
+        key = configs.foreign_code_of(content)
+        if key:
+            return {"foreign_code": key, "foreign_code_file": file}
+    return {}
 
 
 def _problem_with_architecture(config: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -52,10 +52,14 @@ _tensors = msgspec.json.Decoder(_Tensor)
 
 @dataclass(frozen=True, slots=True)
 class WeightSizes:
-    """What weights take in bytes: in their files, and once they are loaded."""
+    """What weights take in bytes: in their files, and once they are loaded.
+
+    `shapes` are those of their tensors, by name.
+    """
 
     stored_bytes: int = 0
     loaded_bytes: int = 0
+    shapes: dict[str, list[int]] = field(default_factory=dict)
 
 
 def measure_weights(paths: Iterable[Path], *, on_cpu: bool) -> WeightSizes:
@@ -65,18 +69,20 @@ def measure_weights(paths: Iterable[Path], *, on_cpu: bool) -> WeightSizes:
         LibraryError: a file is not what its header says, is truncated, or holds a
             type that MLX does not read; or there is not one tensor.
     """
-    stored = loaded = count = 0
+    stored = loaded = 0
+    shapes: dict[str, list[int]] = {}
     for path in paths:
         tensors, size_bytes = _tensors_of(path)
         stored += size_bytes
-        loaded += sum(_loaded_bytes(tensor, on_cpu=on_cpu) for tensor in tensors)
-        count += len(tensors)
-    if not count:
+        found = tensors.values()
+        loaded += sum(_loaded_bytes(tensor, on_cpu=on_cpu) for tensor in found)
+        shapes |= {name: tensor.shape for name, tensor in tensors.items()}
+    if not shapes:
         raise LibraryError("its weight files hold no tensors")
-    return WeightSizes(stored, loaded)
+    return WeightSizes(stored, loaded, shapes)
 
 
-def _tensors_of(path: Path) -> tuple[list[_Tensor], int]:
+def _tensors_of(path: Path) -> tuple[dict[str, _Tensor], int]:
     """Return a file's tensors and its size in bytes."""
     try:
         header, size_bytes = _read_header(path)
@@ -91,7 +97,7 @@ def _tensors_of(path: Path) -> tuple[list[_Tensor], int]:
         raise LibraryError(
             f"{path.name} has {size_bytes:,} bytes where its header tells of {expected:,}"
         )
-    return list(tensors.values()), size_bytes
+    return tensors, size_bytes
 
 
 def _read_header(path: Path) -> tuple[bytes, int]:

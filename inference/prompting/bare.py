@@ -8,18 +8,19 @@ from inference.core.errors import InvalidRequestError
 from inference.prompting.templates import RenderedPrompt
 
 if TYPE_CHECKING:
-    from inference.prompting.rendering import Tokenizer
+    from inference.prompting.templates import PromptEncoder
 
 
-def read_text(tokenizer: Tokenizer, text: str) -> RenderedPrompt:
+def read_text(encoder: PromptEncoder, text: str) -> RenderedPrompt:
     """Return the tokens of a text, with those that the tokenizer puts around it.
 
     Whoever sends a bare text writes the model's control tokens too.
 
     Raises:
-        InvalidRequestError: it has none.
+        InvalidRequestError: it has none, or is too long.
     """
-    return _prompt_of(list(tokenizer.encode(text)))
+    encoder.admit(text)
+    return _prompt_of(list(encoder.encode(text)))
 
 
 def read_tokens(tokens: tuple[int, ...], *, vocabulary: int) -> RenderedPrompt:

@@ -3,8 +3,8 @@
 Templates come with models and are code of strangers. They are compiled as
 transformers compiles them, with two differences. A list or dict that a template
 made itself, in this rendering, it may change: Kimi K2's cannot do without, and
-nobody else sees it. And every rendering ends: loops look at the clock, and what
-lists and dicts grow to is counted.
+nobody else sees it. And every rendering ends: loops look at the clock, what
+lists and dicts grow to is counted, and products are judged before they are made.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 RENDER_S = 20.0
 # What one rendering may add to lists and dicts of its own, all together.
 GROWTH_MOST = 100_000
+# What one product may make: characters or entries, or the bits of a number.
+PRODUCT_MOST = 1_000_000
 # Only these, and not what is derived from them, are made by templates.
 _OWN = (list, dict, set)
 _TEMPLATES_KEPT = 16
@@ -122,6 +124,14 @@ def _compiled(source: str) -> Template:
 class _Environment(ImmutableSandboxedEnvironment):
     """Lets a template change what it made, and no rendering go on for ever."""
 
+    # One of these can take hours, and nothing else of the process runs meanwhile.
+    intercepted_binops = frozenset(("*", "**"))
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if _size_of(operator, left, right) > PRODUCT_MOST:
+            raise SecurityError(f"a product of it is larger than {PRODUCT_MOST:,}")
+        return super().call_binop(context, operator, left, right)
+
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         if not SandboxedEnvironment.is_safe_attribute(self, obj, attr, value):
             return False
@@ -160,6 +170,17 @@ def _count_growth(added: int) -> None:
     bounds.grown += added
     if bounds.grown > GROWTH_MOST:
         raise SecurityError(f"it makes lists of over {GROWTH_MOST:,} entries")
+
+
+def _size_of(operator: str, left: Any, right: Any) -> int:
+    """Return about how large `left * right`, or `left ** right`, would be."""
+    if isinstance(left, int) and isinstance(right, int):
+        bits, more = left.bit_length(), right.bit_length()
+        return bits * abs(right) if operator == "**" else bits + more
+    text, times = (right, left) if isinstance(left, int) else (left, right)
+    if isinstance(times, int) and hasattr(text, "__len__"):
+        return len(text) * times
+    return 0
 
 
 class _Generation(Extension):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jinja2 import TemplateError
 
@@ -64,6 +64,16 @@ class RenderedPrompt:
     ignored: tuple[str, ...] = ()
 
 
+class PromptEncoder(Protocol):
+    """What encodes prompts in a tokenizer's place, where they may be of any length."""
+
+    def admit(self, text: str) -> None:
+        """Raise the refusal of a text that is too long, before it is encoded."""
+
+    def encode(self, text: str, **options: Any) -> list[int]:
+        """Turn text into token ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Text:
     """A prompt as text, and what was done to the conversation for it."""
@@ -81,17 +91,20 @@ def render(
     *,
     think_start: str | None,
     system_prompt: str = "",
+    encoder: PromptEncoder | None = None,
 ) -> RenderedPrompt:
     """Render a prompt with the tokenizer's template.
 
     `think_start` is the tag that begins the model's thinking, if it thinks.
     `system_prompt` is what a conversation without a system message gets. Messages
     that the template refuses, or loses, are changed as little as it takes, and the
-    warnings say how. Control tokens that people wrote are text.
+    warnings say how. Control tokens that people wrote are text. `encoder` makes the
+    tokens; without one the tokenizer does.
 
     Raises:
         VisionNotSupportedError: a message carries an image.
-        InvalidRequestError: the template refuses these messages, or takes too long.
+        InvalidRequestError: the template refuses these messages, takes too long or
+            needs too much memory; or the encoder refuses what it made of them.
     """
     refuse_images(prompt.messages)
     thinks = think_start is not None
@@ -110,11 +123,13 @@ def render(
     try:
         with rendering_within(RENDER_S):
             found = page.written(prompt, system_prompt)
-    except TimeoutError as error:
+    except (TimeoutError, MemoryError) as error:
         raise page.refused(error) from error
+    if encoder is not None:
+        encoder.admit(traits.control.unmarked(found.text))
     # A template has written the special tokens already.
     special = {"add_special_tokens": False} if tokenizer.has_chat_template else {}
-    tokens = encoded(tokenizer, found.text, traits.control, **special)
+    tokens = encoded(encoder or tokenizer, found.text, traits.control, **special)
     if not tokens:
         raise InvalidRequestError("The prompt is empty.", param="messages")
     opens = found.opens_thinking
@@ -218,7 +233,9 @@ class _Page:
 
     def refused(self, refusal: Exception | None) -> InvalidRequestError:
         """Return what the client is told, in the words of the template."""
-        told = self.traits.control.unmarked(str(refusal))
+        is_memory = isinstance(refusal, MemoryError)
+        why = "there is not enough memory for it" if is_memory else str(refusal)
+        told = self.traits.control.unmarked(why)
         reason = " ".join(told.split())[:_REASON_CHARS]
         return InvalidRequestError(
             f"The model's chat template refuses these messages: {reason}",

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from inference.library.configs import read_config
 from inference.library.errors import LibraryError
 from inference.library.files import problem_with_files, weight_files
 from inference.library.machine import computes_on_cpu
+from inference.library.sizes import check_sizes
 from inference.library.weights import measure_weights
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def looked_at(source: ModelSource) -> ModelSource:
     if problem:
         raise LibraryError(problem)
     sizes = measure_weights(weight_files(path), on_cpu=computes_on_cpu())
+    check_sizes(read_config(path), sizes.shapes)
     estimate = max(source.estimated_bytes, sizes.loaded_bytes)
     return msgspec.structs.replace(source, estimated_bytes=estimate)
 

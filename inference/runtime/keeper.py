@@ -160,7 +160,7 @@ class Keeper:
 
     def _tell_death(self, reason: str, deaths: int) -> None:
         beat = self.worker.last_beat if self.worker is not None else None
-        held = beat.active_bytes + beat.cache_bytes if beat is not None else 0
+        held = beat.held_bytes if beat is not None else 0
         self._house.publish(
             "worker_died",
             model=self._source.key,

@@ -143,10 +143,10 @@ class ServedModel:
 
     @property
     def measured_bytes(self) -> int:
-        """What its worker's arrays take, by its last heartbeat; 0: not known."""
+        """What its worker holds, by its last heartbeat; 0: not known."""
         worker = self.current_worker()
         beat = worker.last_beat if worker is not None else None
-        return beat.active_bytes + beat.cache_bytes if beat is not None else 0
+        return beat.held_bytes if beat is not None else 0
 
     @property
     def held_bytes(self) -> int:

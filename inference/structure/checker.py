@@ -9,15 +9,14 @@ that says which (`SIGPROF`: time), and whoever sent the job knows by which it di
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sys
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from inference.core.child_processes import bound_this_process, peak_bytes
 from inference.core.limits import MIB
 from inference.structure.jobs import Checking, CheckJob, Ready
 from inference.structure.limits import CHECK_STACK_BYTES
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 JOB_CPU_S = 2.0
 ADDRESSES_BYTES = 2048 * MIB
-NICE = 5  # those who decode go first
+# One that has needed more is followed by a fresh process.
 SPENT_BYTES = 512 * MIB
 _LENGTH_BYTES = 4
 
@@ -51,7 +50,9 @@ class Checker:
                 self._decoder.decode(body), lambda param: self._send(Checking(param))
             )
             signal.setitimer(signal.ITIMER_PROF, 0)
-            self._send(msgspec.structs.replace(verdict, is_spent=_is_spent()))
+            self._send(
+                msgspec.structs.replace(verdict, is_spent=peak_bytes() > SPENT_BYTES)
+            )
 
     def _send(self, report: Report) -> None:
         self._reports.write(to_bytes(report))
@@ -68,30 +69,10 @@ def framed(body: bytes) -> bytes:
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 
 
-def _is_spent() -> bool:
-    """Whether it has needed so much memory that a fresh process is better."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return peak > SPENT_BYTES
-
-
-def _bound() -> None:
-    """Set what the system holds this process to, as far as it does."""
-    for kind, most in (
-        (resource.RLIMIT_AS, ADDRESSES_BYTES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        with suppress(ValueError, OSError):
-            resource.setrlimit(kind, (most, most))
-    os.nice(NICE)
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.stack_size(CHECK_STACK_BYTES)
-
-
 def main() -> int:
     """Serve until standard input ends."""
-    _bound()
+    bound_this_process(ADDRESSES_BYTES)
+    threading.stack_size(CHECK_STACK_BYTES)
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not be taken for a report
     checker = Checker(sys.stdin.buffer, reports)

@@ -28,7 +28,10 @@ MOST_REASONS = 8
 OTHER = "other"
 # Ends that took something away from somebody.
 LOSSES = frozenset(
-    {"model_load_failed", "model_quarantined", "worker_died", "memory_refused"}
+    {
+        *("server_lost", "model_load_failed", "model_quarantined"),
+        *("worker_died", "memory_refused"),
+    }
 )
 REASON_OUTCOMES: dict[str, str] = {
     error.code: error.outcome.value

@@ -1,4 +1,4 @@
-"""The tables: requests and what was said, sums, server events, benchmarks, the spool."""
+"""The tables: requests and what was said, sums, servers, events, benchmarks, the spool."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from metrics.models.events import ServerEventLog
 from metrics.models.positions import SpoolPosition
 from metrics.models.requests import RequestLog
 from metrics.models.rollups import Gauge, Level, Rollup
+from metrics.models.runs import ServerRun
 
 __all__ = [
     "BenchRun",
@@ -17,5 +18,6 @@ __all__ = [
     "RequestLog",
     "Rollup",
     "ServerEventLog",
+    "ServerRun",
     "SpoolPosition",
 ]

@@ -19,6 +19,7 @@ EVENT_KINDS = [
     for kind in (
         "server_start",
         "server_stop",
+        "server_lost",
         "model_load",
         "model_load_failed",
         "model_unload",
@@ -30,11 +31,12 @@ EVENT_KINDS = [
         "memory_refused",
         "checker_died",
         "record_waited",
+        "login_failed",
     )
 ]
 
 
-LOSSES = ("model_load_failed", "model_quarantined", "worker_died")
+LOSSES = ("server_lost", "model_load_failed", "model_quarantined", "worker_died")
 
 
 class ServerEventQuerySet(models.QuerySet["ServerEventLog"]):

@@ -63,6 +63,10 @@ STRUCTURES = [(kind.value, _words(kind)) for kind in GrammarKind] + [
 FINISH_REASONS = [(reason.value, _words(reason)) for reason in FinishReason]
 
 
+# Why requests ended whose server did not end them itself.
+CRASH = "crash"
+
+
 class RequestQuerySet(models.QuerySet["RequestLog"]):
     """Questions about many requests, and the two ways rows are written."""
 
@@ -241,6 +245,11 @@ class RequestLog(models.Model):
     def is_running(self) -> bool:
         """Whether the request has no end yet."""
         return self.outcome == Outcome.RUNNING
+
+    @property
+    def is_taken_for_lost(self) -> bool:
+        """Whether its end was made by others than the server it ran on."""
+        return self.outcome == Outcome.INTERRUPTED and self.reason == CRASH
 
     @property
     def duration_text(self) -> str:

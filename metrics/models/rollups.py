@@ -2,7 +2,7 @@
 
 A row holds the ended requests that began within its span, of one server run, model,
 endpoint and key; so a chart's figure equals the rows behind it. One run has one
-writer, which adds to its rows in the transaction of the requests themselves.
+writer at a time, which adds to its rows in the transaction of the requests themselves.
 """
 
 from __future__ import annotations

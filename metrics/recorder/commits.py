@@ -24,7 +24,7 @@ from metrics.recorder.lines import (
     UnreadableLineError,
     decode_line,
 )
-from metrics.rollups import add_requests, add_samples, hold_sums, uncounted
+from metrics.rollups import add_requests, add_samples, compared, hold_sums
 
 if TYPE_CHECKING:
     from inference.core.events import RequestBodies, RequestRecord, ServerSample
@@ -83,12 +83,17 @@ class _Rows:
         if left is not None:
             self.bodies.append(RequestBody.from_bodies(left))
 
+    def runs(self) -> set[str]:
+        """Return the boot ids of the requests; most batches have one."""
+        starts = {record.boot_id for record in self.starts.values()}
+        return starts | {row.boot_id for row in self.ends.values()}
+
     def write(self) -> None:
-        new = uncounted(self.ends)
+        new, mistaken = compared(self.ends)
         starts = map(RequestLog.from_record, self.starts.values())
         RequestLog.objects.record_starts(starts)
         RequestLog.objects.record_ends(self.ends.values())
-        add_requests(new)
+        add_requests(new, instead_of=mistaken)
         ServerEventLog.objects.record(self.events)
         add_samples(self.samples)
         RequestBody.objects.bulk_create(self.bodies, ignore_conflicts=True)
@@ -114,7 +119,7 @@ def _write(batch: Batch, lines: tuple[bytes, ...], redact: Redact | None) -> Non
     for line in lines:
         rows.add(line, redact)
     with transaction.atomic():
-        hold_sums()
+        hold_sums(rows.runs())
         if batch.file and not SpoolPosition.advance(batch.file, batch.end):
             # Committed, and the word of it was lost.
             return

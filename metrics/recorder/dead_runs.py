@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from metrics.models import RequestLog, ServerEventLog, SpoolPosition
+from metrics.models import SpoolPosition
 from metrics.models.fitting import moment
+from metrics.models.requests import CRASH
 from metrics.recorder.commits import Batch, commit
+from metrics.recorder.endings import end_rows
 from metrics.recorder.lines import RunLine, UnreadableLineError, decode_line
 from metrics.recorder.spool_file import SpoolFile
-from metrics.rollups import add_requests, hold_sums
+from metrics.rollups import hold_sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,28 +64,10 @@ def end_run(boot_id: str, files: Sequence[SpoolFile], *, reason: str) -> int:
     ended_at = moment(max(file.modified_at for file in files))
     assert ended_at is not None
     with transaction.atomic():
-        hold_sums()
-        interrupted = RequestLog.objects.interrupt_run(
-            boot_id, at=ended_at, reason=reason, served=_served_by(boot_id)
-        )
-        add_requests(interrupted)
+        hold_sums([boot_id])
+        interrupted = end_rows(boot_id, at=ended_at, reason=reason)
         forget_positions(files)
-    return len(interrupted)
-
-
-def _served_by(boot_id: str) -> dict[str, str]:
-    """Return the models of a run by the names that requests gave; "": the default.
-
-    Only what the run itself loaded: sums have a line for each.
-    """
-    events = ServerEventLog.objects.filter(boot_id=boot_id).order_by("at")
-    served = {}
-    for kind, model, data in events.values_list("kind", "model", "data"):
-        names = data.get("models", []) if kind == "server_start" else [model]
-        if kind == "server_start" and names:
-            served[""] = names[0]
-        served |= {name: name for name in names if name}
-    return served
+    return interrupted
 
 
 def forget_positions(files: Sequence[SpoolFile]) -> None:
@@ -113,7 +97,7 @@ def _replay(boot_id: str, files: list[SpoolFile], redact: Redact | None) -> None
     for file in files:
         for batch in batches_of(file):
             commit(batch, redact)
-    interrupted = end_run(boot_id, files, reason="crash")
+    interrupted = end_run(boot_id, files, reason=CRASH)
     for file in files:
         file.path.unlink(missing_ok=True)
     logger.warning(

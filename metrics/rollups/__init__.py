@@ -8,7 +8,7 @@ transaction of whatever they count; `lock` lets one of them at a time change a s
 from __future__ import annotations
 
 from metrics.rollups.lock import hold_sums
-from metrics.rollups.requests import add_requests, uncounted
+from metrics.rollups.requests import add_requests, compared
 from metrics.rollups.samples import add_samples
 
-__all__ = ["add_requests", "add_samples", "hold_sums", "uncounted"]
+__all__ = ["add_requests", "add_samples", "compared", "hold_sums"]

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from inference.core.outcomes import Outcome
 from metrics.models import Level, RequestLog, Rollup
 from metrics.models.upserts import Upsert
-from metrics.rollups.sums import SUMMED, Sums, merge
+from metrics.rollups.sums import READ, SUMMED, Sums, merge, take_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,37 +54,54 @@ class Place:
         return Rollup(**key, **{name: getattr(sums, name) for name in SUMMED})
 
 
-def uncounted(ends: Mapping[str, RequestLog]) -> list[RequestLog]:
-    """Return those of `ends`, by request id, that no row of sums has seen.
+def compared(
+    ends: Mapping[str, RequestLog],
+) -> tuple[list[RequestLog], list[RequestLog]]:
+    """Return those of `ends`, by request id, to be counted, and rows to be uncounted.
 
     To be asked before they are written: what stands in the table as ended was counted.
+    It was by mistake where another server, or a replay, took the run for lost.
     """
-    counted = (
-        RequestLog.objects.filter(request_id__in=list(ends))
-        .exclude(outcome=Outcome.RUNNING)
-        .order_by()
-        .values_list("request_id", flat=True)
-    )
-    known = set(counted) if ends else set()
-    return [row for request_id, row in ends.items() if request_id not in known]
+    if not ends:
+        return [], []
+    there = RequestLog.objects.ended().filter(request_id__in=list(ends)).order_by()
+    known = {row.request_id: row for row in there.only("request_id", *READ)}
+    mistaken = {name: row for name, row in known.items() if row.is_taken_for_lost}
+    right = known.keys() - mistaken.keys()
+    new = [row for request_id, row in ends.items() if request_id not in right]
+    return new, list(mistaken.values())
 
 
-def add_requests(rows: Iterable[RequestLog]) -> None:
+def add_requests(
+    rows: Iterable[RequestLog], *, instead_of: Iterable[RequestLog] = ()
+) -> None:
     """Count ended requests; in the transaction that makes them ended.
 
-    One run has one writer, so what is read here does not change until it is written.
+    The rows of `instead_of` are no longer counted. Who calls this holds the sums of
+    these runs, so what is read here does not change until it is written.
     """
-    added = summed(rows)
+    added, taken = summed(rows), summed(instead_of)
     if not added:
         return
-    known = {_key_of(row): row for row in _rows_at(added)}
+    known = {_key_of(row): row for row in _rows_at(added | taken)}
+    for place, sums in taken.items():
+        # A sum may be gone by its retention.
+        if (row := known.get(place.key)) is not None:
+            take_out(row, sums)
     for place, sums in added.items():
-        row = known.get(place.key)
-        if row is not None:
-            merge(row, sums)
-        else:
-            known[place.key] = place.row(sums)
-    save(known[place.key] for place in added)
+        row = known.setdefault(place.key, place.row(Sums()))
+        merge(row, sums)
+    _write_sums(known[place.key] for place in added | taken if place.key in known)
+
+
+def _write_sums(rows: Iterable[Rollup]) -> None:
+    """Write sums; one that counts nothing any more goes."""
+    by_emptiness: dict[bool, list[Rollup]] = {True: [], False: []}
+    for row in rows:
+        by_emptiness[row.requests == 0].append(row)
+    save(by_emptiness[False])
+    if empty := [row.pk for row in by_emptiness[True]]:
+        Rollup.objects.filter(pk__in=empty).delete()
 
 
 def summed(rows: Iterable[RequestLog]) -> dict[Place, Sums]:

@@ -106,6 +106,16 @@ def merge(into: Sums | Rollup, other: Sums | Rollup) -> None:
     into.tps_max = _either(max, into.tps_max, other.tps_max)
 
 
+def take_out(of: Rollup, lost: Sums) -> None:
+    """Take requests that ran for nothing out of a sum: they were never measured."""
+    for name in ADDED:
+        setattr(of, name, getattr(of, name) - getattr(lost, name))
+    for name in COUNTERS:
+        less = {word: -count for word, count in getattr(lost, name).items()}
+        left = _added(getattr(of, name), less)
+        setattr(of, name, {word: count for word, count in left.items() if count})
+
+
 def _count(histogram: list[int], value: float | None, bounds: Sequence[float]) -> None:
     if value is None:
         return

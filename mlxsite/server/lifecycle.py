@@ -34,12 +34,13 @@ from metrics.completion_log import CompletionLog
 from metrics.conf import keeping_of
 from metrics.observers import Observers
 from metrics.prometheus import PrometheusExposition, RunCounts
-from metrics.recorder import Recorder
+from metrics.recorder import Heartbeat, Recorder
 from metrics.sampler import Sampler
 from metrics.totals import Totals
 from mlxsite import __version__
 from mlxsite.asgi import application
 from mlxsite.logs import written_by_a_thread
+from mlxsite.pages.login import failures
 from mlxsite.pages.sessions import StaffSessions
 from mlxsite.server.daphne_server import ServerBounds, StreamServer
 from mlxsite.server.proxies import TrustedProxies
@@ -103,6 +104,7 @@ class ServerRun:
         self._recorder = Recorder(
             data_dir=config.data_dir, identity=identity, keeping=keeping_of(config)
         )
+        self._heartbeat = Heartbeat(identity=identity, version=__version__)
         # The log line tells the average that includes its own request.
         self._observer = Observers(
             (self._totals, self._counts, self._recorder, CompletionLog(self._totals))
@@ -112,6 +114,8 @@ class ServerRun:
 
     def run(self) -> int:
         """Serve until the end; return the exit code."""
+        # Before anything that takes long: others must not take this run for lost.
+        self._heartbeat.start()
         # Replays what dead runs left, so that the totals know it too.
         self._recorder.start()
         self._totals.load()
@@ -137,6 +141,7 @@ class ServerRun:
         gc.freeze()
         server.run()
         watcher.cancel()
+        self._heartbeat.stop()
         self._recorder.stop(RECORD_FLUSH_S)
         logger.info("Stopped")
         return server.exit_code
@@ -243,6 +248,7 @@ class ServerRun:
             "server_stop", data={"up_s": time.monotonic() - self._up_since}
         )
         await self._service.drain(self._config.drain_timeout_s, hurry=hurry)
+        failures.tell()
         await self._sampler.stop()
         await self._service.stop()
 
@@ -275,11 +281,13 @@ def _scrapers(config: ServerConfig, keys: SharedKey, hosts: tuple[str, ...]) -> 
 
 def _image_loader(config: ServerConfig) -> ImageLoader:
     """Return what gets the images of requests, by URL only where that is allowed."""
+    limits = replace(DEFAULT_LIMITS, images_pixels=config.image_pixels)
     if not config.fetches_images:
-        return ImageLoader()
+        return ImageLoader(limits=limits)
     hosts = HostList(config.image_hosts)
     return ImageLoader(
-        fetcher=ImageFetcher(timeout_s=config.image_timeout_s, hosts=hosts)
+        fetcher=ImageFetcher(timeout_s=config.image_timeout_s, hosts=hosts),
+        limits=limits,
     )
 
 

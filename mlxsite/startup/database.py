@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.core.management import call_command
@@ -14,7 +15,6 @@ from mlxsite.startup.errors import StartupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from django.db.migrations.loader import MigrationLoader
 
@@ -30,7 +30,7 @@ def ensure_database(data_dir: Path) -> int:
     """
     try:
         ensure_reachable()
-        with locked(data_dir / "migrate.lock"), _locked_for_all_nodes():
+        with locked(_lock_file(data_dir)), _locked_for_all_nodes():
             missing = missing_migrations()
             if missing:
                 call_command("migrate", verbosity=0, interactive=False)
@@ -53,6 +53,13 @@ def ensure_reachable() -> None:
         except psycopg.Error as error:
             raise DatabaseError(*error.args) from error
     connection.ensure_connection()
+
+
+def _lock_file(data_dir: Path) -> Path:
+    """Return the file that all who use this database lock: beside it, where it is a file."""
+    file = Path(str(connection.settings_dict["NAME"]))
+    is_file = connection.vendor == "sqlite" and file.is_absolute()
+    return (file.parent if is_file else data_dir) / "migrate.lock"
 
 
 @contextlib.contextmanager

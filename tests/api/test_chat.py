@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from urllib.parse import unquote
 
 import pytest
 
@@ -144,6 +145,19 @@ async def test_it_names_the_parameters_it_ignored_in_a_header(
     assert reply.status == 200
     assert reply.headers["x-ignored-params"] == "mirostat,x%0D%0Ay"
     assert house.ledger.only_row.params["ignored"] == ["mirostat", "x\r\ny"]
+
+
+async def test_that_header_is_never_longer_than_a_proxy_takes(
+    make_house: MakeHouse, client: Client
+) -> None:
+    house = make_house()
+    unknown = {f"{number:02}" + "\U0001f600" * 62: 1 for number in range(50)}
+    reply = await client.ask(ASK | unknown)
+    names = reply.headers["x-ignored-params"].split(",")
+    assert 1 < len(names) < 20
+    assert {len(unquote(name)) for name in names} == {64}
+    assert len(reply.headers["x-ignored-params"]) <= 2048
+    assert len(house.ledger.only_row.params["ignored"]) == 20
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -28,15 +28,15 @@ from psycopg.rows import dict_row
 from tests.what_is_here import POSTGRES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SQLITE = "sqlite:///"
 IS_POSTGRES = os.environ.get("TEST_DATABASE") == "postgres"
 
 
 class RecordFile:
     """A SQLite file in a data folder; it may be there already."""
 
-    url = ""
-
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, url: str = "") -> None:
+        self.url = url
         self._path = data_dir / "db.sqlite3"
         if not self._path.exists():
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -64,11 +64,20 @@ class RecordDatabase:
 
 def record_of(data_dir: Path, url: str | None) -> RecordFile | RecordDatabase:
     """Return the record of a server on this folder; `url` is the one it was told."""
+    if url and url.startswith(SQLITE):
+        return RecordFile(Path(url.removeprefix(SQLITE)).parent, url)
     if url:
         return RecordDatabase(url)
     if IS_POSTGRES and url is None:
         return RecordDatabase(_database_of(data_dir))
     return RecordFile(data_dir)
+
+
+def shared_record(kind: str, folder: Path) -> RecordFile | RecordDatabase:
+    """Return an empty record for several servers, told by its URL."""
+    if kind == "postgres":
+        return RecordDatabase(_database_of(folder))
+    return RecordFile(folder, f"{SQLITE}{folder}/db.sqlite3")
 
 
 def _plain(value: Any) -> Any:

@@ -220,21 +220,6 @@ def test_it_says_so_when_the_folder_of_a_model_has_vanished(
     assert "Repo id" not in server.output()
 
 
-def test_a_text_that_no_tokenizer_can_cut_is_the_client_s_to_change(
-    start_server: StartServer, tiny_model_dir: Path
-) -> None:
-    server = start_server(tiny_model_dir).wait_ready()
-    create = server.client().chat.completions.create
-    blanks = [{"role": "user", "content": " " * 16_000_000}]
-
-    with pytest.raises(openai.BadRequestError) as refusal:
-        create(model="tiny-qwen2-vl", messages=blanks)  # type: ignore[call-overload]
-
-    assert refusal.value.param == "messages"
-    answer = create(model="tiny-qwen2-vl", messages=HELLO, max_tokens=4)  # type: ignore[call-overload]
-    assert answer.usage is not None
-
-
 async def test_it_leaves_no_process_behind_when_the_server_is_killed(
     start_server: StartServer, rambler_dir: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 import websockets
 
@@ -109,3 +110,49 @@ async def test_without_a_proxy_that_is_believed_nobody_chooses_an_address(
 
     assert status == 200
     assert clients(rambler_server)[-1] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("header", ["X_Forwarded_For", "Forwarded", "X_Real_IP"])
+async def test_whom_a_stranger_s_proxy_speaks_for_is_not_this_machine(
+    rambler_server: Server, header: str
+) -> None:
+    asked = {"model": "nobody/nothing"}
+    path, sent = "/v1/models/load", {header: GREEDY, "Connection": "close"}
+    status, body = await answer_to(
+        rambler_server, post(rambler_server, asked, path=path, **sent)
+    )
+
+    assert (status, body["error"]["code"]) == (403, "download_not_allowed")
+    rambler_server.count_rows()
+    assert list(rambler_server.rows().values())[-1]["reason"] == "download_not_allowed"
+
+
+def log_in(server: Server, client: str, password: str) -> int:
+    """Return the status of an attempt to log in to the admin, as a browser makes it."""
+    address, headers = f"{server.base_url}/admin/login/", {"X-Forwarded-For": client}
+    with httpx.Client(headers=headers, timeout=60) as browser:
+        browser.get(address)
+        said = {
+            "username": "admin",
+            "password": password,
+            "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+        }
+        return browser.post(address, data=said).status_code
+
+
+def test_who_guesses_passwords_is_refused_and_told_of_and_others_log_in(
+    server: Server,
+) -> None:
+    def guess_until_refused() -> bool:
+        return log_in(server, GREEDY, "wrong") == 429
+
+    wait_until(guess_until_refused, "a refusal")
+    assert log_in(server, MODEST, server.password()) == 302
+
+    def told() -> list[dict[str, object]]:
+        return [e for e in server.events() if e["kind"] == "login_failed"]
+
+    wait_until(told, "the event")
+    assert all(GREEDY in str(event["detail"]) for event in told())
+    assert all(MODEST not in str(event["data"]) for event in told())
+    assert "wrong" not in str(told())

@@ -71,6 +71,7 @@ _FULL = ["full_attention"]
 
 _CONFIGS: dict[str, dict[str, Any]] = {
     "llama": {},
+    "smollm3": {"no_rope_layer_interval": 2},
     "gemma2": {},
     "gemma3_text": {"sliding_window": 16, "sliding_window_pattern": 2},
     "gpt_oss": {
@@ -173,15 +174,18 @@ _CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
+ARCHITECTURES = tuple(_CONFIGS)
+
+
+def config_of(architecture: str) -> dict[str, Any]:
+    """Return what the `config.json` of such a model would say."""
+    return {**_BASE, "model_type": architecture, **_CONFIGS[architecture]}
+
+
 def random_model(architecture: str, **changes: Any) -> Any:
     """Return a model of this architecture, the same one each time."""
     module = importlib.import_module(f"mlx_lm.models.{architecture}")
-    config = {
-        **_BASE,
-        "model_type": architecture,
-        **_CONFIGS[architecture],
-        **changes,
-    }
+    config = config_of(architecture) | changes
     mx.random.seed(7)
     model = module.Model(module.ModelArgs.from_dict(config))
     mx.eval(model.parameters())

@@ -138,13 +138,12 @@ class MadeImage(NamedTuple):
     tokens: int
 
 
-def random_vision_model(architecture: str) -> Any:
-    """Return a model of this architecture, the same one each time."""
-    module = importlib.import_module(f"mlx_vlm.models.{architecture}")
+def config_of(architecture: str) -> dict[str, Any]:
+    """Return what the `config.json` of such a model would say."""
     whole, text, vision = _CONFIGS[architecture]
     text = {"model_type": architecture, **_TEXT, **text}
     vision = {"model_type": architecture, **vision}
-    config = {
+    return {
         **(text if architecture in GRIDS else {}),
         **_MARKS,
         **whole,
@@ -152,6 +151,12 @@ def random_vision_model(architecture: str) -> Any:
         "text_config": text,
         "vision_config": vision,
     }
+
+
+def random_vision_model(architecture: str) -> Any:
+    """Return a model of this architecture, the same one each time."""
+    module = importlib.import_module(f"mlx_vlm.models.{architecture}")
+    config = config_of(architecture)
     made = module.ModelConfig.from_dict(config)
     for name, kind in (("text", module.TextConfig), ("vision", module.VisionConfig)):
         part = config[f"{name}_config"]

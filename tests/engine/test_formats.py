@@ -18,6 +18,7 @@ from inference.engine.text import overrides
 from inference.engine.text.formats import ModelFormats, formats_of
 from inference.engine.text.overrides import OverrideError, tokenizer_settings
 from inference.engine.text.vocabulary import Vocabulary
+from inference.engine.worker import prompts
 from inference.engine.worker.prompts import PromptPreparer
 from inference.prompting.rendering import text_of
 from tests.models.make_thinker import write_tokenizer
@@ -176,6 +177,18 @@ def prepared(folder: Path, text: str, **said: str) -> tuple[str, Any, Any]:
     preparer._pool.shutdown()
     prompt = preparer.take(1)
     return tokenizer.decode(prompt.tokens) if prompt else "", reports[0], prompt
+
+
+def test_a_failure_without_words_has_some_for_the_client(
+    tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(prompts, "render", run_out)
+    _, report, _ = prepared(tiny_model_dir, "Hello")
+    assert report.code == "internal_error"
+    assert report.message == "The prompt could not be prepared: MemoryError"
 
 
 def test_a_prompt_is_prepared_the_way_the_entry_says(tiny_model_dir: Path) -> None:

@@ -19,7 +19,14 @@ from inference.core.requests import ChatPrompt, Tool, ToolUse
 from inference.engine.loading.text_model import ModelFilesError, load_text_model
 from inference.engine.loading.vision_model import load_vision_model
 from inference.engine.text.overrides import OverrideError
-from inference.engine.vision.pictures import PixelBudget
+from inference.engine.vision import pictures as vision_pictures
+from inference.engine.vision.pictures import (
+    PIXEL_BYTES_MOST,
+    PixelBudget,
+    bytes_for,
+    sides_for,
+)
+from inference.images import decoding
 from tests.engine.vision_engine import Turn, VisionEngine, message
 from tests.pictures import ALL, ONE, encoded
 
@@ -66,6 +73,12 @@ def broken() -> ImageData:
     """Return an image whose header is right and whose pixels are not there."""
     whole = encoded(Image.effect_noise((64, 64), 80).convert("RGB"))
     return ImageData(whole[:60], sha256="0" * 64, width=64, height=64)
+
+
+class Unasked:
+    """A processor that takes any number of images, and reads none."""
+
+    images_most = 0
 
 
 def pads(engine: VisionEngine, tokens: list[int]) -> int:
@@ -290,6 +303,16 @@ def test_images_that_fill_the_context_are_refused(tiny_model_dir: Path) -> None:
     assert refusal.code == "context_length_exceeded"
 
 
+def test_a_text_that_cannot_fit_is_refused_before_the_processor_sees_it(
+    engine: VisionEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert engine.text.vision is not None
+    monkeypatch.setattr(engine.text.vision.prompts, "_processor", Unasked())
+    refusal = refusal_of(engine, user(("red", 1), "hello " * 1_000_000))
+    assert refusal.code == "context_length_exceeded"
+    assert refusal.param == "messages"
+
+
 def test_low_detail_reads_a_smaller_image(engine: VisionEngine) -> None:
     picture = Image.new("RGB", (1000, 400), (255, 0, 0))
     said, (image,) = message(user(encoded(picture), ONE))
@@ -303,7 +326,7 @@ def test_low_detail_reads_a_smaller_image(engine: VisionEngine) -> None:
             ChatPrompt((said,)),
             (again,),
             engine.text.formats,
-            tokenizer_lock=threading.Lock(),
+            encoder=engine.preparer._encoder,
         )
         assert found is not None
         keys.append(found[1].pictures[0].key)
@@ -327,6 +350,53 @@ def test_prompts_wait_for_the_memory_that_images_before_them_take() -> None:
     room.give(80)
     assert taken.wait(5)
     assert room.held_bytes == 30
+
+
+def photo(width: int, height: int, detail: str = "auto") -> ImageData:
+    return ImageData(b"", "0" * 64, width=width, height=height, detail=detail)
+
+
+@pytest.mark.parametrize("count", [1, 8, 16, 32])
+@pytest.mark.parametrize("size", [(4800, 4800), (4000, 3000), (2048, 2048), (64, 64)])
+def test_the_images_of_a_request_take_bounded_memory_together(
+    count: int, size: tuple[int, int]
+) -> None:
+    images = (photo(*size),) * count
+    sides = sides_for(images)
+    assert bytes_for(images, sides) <= PIXEL_BYTES_MOST
+    assert min(sides) >= 1000
+
+
+def test_few_images_are_as_large_as_ever_and_small_ones_stay() -> None:
+    assert sides_for((photo(4800, 4800), photo(4800, 4800, "low"))) == [2048, 512]
+    images = (*[photo(4800, 4800)] * 31, photo(4800, 4800, "low"))
+    sides = sides_for(images)
+    assert sides[-1] == 512
+    assert 512 < sides[0] < 2048
+
+
+def test_what_is_left_of_a_request_that_was_given_up_is_not_decoded(
+    engine: VisionEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert engine.text.vision is not None
+    done: list[ImageData] = []
+
+    def decoded(image: ImageData, **options: Any) -> Image.Image:
+        done.append(image)
+        return decoding.decoded(image, **options)
+
+    monkeypatch.setattr(vision_pictures, "decoded", decoded)
+    said, images = message(user(*[("red", 1)] * 9, ALL))
+    found = engine.text.vision.prompts.render(
+        ChatPrompt((said,)),
+        tuple(images),
+        engine.text.formats,
+        encoder=engine.preparer._encoder,
+        is_wanted=lambda: len(done) < 3,
+    )
+    assert found is None
+    assert len(done) == 3
+    wait_until_free(engine.text.vision.prompts._budget)
 
 
 def test_who_is_gone_waits_for_no_memory() -> None:

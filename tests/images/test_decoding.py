@@ -6,7 +6,9 @@ import io
 import struct
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +17,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat
 from inference.core.errors import ImageTooLargeError, InvalidImageError
 from inference.core.images import ImageData
 from inference.core.limits import Limits
+from inference.images import decoding
 from inference.images.decoding import decoded
 from inference.images.headers import to_image
 from tests.images.cast import chunk, picture, png_bomb, processor_s
@@ -235,6 +238,30 @@ def test_it_fits_an_image_into_a_side(kind: str, size: tuple[int, int]) -> None:
     if min(size) > 2:
         expected = landscape(size).resize(image.size, Image.Resampling.LANCZOS)
         assert difference(image, expected) < 6
+
+
+def test_whoever_asks_one_image_is_decoded_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    running, most = 0, 0
+    real = decoding._fitted
+
+    def fitted(picture: Image.Image, side: int | None) -> Image.Image:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        # Long enough for others to come in, if they could.
+        gate.wait(0.05)
+        running -= 1
+        return real(picture, side)
+
+    gate = threading.Event()
+    monkeypatch.setattr(decoding, "_fitted", fitted)
+    image = to_image(picture())
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: decoded(image), range(4)))
+    assert len(found) == 4
+    assert most == 1
 
 
 def test_fitting_keeps_an_image_upright() -> None:

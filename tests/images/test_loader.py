@@ -135,6 +135,16 @@ async def test_all_images_together_are_bounded_whichever_way_they_come() -> None
     assert error.code == "image_too_large"
 
 
+async def test_it_names_the_image_with_which_there_are_too_many_pixels() -> None:
+    urls = [data_url(picture(size=(100, height))) for height in (30, 20, 1, 1)]
+    enough = loader(limits=Limits(images_pixels=5200))
+    assert len((await enough.load(asked(*urls))).images) == 4
+    error = await refusal(loader(limits=Limits(images_pixels=5000)), *urls)
+    assert (error.code, error.http_status) == ("image_too_large", 400)
+    assert error.param == "messages[1].content[3]"
+    assert "more than 5,000 pixels together" in error.message
+
+
 async def test_it_never_holds_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Decoding base64 holds the interpreter's lock: 16 MB in one piece, 65 ms."""
     pieces: list[int] = []

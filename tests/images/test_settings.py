@@ -8,7 +8,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from inference.conf import ServerConfig
-from mlxsite.options import SECONDS, image_hosts
+from mlxsite.options import SECONDS, WHOLE, image_hosts
+from mlxsite.server.lifecycle import _image_loader
+from tests.images.cast import data_url, picture, refusal
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,25 @@ def test_a_wrong_list_of_hosts_stops_the_start_with_one_line() -> None:
         "IMAGE_HOSTS must be names such as example.com or *.example.com, not "
         "'https://example.com'."
     )
+
+
+@pytest.mark.parametrize("fetches", ["0", "1"])
+async def test_the_pixels_of_all_images_are_bounded_by_a_setting(
+    fetches: str,
+) -> None:
+    config = replace(ServerConfig.from_settings(), image_pixels=95, image_urls=fetches)
+    loader = _image_loader(config)
+    error = await refusal(loader, *[data_url(picture(size=(8, 6)))] * 2)
+    assert error.code == "image_too_large"
+    assert "95 pixels" in error.message
+    await loader.close()
+
+
+def test_the_pixels_of_all_images_have_bounds() -> None:
+    assert ServerConfig.from_settings().image_pixels == 8 * 24_000_000
+    for text in ("0", "-1", "1e9", "many"):
+        with pytest.raises(ValueError, match="must be"):
+            WHOLE["IMAGE_PIXELS"].parse(text)
 
 
 def test_the_time_for_an_image_has_bounds() -> None:

@@ -109,7 +109,7 @@ class TestModels:
         assert notes == [
             "  cannot be served: model.safetensors is truncated: "
             "it has 1,000,000 of 2,227,115 bytes",
-            "  its config names code of its own (auto_map): "
+            "  its config.json names code of its own (auto_map): "
             "served only where it is trusted",
             "  too large for this machine: it needs 2.22 MB of memory, "
             "there are 1.00 MB",

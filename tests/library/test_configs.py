@@ -155,7 +155,9 @@ def test_it_names_code_of_the_tokenizers_own(
     path = model / "tokenizer_config.json"
     path.write_text(json.dumps({"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}))
 
-    assert inspect(model).foreign_code == "auto_map"
+    found = inspect(model)
+    assert found.foreign_code == "auto_map"
+    assert found.foreign_code_file == "tokenizer_config.json"
 
 
 def test_a_model_type_of_the_models_own_code_needs_no_code_of_mlx_lm(

@@ -123,6 +123,15 @@ def test_the_average_speed_lies_between_the_slowest_and_the_fastest():
     assert (totals.min_tps, totals.max_tps) == (90.0, 92.0)
 
 
+@pytest.mark.parametrize(("tokens", "tps"), [(7, 3.3), (3, 49.7), (11, 101.3)])
+def test_the_average_of_one_speed_is_that_speed(tokens: int, tps: float) -> None:
+    one = ended(started(), completion_tokens=tokens, tps=tps)
+
+    totals = counted(one).totals()
+
+    assert totals.min_tps == totals.avg_tps == totals.max_tps
+
+
 def test_it_keeps_models_apart():
     totals = counted(
         ended(started(), model="a"),

@@ -120,7 +120,7 @@ def test_it_refuses_a_shell_it_does_not_know() -> None:
 
 def test_help_groups_every_command_once_with_examples_and_exit_codes() -> None:
     text = mlx_server("--help").stdout
-    told = re.findall(r"^  ([a-z]+)  +\S", text, re.M)
+    told = re.findall(r"^  ([a-z-]+)  +\S", text, re.M)
     assert sorted(told) == sorted(COMMANDS)
     assert [word for words in grouped_commands().values() for word in words] == told
     assert "\nexamples:\n  mlx-server launch " in text

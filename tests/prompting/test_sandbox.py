@@ -96,3 +96,24 @@ def test_templates_have_what_transformers_gives_them(
     monkeypatch.setattr(sandbox, "RENDER_S", 60)
     with pytest.raises(Exception, match="not today"):
         rendered("{{ raise_exception('not today') }}", {}, SAID)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "{{ 'a' * 10000000000000 }}",
+        "{{ 10000000000000 * [messages] }}",
+        "{% set n = 10000000 %}{{ 3 ** n ** 2 }}",
+        "{{ (9 ** 200000) * (9 ** 200000) }}",
+        "{% set ns = namespace(t='ab') %}{% for _ in range(99) %}"
+        "{% set ns.t = ns.t * 2 %}{% endfor %}",
+    ],
+)
+def test_a_product_that_is_too_large_is_not_made(attack: str) -> None:
+    with pytest.raises(SecurityError, match=r"larger than 1,000,000"):
+        rendered(attack, {}, SAID)
+
+
+def test_products_of_a_usual_size_are_what_they_are_elsewhere() -> None:
+    template = "{{ '=' * 3 }} {{ 2 * [1] }} {{ 2 ** 10 }} {{ 3 * 4 }} {{ 2.5 * 2 }}"
+    assert rendered(template, {}, SAID) == "=== [1, 1] 1024 12 5.0"

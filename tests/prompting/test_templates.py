@@ -266,3 +266,15 @@ def test_it_writes_a_plain_transcript_without_a_template(tokenizer: Any) -> None
 
     tokens = to_prompt_tokens(Plain(), [said("user", "Hello")])  # type: ignore[arg-type]
     assert bytes(tokens).decode() == "User: Hello\n\nAssistant:"
+
+
+def test_a_template_that_runs_out_of_memory_says_so(tiny_model_dir: Path) -> None:
+    asks_much = "{{ messages[0].content.ljust(10 ** 17) }}"
+    tokenizer = load_tokenizer(tiny_model_dir, {"chat_template": asks_much})
+    with pytest.raises(InvalidRequestError) as refusal:
+        to_prompt_tokens(tokenizer, [said("user", "Hello")])
+    assert refusal.value.message == (
+        "The model's chat template refuses these messages: "
+        "there is not enough memory for it"
+    )
+    assert refusal.value.param == "messages"

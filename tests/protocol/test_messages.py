@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from inference.core.errors import InvalidRequestError
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.requests import ChatMessage, ImagePart, TextPart
-from inference.faces.chat.body import to_request
+from inference.faces.chat.body import read_request, to_request
 from inference.protocol.messages import to_messages
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -182,3 +184,27 @@ def test_it_bounds_what_a_conversation_may_hold(
         to_messages(messages, limits=limits)
     assert refused.value.param == param
     assert refused.value.code.endswith("_above_max_length")
+
+
+async def test_a_long_conversation_is_validated_while_the_loop_goes_on() -> None:
+    turns, is_over = 0, False
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while not is_over:
+            turns += 1
+            await asyncio.sleep(0)
+
+    body = {"messages": [{"role": "user", "content": "Hi"}] * 4000}
+    size_bytes = len(msgspec.json.encode(body))
+    others = asyncio.create_task(take_turns())
+    await asyncio.sleep(0)
+    before = turns
+    request, _ = await read_request(
+        body, size_bytes=size_bytes, limits=DEFAULT_LIMITS, strict=False
+    )
+    during, is_over = turns - before, True
+    await others
+    assert request.work.chat is not None
+    assert len(request.work.chat.messages) == 4000
+    assert during > 0

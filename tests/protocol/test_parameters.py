@@ -186,6 +186,7 @@ MALFORMED: list[tuple[str, Any, str, str]] = [
     ("stop", ["a"] * 5, "array_above_max_length", "stop"),
     ("stop", ["a", "x" * 513], "string_above_max_length", "stop[1]"),
     ("logit_bias", {"x": 1}, "invalid_value", "logit_bias"),
+    ("logit_bias", {"1": None}, "invalid_type", "logit_bias.'1'"),
     ("logit_bias", {"1": 101}, "decimal_above_max_value", "logit_bias.'1'"),
     ("stream", 1, "invalid_type", "stream"),
     ("stream", "true", "invalid_type", "stream"),

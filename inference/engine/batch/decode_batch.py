@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mlx.core as mx
 
-from inference.engine.prefill.groups import PrefillGroup, merge_caches
+from inference.engine.prefill.groups import PrefillGroup, forget_paddings, merge_caches
 from inference.engine.sampling.logprobs import LogitsCapture, StepLogits
 from inference.engine.sampling.masking import BatchMasker
 from inference.engine.sampling.positions import PositionAdjuster
@@ -123,6 +123,9 @@ class DecodeBatch:
         assert self._tokens is not None
         current, step_logits = self._tokens, self._step_logits
         logits = self._model(current[:, None], cache=self._cache)[:, -1, :]
+        if self._fresh:
+            # Not before: until then the paddings may be all that tells how many rows.
+            forget_paddings(self._cache)
         self._step_logits = self._logits_capture(logits)
         logits = self._adjuster(logits, current, self._fresh)
         if self._masker:
@@ -140,6 +143,8 @@ class DecodeBatch:
     def _count_step(self) -> None:
         self.steps += 1
         if self.steps % STEPS_BETWEEN_PURGES == 0:
+            # Layers that ask for no positions count them in sums that nobody reads.
+            mx.eval([cache.state for cache in self._cache])
             mx.clear_cache()
 
     def leave(self, gone: set[Sequence]) -> None:

@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
-from mlx_lm.models.cache import make_prompt_cache
+from mlx_lm.models.cache import ArraysCache, make_prompt_cache
 
 from inference.engine.caches.prefixes import PrefixMatch
+from inference.engine.caches.probe import flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,3 +184,14 @@ def _begun(caches: list[Any], sequence_group: SequenceGroup, held: int) -> list[
 def merge_caches(caches: list[list[Any]]) -> list[Any]:
     """Return one batch cache per layer from one cache list per sequence."""
     return [layer[0].merge(list(layer)) for layer in zip(*caches, strict=True)]
+
+
+def forget_paddings(caches: list[Any]) -> None:
+    """Have recurrent states that are there, and padded no longer, run unmasked.
+
+    A merge of empty ones notes paddings of none, which go on being counted at each
+    step, layer by layer, in sums that nobody computes and that pile up.
+    """
+    for cache in flat(caches):
+        if isinstance(cache, ArraysCache) and not cache.empty():
+            cache.left_padding = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
@@ -14,7 +15,7 @@ from inference.images.decoding import decoded
 from inference.images.parts import at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from PIL import Image
 
@@ -65,38 +66,56 @@ class PixelBudget:
             self._changed.notify_all()
 
 
-def opened(images: tuple[ImageData, ...], paths: list[str]) -> list[Image.Image]:
-    """Decode images; `paths` name their places in the request.
+def opened(
+    images: tuple[ImageData, ...], sides: list[int], paths: list[str]
+) -> Iterator[Image.Image]:
+    """Decode images one by one, scaled to `sides`; `paths` name their places.
 
     Raises:
         InvalidRequestError: one cannot be read, naming its place.
     """
-    found = []
-    for image, path in zip(images, paths, strict=True):
+    for image, side, path in zip(images, sides, paths, strict=True):
         try:
-            picture = decoded(image, max_side=side_most(image))
+            picture = decoded(image, max_side=side)
         except InvalidRequestError as error:
             raise at(path, error) from None
         except MemoryError:
             refusal = InvalidImageError("it takes more memory than there is.")
             raise at(path, refusal) from None
-        found.append(_usable(picture))
-    return found
+        yield _usable(picture)
 
 
-def side_most(image: ImageData) -> int:
-    """Return how many pixels an image may be high or wide, by the detail asked for."""
-    return SIDE_MOST.get(image.detail, USUAL_SIDE_MOST)
+def sides_for(
+    images: tuple[ImageData, ...], most_bytes: int = PIXEL_BYTES_MOST
+) -> list[int]:
+    """Return how many pixels each image may be high or wide.
+
+    That goes by the detail asked for, and is less for the largest of them where
+    all together would take more than `most_bytes`.
+    """
+
+    def sides(most: int) -> list[int]:
+        return [min(most, SIDE_MOST.get(i.detail, USUAL_SIDE_MOST)) for i in images]
+
+    fitting = bisect_right(
+        range(1, USUAL_SIDE_MOST + 1),
+        most_bytes,
+        key=lambda most: bytes_for(images, sides(most)),
+    )
+    return sides(max(SIDE_LEAST, fitting))
 
 
-def key_of(image: ImageData) -> str:
+def key_of(image: ImageData, side: int) -> str:
     """Return what names an image by its content and how it is scaled."""
-    return f"{image.sha256}:{side_most(image)}"
+    return f"{image.sha256}:{side}"
 
 
-def bytes_for(images: tuple[ImageData, ...]) -> int:
+def bytes_for(images: tuple[ImageData, ...], sides: list[int]) -> int:
     """Return about how much memory images take between decoding and encoding."""
-    return sum(_pixels_of(image) * _BYTES_PER_PIXEL for image in images)
+    pixels = (
+        _pixels_of(image, side) for image, side in zip(images, sides, strict=True)
+    )
+    return sum(pixels) * _BYTES_PER_PIXEL
 
 
 def as_numpy(value: Any) -> Any:
@@ -110,8 +129,8 @@ def as_numpy(value: Any) -> Any:
     return value
 
 
-def _pixels_of(image: ImageData) -> int:
-    scale = min(1.0, side_most(image) / max(image.width, image.height, 1))
+def _pixels_of(image: ImageData, side: int) -> int:
+    scale = min(1.0, side / max(image.width, image.height, 1))
     return max(int(image.width * image.height * scale * scale), _PIXELS_LEAST)
 
 

@@ -10,20 +10,26 @@ from __future__ import annotations
 import re
 import secrets
 import weakref
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from inference.core.errors import InvalidRequestError, TooManyImagesError
 from inference.core.requests import ImagePart, TextPart
-from inference.engine.vision.pictures import PixelBudget, bytes_for, key_of, opened
+from inference.engine.vision.pictures import (
+    PixelBudget,
+    bytes_for,
+    key_of,
+    opened,
+    sides_for,
+)
 from inference.engine.vision.processor import DecodedImage
 from inference.images.parts import at, image_parts
 from inference.prompting.rendering import text_of
 from inference.prompting.templates import render
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
 
     from inference.core.images import ImageData
@@ -33,7 +39,7 @@ if TYPE_CHECKING:
     from inference.engine.vision.markers import Markers
     from inference.engine.vision.processor import ImageProcessor
     from inference.engine.vision.style import ImageStyle
-    from inference.prompting.templates import RenderedPrompt
+    from inference.prompting.templates import PromptEncoder, RenderedPrompt
 
 # Where the images of a turn go: as they were sent, or together before or after its
 # text, or nowhere, for processors that place them themselves.
@@ -73,7 +79,7 @@ class ImagePrompts:
         data: tuple[ImageData, ...],
         formats: ModelFormats,
         *,
-        tokenizer_lock: threading.Lock,
+        encoder: PromptEncoder,
         is_wanted: Callable[[], bool] = lambda: True,
     ) -> tuple[RenderedPrompt, PromptPictures] | None:
         """Render a conversation with images, whose texts are defused.
@@ -86,19 +92,16 @@ class ImagePrompts:
         """
         paths = [path for path, _ in image_parts(prompt.messages)]
         self._refuse_many(paths)
-        count = bytes_for(data)
+        sides = sides_for(data)
+        count = bytes_for(data, sides)
         if not (is_wanted() and self._budget.take(count, is_wanted=is_wanted)):
             return None
         try:
-            images = [
-                DecodedImage(picture, path, key_of(image))
-                for picture, path, image in zip(
-                    opened(data, paths), paths, data, strict=True
-                )
-            ]
-            page = _Page(
-                self._tokenizer, self._processor, self._style, images, tokenizer_lock
-            )
+            images = self._opened(data, sides, paths, is_wanted)
+            if len(images) < len(paths):
+                self._budget.give(count)
+                return None
+            page = _Page(self._tokenizer, self._processor, self._style, images, encoder)
             page.places = 0 if self._placement == NOWHERE else len(images)
             rendered = self._rendered(page, prompt, formats)
             pictures = page.pictures
@@ -109,6 +112,22 @@ class ImagePrompts:
         # Once it was encoded, or given up, nobody holds it any more.
         weakref.finalize(pictures, self._budget.give, count)
         return rendered, pictures
+
+    @staticmethod
+    def _opened(
+        images: tuple[ImageData, ...],
+        sides: list[int],
+        paths: list[str],
+        is_wanted: Callable[[], bool],
+    ) -> list[DecodedImage]:
+        """Decode images, as long as somebody waits for them."""
+        pictures = takewhile(lambda _: is_wanted(), opened(images, sides, paths))
+        return [
+            DecodedImage(picture, path, key_of(image, side))
+            for picture, path, image, side in zip(
+                pictures, paths, images, sides, strict=False
+            )
+        ]
 
     def _rendered(
         self, page: _Page, prompt: ChatPrompt, formats: ModelFormats
@@ -169,7 +188,7 @@ class _Page:
         processor: ImageProcessor,
         style: ImageStyle,
         images: list[DecodedImage],
-        lock: threading.Lock,
+        encoder: PromptEncoder,
     ) -> None:
         self.has_chat_template: bool = tokenizer.has_chat_template
         self.places = len(images)
@@ -178,15 +197,14 @@ class _Page:
         self._processor = processor
         self._style = style
         self._images = images
-        self._lock = lock
+        self._encoder = encoder
 
     def apply_chat_template(self, messages: Any, **options: Any) -> Any:
         """Render turns whose texts hold marks."""
         turns = [self._seen(turn) for turn in messages]
         is_open = not options.pop("add_generation_prompt", False)
         options.pop("tokenize", None)
-        with self._lock:
-            return text_of(self._tokenizer, turns, is_open=is_open, **options)
+        return text_of(self._tokenizer, turns, is_open=is_open, **options)
 
     def encode(self, text: str, **options: Any) -> list[int]:
         """Return the tokens of a rendered prompt, those of its images among them."""
@@ -203,13 +221,15 @@ class _Page:
                 param=self._images[0].path,
                 code="image_mismatch",
             )
+        self._encoder.admit(text)
+        # What cannot be encoded within bounds ends there, and not in the processor.
+        self._encoder.encode(text)
         self.pictures = self._processor.read(text, self._images)
         return self.pictures.tokens
 
     def decode(self, tokens: list[int]) -> str:
         """Return the text of tokens."""
-        with self._lock:
-            text: str = self._tokenizer.decode(tokens)
+        text: str = self._tokenizer.decode(tokens)
         return text
 
     def _seen(self, turn: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from inference.engine.batch.endings import take_step
 from inference.engine.caches.prefixes import PrefixCache
 from inference.engine.hardware.blas import use_threads
 from inference.engine.hardware.device import is_cpu
+from inference.engine.hardware.host_memory import HostMemory, give_back
 from inference.engine.prefill.groups import PrefillPace
 from inference.engine.prefill.queue import PrefillError, PrefillQueue
 from inference.engine.sequences.sequence import Emission, Sequence, spec_of
@@ -109,6 +110,7 @@ class EngineLoop:
             prefixes=self._prefixes,
         )
         self._images = None if text.vision is None else ImageQueue(text.vision.encoder)
+        self._host = HostMemory()
         self._step_s = 0.0
         self._last_beat = 0.0
 
@@ -157,6 +159,7 @@ class EngineLoop:
                     self._text.vision.encoder.features.clear()
                 self._prefixes.clear()
                 mx.clear_cache()
+                give_back()
                 self._tell_life(is_purged=True)
             case UseThreads():
                 # Not in the middle of a product of the step that is under way.
@@ -324,6 +327,7 @@ class EngineLoop:
                 active_bytes=mx.get_active_memory(),
                 cache_bytes=mx.get_cache_memory(),
                 peak_bytes=mx.get_peak_memory(),
+                host_bytes=self._host.taken_bytes(),
                 steps=self._batch.steps,
                 is_purged=is_purged,
             )

@@ -43,6 +43,7 @@ from inference.engine.hardware.device import (
     gpu_memory_bytes,
     versions,
 )
+from inference.engine.loading.load_errors import told
 from inference.engine.loading.text_model import TextModel, load_text_model, warm_up
 from inference.engine.speculation.draft_model import DraftModel, load_draft
 from inference.engine.worker.loop import EngineConfig, EngineLoop, StopHit
@@ -106,9 +107,7 @@ class Worker:
         except Exception as error:
             # The web process gets the reason; the traceback would only repeat it.
             logger.debug("The model could not be loaded", exc_info=True)
-            reason = str(error)
-            if not isinstance(error, VanishedError):
-                reason = f"{type(error).__name__}: {reason}"
+            reason = str(error) if isinstance(error, VanishedError) else told(error)
             self._sender.send(LoadFailed(message=reason[:1000]))
             self._sender.finish()
             return None

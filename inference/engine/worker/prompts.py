@@ -1,7 +1,7 @@
-"""The prepare pool: messages to tokens, away from the MLX thread.
+"""The prepare pools: messages to tokens, away from the MLX thread.
 
-Fast tokenizers must not be used by two threads at once, so one lock guards
-them; the pool exists so that the reader thread never waits for a long prompt.
+They exist so that the reader thread never waits for a prompt, and no short prompt
+for a long one.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from inference.core.errors import (
-    ContextLengthExceededError,
-    InferenceError,
-    InvalidRequestError,
-)
+from inference.core.errors import InferenceError
 from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
 from inference.core.requests import ChatPrompt, TextPrompt, TokenPrompt
 from inference.engine.answers.plans import prepare_answer
+from inference.engine.hardware.host_memory import give_back
+from inference.engine.text.encoder_process import unreadable
+from inference.engine.text.encoding import LONG_CHARS, ModelEncoder, too_long
 from inference.prompting.bare import read_text, read_tokens
+from inference.prompting.encoder import gave_up
 from inference.prompting.templates import render
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ class PromptPreparer:
         self._prompts: dict[int, PreparedPrompt] = {}
         self._preparing: set[int] = set()
         self._prompts_lock = threading.Lock()
-        self._tokenizer_lock = threading.Lock()
+        self._encoder = ModelEncoder(text.tokenizer, context_length=text.context_length)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="prepare")
+        self._long_pool = ThreadPoolExecutor(THREADS, thread_name_prefix="long")
         # Images take longer than texts, and may have to wait for memory.
         self._image_pool = ThreadPoolExecutor(THREADS, thread_name_prefix="images")
 
@@ -60,8 +61,7 @@ class PromptPreparer:
         """Prepare a prompt in the pool and report the result."""
         with self._prompts_lock:
             self._preparing.add(command.prompt_id)
-        pool = self._image_pool if command.images else self._pool
-        pool.submit(self._prepare, command)
+        self._pool_for(command).submit(self._prepare, command)
 
     def take(self, prompt_id: int) -> PreparedPrompt | None:
         """Hand a prepared prompt over, once."""
@@ -73,6 +73,12 @@ class PromptPreparer:
         with self._prompts_lock:
             self._preparing.discard(prompt_id)
             self._prompts.pop(prompt_id, None)
+
+    def _pool_for(self, command: PreparePrompt) -> ThreadPoolExecutor:
+        if command.images:
+            return self._image_pool
+        is_long = _chars_of(command.prompt) > LONG_CHARS
+        return self._long_pool if is_long else self._pool
 
     def _is_wanted(self, prompt_id: int) -> bool:
         with self._prompts_lock:
@@ -102,22 +108,24 @@ class PromptPreparer:
         self, command: PreparePrompt
     ) -> tuple[RenderedPrompt, PromptPictures | None] | None:
         """Return what `command` asks for; `None`: nobody waits for it any more."""
+        # Nobody should wait behind what was given up meanwhile.
+        if not self._is_wanted(command.prompt_id):
+            return None
         prompt, vision = command.prompt, self._text.vision
         if vision is not None and isinstance(prompt, ChatPrompt):
             prompt = vision.prompts.defused(prompt)
             if command.images:
-                return vision.prompts.render(
+                found = vision.prompts.render(
                     prompt,
                     command.images,
                     self._text.formats,
-                    tokenizer_lock=self._tokenizer_lock,
+                    encoder=self._encoder,
                     is_wanted=lambda: self._is_wanted(command.prompt_id),
                 )
-        with self._tokenizer_lock:
-            # Nobody should wait behind what was given up meanwhile.
-            if not self._is_wanted(command.prompt_id):
-                return None
-            return self._read(prompt), None
+                # All rasters are gone; what held them counts as the model's memory.
+                give_back()
+                return found
+        return self._read(prompt), None
 
     def _read(self, prompt: Prompt) -> RenderedPrompt:
         text, formats = self._text, self._text.formats
@@ -129,24 +137,16 @@ class PromptPreparer:
                     formats.traits,
                     think_start=formats.think_start,
                     system_prompt=formats.system_prompt,
+                    encoder=self._encoder,
                 )
             case TextPrompt():
-                return read_text(text.tokenizer, prompt.text)
+                return read_text(self._encoder, prompt.text)
             case TokenPrompt():
                 return read_tokens(prompt.tokens, vocabulary=text.vocabulary)
 
     def _refuse_long(self, tokens: int) -> None:
         if tokens >= self._text.context_length:
-            raise ContextLengthExceededError(
-                f"This model's maximum context length is {self._text.context_length} "
-                f"tokens; your messages are {tokens} tokens, which leaves no "
-                "room for an answer.",
-                param="messages",
-                figures={
-                    "prompt_tokens": tokens,
-                    "context_length": self._text.context_length,
-                },
-            )
+            raise too_long(tokens, self._text.context_length)
 
     def _keep(
         self,
@@ -186,17 +186,26 @@ class PromptPreparer:
         )
 
 
-def _told(error: BaseException) -> InferenceError:
-    """Return what a client reads of a failure.
+def _chars_of(prompt: Prompt) -> int:
+    """Return about how many characters have to be encoded."""
+    match prompt:
+        case ChatPrompt():
+            return sum(
+                len(message.text)
+                + len(message.reasoning)
+                + sum(len(call.arguments) for call in message.tool_calls)
+                for message in prompt.messages
+            )
+        case TextPrompt():
+            return len(prompt.text)
+        case TokenPrompt():
+            return 0
 
-    A tokenizer that gives up panics: its pattern cannot follow megabytes of blanks.
-    """
-    if type(error).__name__ == "PanicException":
-        return InvalidRequestError(
-            "The text of the messages cannot be cut into tokens: the model's tokenizer "
-            f"gave up on it ({error}).",
-            param="messages",
-            code="text_not_readable",
-        )
+
+def _told(error: BaseException) -> InferenceError:
+    """Return what a client reads of a failure."""
+    if gave_up(error):
+        return unreadable(f"the model's tokenizer gave up on it ({error})")
     logger.error("A prompt could not be prepared", exc_info=error)
-    return InferenceError(str(error))
+    why = str(error) or type(error).__name__
+    return InferenceError(f"The prompt could not be prepared: {why}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,6 +30,15 @@ _IGNORED_NAMES = 20
 _IGNORED_NAME_CHARS = 64
 _RECORDED_BYTES = 1024
 _RECORDED_WHOLE = ("user", "metadata")
+
+
+async def read_request(
+    body: dict[str, Any], *, size_bytes: int, limits: Limits, strict: bool
+) -> tuple[InferenceRequest, StreamOptions]:
+    """Validate a body of that size, in a thread where it could hold up the loop."""
+    if size_bytes > limits.parse_in_thread_bytes:
+        return await asyncio.to_thread(to_request, body, limits=limits, strict=strict)
+    return to_request(body, limits=limits, strict=strict)
 
 
 def to_request(

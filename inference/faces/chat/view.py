@@ -8,7 +8,7 @@ from inference.core.outcomes import Operation
 from inference.exchange.answering import answer
 from inference.exchange.endpoint import endpoint
 from inference.faces.chat.answer import ChatWriter
-from inference.faces.chat.body import to_request
+from inference.faces.chat.body import read_request
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 async def chat_completions(call: Call) -> HttpResponseBase:
     """Continue a conversation, in one answer or as a stream."""
     call.trace.asked(call.body)
-    request, options = to_request(
-        call.body, limits=call.app.limits, strict=call.app.strict_params
+    request, options = await read_request(
+        call.body,
+        size_bytes=call.body_bytes,
+        limits=call.app.limits,
+        strict=call.app.strict_params,
     )
     return await answer(
         call,

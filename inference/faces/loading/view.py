@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from inference.auth import is_local
 from inference.core.outcomes import Operation
 from inference.exchange.endpoint import endpoint
 from inference.exchange.events import stream_events
@@ -57,9 +57,7 @@ def _may_download(call: Call) -> bool:
     """Whether this caller may have models downloaded: a key, or this machine."""
     if not call.app.allow_download:
         return False
-    if call.trace.record.key_name:
-        return True
-    try:
-        return ipaddress.ip_address(call.trace.record.client_host).is_loopback
-    except ValueError:
-        return False
+    record = call.trace.record
+    return bool(record.key_name) or is_local(
+        call.request.headers, client_host=record.client_host
+    )

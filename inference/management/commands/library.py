@@ -114,7 +114,8 @@ def _notes(model: LocalModel, limit: int) -> Iterator[str]:
         yield f"an adapter of {model.base}"
     if model.foreign_code:
         yield (
-            f"its config names code of its own ({model.foreign_code}): "
+            f"its {model.foreign_code_file} names code of its own "
+            f"({model.foreign_code}): "
             "served only where it is trusted"
         )
     if model.memory_bytes > limit:

@@ -5,9 +5,9 @@
     const DAY_S = 86400;
     const AROUND_S = 300;
     const GLYPHS = {
-        server_start: '▶', server_stop: '■', model_load: '↥', model_load_failed: '✕', model_unload: '↧', model_evict: '↧',
+        server_start: '▶', server_stop: '■', server_lost: '✕', model_load: '↥', model_load_failed: '✕', model_unload: '↧', model_evict: '↧',
         model_quarantined: '‖', model_released: '○', worker_died: '✕', worker_restart: '↻',
-        memory_refused: '⇤', record_waited: '◷',
+        memory_refused: '⇤', record_waited: '◷', login_failed: '⚿',
     };
     const TICKS_S = [300, 900, 1800, 3600, 10800, 21600, 43200, DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S, 30 * DAY_S, 90 * DAY_S];
     const MARK_PX = 16;

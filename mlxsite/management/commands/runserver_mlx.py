@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.checks import ERROR, CheckMessage, run_checks
 from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
 
 from inference.conf import ServerConfig
 from inference.known_models import KnownModels, shared_library
@@ -19,7 +20,11 @@ from inference.library.openblas import OpenBlasError, provide_openblas
 from mlxsite.checks import exposure_errors
 from mlxsite.cli import WRONG_USAGE
 from mlxsite.options import MODEL_TYPES, SECONDS, WHOLE, bounded
-from mlxsite.startup.admin_user import ADMIN_NAME, ensure_admin
+from mlxsite.startup.admin_user import (
+    ADMIN_NAME,
+    ensure_admin,
+    was_admin_made_since,
+)
 from mlxsite.startup.database import ensure_database
 from mlxsite.startup.descriptors import raise_descriptor_limit
 from mlxsite.startup.errors import StartupError
@@ -122,7 +127,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until told to stop; leave with the server's exit code."""
-        self._up_since = time.monotonic()
+        self._up_since, self._began_at = time.monotonic(), timezone.now()
         try:
             code = self.start(self.read_options(options))
         except StartupError as error:
@@ -191,11 +196,16 @@ class Command(BaseCommand):
     def prepare_admin(self, config: ServerConfig) -> None:
         """Make the first staff user and say once how to log in."""
         password = ensure_admin()
+        at = f"Admin: {base_url(config.host, config.port)}/admin/"
         if password is not None:
-            url = base_url(config.host, config.port)
             self.stdout.write(
-                f"Admin: {url}/admin/  user: {ADMIN_NAME}  password: {password}\n"
+                f"{at}  user: {ADMIN_NAME}  password: {password}\n"
                 "(shown once; mlx-server admin --reset makes a new one)"
+            )
+        elif was_admin_made_since(self._began_at):
+            self.stdout.write(
+                f"{at}  user: {ADMIN_NAME}, made just now by another process, which "
+                "shows the password\n(mlx-server admin --reset makes a new one)"
             )
 
     def check_models_file(self, config: ServerConfig) -> None:
