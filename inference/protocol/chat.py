@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from rest_framework.exceptions import ValidationError
 
-from inference.core.requests import GenerationRequest, SamplingRequest
+from inference.core.requests import GenerationRequest, Grammar
 from inference.protocol import faults
-from inference.protocol.body import to_error
-from inference.protocol.parameters import chat_parameters
+from inference.protocol.body import read_body
+from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.sampling_fields import StreamOptionsBody, to_sampling
 from inference.protocol.structure import to_grammar
 from inference.protocol.tool_fields import to_tool_use
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
-    from inference.core.requests import ChatMessage
 
 _IGNORED_NAMES = 20
 _IGNORED_NAME_CHARS = 64
 _RECORDED_BYTES = 1024
 _RECORDED_WHOLE = ("user", "metadata")
+_RECORDED = frozenset(ChatRequestBody.__struct_fields__) - {"messages", "model"}
 
 
 def to_generation(
@@ -33,58 +33,59 @@ def to_generation(
         InvalidRequestError: names the first parameter that cannot be honoured;
             where `strict`, also all those that nobody knows.
     """
-    table = chat_parameters(limits)
-    try:
-        values = table.run_validation(body)
-    except ValidationError as error:
-        raise to_error(error) from None
-    if "messages" not in values:
-        raise faults.missing("messages")
-    _check_continued(values)
-    ignored = list(table.unknown_keys(body))
+    asked, ignored = read_body(ChatRequestBody, body, limits=limits)
+    sampling = to_sampling(asked)
+    _check_continued(asked)
     shown = [name[:_IGNORED_NAME_CHARS] for name in ignored[:_IGNORED_NAMES]]
     if strict and ignored:
         raise faults.unknown(shown, more=len(ignored) - len(shown))
-    tools = to_tool_use(values)
-    options = values.get("stream_options", {})
-    continues = values.get("continue_final_message", False)
-    continuous_usage = options.get("continuous_usage_stats", False)
+    tools = to_tool_use(
+        asked.tools, asked.tool_choice, parallel=asked.parallel_tool_calls
+    )
+    options = asked.stream_options or StreamOptionsBody()
+    begins = asked.add_generation_prompt
+    continues = asked.continue_final_message
     return GenerationRequest(
-        messages=values["messages"],
-        model=values.get("model"),
-        sampling=_to_sampling(values),
-        n=values.get("n", 1),
+        messages=asked.messages,
+        model=asked.model,
+        sampling=sampling,
+        n=asked.n,
         tools=tools,
-        grammar=to_grammar(values),
-        template_kwargs=values.get("chat_template_kwargs", {}),
-        reasoning_effort=values.get("reasoning_effort"),
-        add_generation_prompt=values.get("add_generation_prompt", not continues),
+        grammar=to_grammar(_grammars(asked, body)),
+        template_kwargs=asked.chat_template_kwargs,
+        reasoning_effort=asked.reasoning_effort,
+        add_generation_prompt=not continues if begins is None else begins,
         continue_final_message=continues,
-        stream=values.get("stream", False),
-        include_usage=continuous_usage or options.get("include_usage", False),
-        continuous_usage=continuous_usage,
-        params=_to_params(body, known=values, ignored=shown),
+        stream=asked.stream,
+        include_usage=bool(options.continuous_usage_stats or options.include_usage),
+        continuous_usage=bool(options.continuous_usage_stats),
+        params=_to_params(body, ignored=shown),
     )
 
 
-def _check_continued(values: dict[str, Any]) -> None:
+def _grammars(asked: ChatRequestBody, body: dict[str, Any]) -> list[Grammar]:
+    """Return the grammars of a body, in the order they were sent."""
+    names = [name for name in body if name in ChatRequestBody.__struct_fields__]
+    values = [getattr(asked, name) for name in names]
+    return [value for value in values if isinstance(value, Grammar)]
+
+
+def _check_continued(asked: ChatRequestBody) -> None:
     """Refuse to go on from what is no assistant's text."""
-    if not values.get("continue_final_message"):
+    if not asked.continue_final_message:
         return
-    if values.get("add_generation_prompt"):
+    if asked.add_generation_prompt:
         raise faults.invalid(
             "continue_final_message",
             "cannot be true together with 'add_generation_prompt'.",
         )
-    messages: tuple[ChatMessage, ...] = values["messages"]
-    path = f"messages[{len(messages) - 1}]"
-    if messages[-1].role != "assistant":
+    path, last = f"messages[{len(asked.messages) - 1}]", asked.messages[-1]
+    if last.role != "assistant":
         raise faults.invalid(
             f"{path}.role",
-            f"must be 'assistant', not '{messages[-1].role}', with "
-            "'continue_final_message'.",
+            f"must be 'assistant', not '{last.role}', with 'continue_final_message'.",
         )
-    if messages[-1].tool_calls:
+    if last.tool_calls:
         raise faults.invalid(
             f"{path}.tool_calls", "cannot be continued with 'continue_final_message'."
         )
@@ -100,38 +101,12 @@ def ignored_names(params: dict[str, Any]) -> list[str]:
     return names
 
 
-def _to_sampling(values: dict[str, Any]) -> SamplingRequest:
-    top_k = values.get("top_k")
-    return SamplingRequest(
-        temperature=values.get("temperature"),
-        top_p=values.get("top_p"),
-        top_k=None if top_k is None else max(top_k, 0),
-        min_p=values.get("min_p"),
-        max_tokens=values.get("max_completion_tokens", values.get("max_tokens")),
-        seed=values.get("seed"),
-        stop=values.get("stop", ()),
-        presence_penalty=values.get("presence_penalty", 0.0),
-        frequency_penalty=values.get("frequency_penalty", 0.0),
-        repetition_penalty=values.get("repetition_penalty"),
-        logit_bias=values.get("logit_bias", ()),
-        min_tokens=values.get("min_tokens", 0),
-        ignore_eos=values.get("ignore_eos", False),
-        stop_token_ids=values.get("stop_token_ids", ()),
-        xtc_probability=values.get("xtc_probability", 0.0),
-        xtc_threshold=values.get("xtc_threshold", 0.1),
-        logprobs=values.get("top_logprobs", 0) if values.get("logprobs") else None,
-        thinking_budget=values.get("thinking_budget"),
-    )
-
-
-def _to_params(
-    body: dict[str, Any], *, known: dict[str, Any], ignored: list[str]
-) -> dict[str, Any]:
+def _to_params(body: dict[str, Any], *, ignored: list[str]) -> dict[str, Any]:
     """Keep the parameters as sent, for the record; never messages, never long."""
     params = {
         name: value if name in _RECORDED_WHOLE else _to_recorded(value)
         for name, value in body.items()
-        if name in known and name not in ("messages", "model")
+        if name in _RECORDED and value is not None
     }
     if ignored:
         params["ignored"] = ignored

@@ -11,13 +11,17 @@ from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.protocol.chat import to_generation
 
 if TYPE_CHECKING:
-    from inference.core.requests import GenerationRequest
+    from inference.core.requests import ChatMessage, GenerationRequest
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
 
 
 def read(*, limits: Limits = DEFAULT_LIMITS, **body: Any) -> GenerationRequest:
     return to_generation({"messages": MESSAGES, **body}, limits=limits)
+
+
+def to_messages(messages: Any, *, limits: Limits) -> tuple[ChatMessage, ...]:
+    return read(messages=messages, limits=limits).messages
 
 
 def refusal_of(
