@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from inference.protocol import faults
-from inference.protocol.declared import Reads, bounded, hints, said_of, unwrapped
-from inference.protocol.walking import unknown_names, walked
+from inference.protocol.declared import (
+    Reads,
+    bounded,
+    hints,
+    holder_of,
+    said_of,
+    unwrapped,
+)
+from inference.protocol.unknown import unknown_names
+from inference.protocol.walking import walked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,10 +40,9 @@ class Parameter:
         self.kind = bounded(declared, limits, strict=False)
         self._limits = limits
         self._read = next((m.read for m in marks if isinstance(m, Reads)), None)
-        # msgspec keeps what it found out about a struct, not about other types.
-        exact = bounded(declared, limits, strict=True)
-        self._exact = msgspec.defstruct("Exact", [("value", exact)])
-        self._lenient = msgspec.defstruct("Lenient", [("value", self.kind)])
+        self._unknown = unknown_names(self.kind)
+        self._exact = holder_of(bounded(declared, limits, strict=True))
+        self._lenient = holder_of(self.kind)
 
     def read(self, value: Any, ignored: list[str]) -> Any:
         """Return what the body holds for `value`; add what nobody knows in it.
@@ -51,7 +58,7 @@ class Parameter:
     def _converted(self, value: Any, ignored: list[str]) -> Any:
         sent = {"value": value}
         try:
-            return msgspec.convert(sent, self._exact).value  # type: ignore[attr-defined]
+            return msgspec.convert(sent, self._exact).value
         except msgspec.ValidationError:
             pass
         try:
@@ -59,8 +66,8 @@ class Parameter:
         except msgspec.ValidationError:
             sent = {"value": walked(self.kind, value, self.name)}
             found = msgspec.convert(sent, self._lenient)
-        ignored += dict.fromkeys(unknown_names(self.kind, sent["value"], self.name))
-        return found.value  # type: ignore[attr-defined]
+        ignored += self._unknown(sent["value"], self.name)
+        return found.value
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,7 @@ import msgspec
 
 from inference.core.requests import GenerationRequest, Grammar
 from inference.protocol import faults
-from inference.protocol.body import read_body
+from inference.protocol.body import parameters_of, read_body
 from inference.protocol.parameters import ChatRequestBody
 from inference.protocol.sampling_fields import StreamOptionsBody, to_sampling
 from inference.protocol.structure import to_grammar
@@ -22,6 +22,11 @@ _IGNORED_NAME_CHARS = 64
 _RECORDED_BYTES = 1024
 _RECORDED_WHOLE = ("user", "metadata")
 _RECORDED = frozenset(ChatRequestBody.__struct_fields__) - {"messages", "model"}
+
+
+def prepare(limits: Limits) -> None:
+    """Make the types that bodies are read by: longer than the loop may be held up."""
+    parameters_of(ChatRequestBody, limits)
 
 
 def to_generation(

@@ -156,7 +156,7 @@ def empty_as_absent(value: Any, _path: str) -> Any:
 
 
 def only_empty(refusal: Callable[[str, str], Exception], why: str) -> Lax:
-    """Take what is empty as absent, refuse the rest; annotates `None`."""
+    """Take what is empty as absent, refuse the rest; the field holds nothing."""
 
     def turn(value: Any, path: str) -> None:
         if value:
@@ -194,6 +194,20 @@ def takes_null(kind: Any) -> bool:
 def is_struct(kind: Any) -> bool:
     """Whether a type is that of an object with fields."""
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def is_array(kind: Any) -> bool:
+    """Whether a type is that of an array of others."""
+    return get_origin(kind) in (list, tuple)
+
+
+@lru_cache(maxsize=512)
+def holder_of(kind: Any) -> type[Any]:
+    """Return a struct whose one field, `value`, is of a bounded type.
+
+    msgspec keeps what it found out about a struct, not about other types.
+    """
+    return msgspec.defstruct("Holder", [("value", kind)])
 
 
 @lru_cache(maxsize=512)

@@ -29,6 +29,8 @@ _URL_START_CHARS = 16
 Text = Annotated[str, Bound(max_length="text_chars")]
 _Url = Annotated[str, Bound(max_length="url_chars")]
 _Parts = Bound(min_length=1, max_length="parts_per_message")
+# What clients send that write every field of every message.
+_Nothing = Literal[""] | Annotated[list[Any], Bound(max_length=0)] | None
 _UNREAD_PART = Unsupported(
     "of type '{}' is not supported.", ("input_audio", "file"), whole=True
 )
@@ -94,16 +96,16 @@ class MessageBody(Struct, tag_field="role", kw_only=True):
 class ToldBody(MessageBody, kw_only=True):
     """What every message may carry that no assistant wrote."""
 
-    tool_calls: Annotated[None, _ASSISTANTS] = None
-    refusal: Annotated[None, _ASSISTANTS] = None
-    reasoning_content: Annotated[None, _ASSISTANTS] = None
-    reasoning: Annotated[None, _ASSISTANTS] = None
+    tool_calls: Annotated[_Nothing, _ASSISTANTS] = None
+    refusal: Annotated[_Nothing, _ASSISTANTS] = None
+    reasoning_content: Annotated[_Nothing, _ASSISTANTS] = None
+    reasoning: Annotated[_Nothing, _ASSISTANTS] = None
 
 
 class SystemMessageBody(ToldBody, tag="system", kw_only=True):
     """Instructions."""
 
-    tool_call_id: Annotated[None, _TOOLS] = None
+    tool_call_id: Annotated[_Nothing, _TOOLS] = None
     content: _TextContent
 
 
@@ -114,7 +116,7 @@ class DeveloperMessageBody(SystemMessageBody, tag="developer"):
 class UserMessageBody(ToldBody, tag="user", kw_only=True):
     """What the user says and shows."""
 
-    tool_call_id: Annotated[None, _TOOLS] = None
+    tool_call_id: Annotated[_Nothing, _TOOLS] = None
     content: Text | Annotated[_UserParts, _Parts]
 
 
@@ -128,7 +130,7 @@ class ToolMessageBody(ToldBody, tag="tool", kw_only=True):
 class AssistantMessageBody(MessageBody, tag="assistant", kw_only=True):
     """An earlier answer."""
 
-    tool_call_id: Annotated[None, _TOOLS] = None
+    tool_call_id: Annotated[_Nothing, _TOOLS] = None
     tool_calls: Annotated[
         list[ToolCallBody] | None,
         Bound(max_length="tool_calls"),
@@ -169,7 +171,7 @@ def _to_message(sent: Any, called: set[str], path: str, place: int) -> ChatMessa
     role = sent.__struct_config__.tag
     if role == "assistant":
         return _to_assistants(sent, parts, called, f"{path}[{place}]")
-    call_id = sent.tool_call_id
+    call_id = sent.tool_call_id if role == "tool" else None
     if call_id is not None and call_id not in called:
         raise faults.invalid(
             f"{path}[{place}].tool_call_id",

@@ -23,13 +23,15 @@ from inference.protocol.declared import (
     Unsupported,
     Words,
     hints,
+    holder_of,
+    is_array,
     is_struct,
     takes_null,
     unwrapped,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 _TYPES: dict[Any, tuple[type, ...]] = {
     Literal: (str,),
@@ -62,27 +64,6 @@ def walked(kind: Any, value: Any, path: str, *, is_field: bool = False) -> Any:
     return _walked_as(fitting, marks, value, path)
 
 
-def unknown_names(kind: Any, value: Any, path: str) -> Iterator[str]:
-    """Name the keys within a value that fits which its type does not know."""
-    options, _ = unwrapped(kind)
-    fitting = [each for each in options if type(value) in _json_types(each)]
-    if len(fitting) == 1 < len(options):
-        yield from unknown_names(fitting[0], value, path)
-    elif fitting and _is_array(fitting[0]):
-        within = get_args(fitting[0])[0]
-        for item in value:
-            yield from unknown_names(within, item, f"{path}[]")
-    elif fitting and is_struct(fitting[0]):
-        known, deeper = _known(_chosen(fitting, value))
-        if not value.keys() <= known:
-            for name, item in value.items():
-                if name not in known and item is not None:
-                    yield f"{path}.{name}"
-        for name, inner in deeper.items():
-            if isinstance(value.get(name), dict | list):
-                yield from unknown_names(inner, value[name], f"{path}.{name}")
-
-
 def _walked_as(
     options: Sequence[Any], marks: Sequence[Any], value: Any, path: str
 ) -> Any:
@@ -94,21 +75,33 @@ def _walked_as(
             _check_bounds(mark, kind, marks, value, path)
     if get_origin(kind) is Literal:
         _check_choice(value, get_args(kind), marks, path)
-    elif _is_array(kind):
-        within = get_args(kind)[0]
-        return [_item(within, each, f"{path}[{i}]") for i, each in enumerate(value)]
+    elif is_array(kind):
+        return _walked_items(get_args(kind)[0], value, path)
     elif get_origin(kind) is dict:
         return _walked_pairs(kind, marks, value, path)
     return value
 
 
-def _item(kind: Any, value: Any, path: str) -> Any:
-    """Walk along an item only where msgspec would not take it."""
+def _walked_items(kind: Any, value: list[Any], path: str) -> list[Any]:
+    holder = holder_of(kind)
+    return [
+        each if _fits(each, holder) else walked(kind, each, f"{path}[{i}]")
+        for i, each in enumerate(value)
+    ]
+
+
+def _fits(value: Any, holder: type[Any]) -> bool:
+    """Whether there is nothing in a value to be walked to."""
     try:
-        msgspec.convert(value, kind)
+        msgspec.convert({"value": value}, holder)
     except msgspec.ValidationError:
-        return walked(kind, value, path)
-    return value
+        return False
+    return True
+
+
+@lru_cache(maxsize=512)
+def _fields(struct: type[msgspec.Struct]) -> list[tuple[str, Any, type[Any]]]:
+    return [(name, kind, holder_of(kind)) for name, kind in hints(struct).items()]
 
 
 def _walked_object(
@@ -122,11 +115,12 @@ def _walked_object(
         _check_choice(
             walked(str, value.get(tag), where, is_field=True), names, marks, where
         )
-    fields = hints(_chosen(structs, value))
-    return value | {
+    turned = {
         name: walked(kind, value.get(name), f"{path}.{name}", is_field=True)
-        for name, kind in fields.items()
+        for name, kind, holder in _fields(_chosen(structs, value))
+        if not _fits(value.get(name), holder)
     }
+    return value | turned
 
 
 def _walked_pairs(
@@ -188,32 +182,12 @@ def _check_range(meta: msgspec.Meta, noun: str, value: float, path: str) -> None
         raise faults.above(path, noun, f"<= {meta.le}", value)
 
 
-@lru_cache(maxsize=512)
-def _known(struct: type[msgspec.Struct]) -> tuple[frozenset[str], dict[str, Any]]:
-    """The names a struct knows, and those of its fields that may hold structs."""
-    kinds, tag = hints(struct), struct.__struct_config__.tag_field
-    deeper = {name: kind for name, kind in kinds.items() if _holds_structs(kind)}
-    return frozenset({*kinds, *filter(None, (tag,))}), deeper
-
-
-def _holds_structs(kind: Any) -> bool:
-    options, _ = unwrapped(kind)
-    if len(options) > 1:
-        return any(map(_holds_structs, options))
-    within = get_args(options[0]) if _is_array(options[0]) else ()
-    return is_struct(options[0]) or any(map(_holds_structs, within))
-
-
 def _chosen(structs: Sequence[Any], value: dict[str, Any]) -> Any:
     """The one of some structs that a value names, which is among them."""
     if len(structs) == 1:
         return structs[0]
     tag = structs[0].__struct_config__.tag_field
     return next(each for each in structs if each.__struct_config__.tag == value[tag])
-
-
-def _is_array(kind: Any) -> bool:
-    return get_origin(kind) in (list, tuple)
 
 
 def _json_types(kind: Any) -> tuple[type, ...]:
@@ -234,7 +208,7 @@ def _name(kind: Any) -> str:
     (plain, *_), marks = unwrapped(kind)
     if what := _words(marks).what:
         return what
-    if _is_array(plain):
+    if is_array(plain):
         of = get_args(plain)[0]
         items = _name(of).partition(" ")[2]
         return "an array" if of is Any else f"an array of {items}s"

@@ -26,6 +26,7 @@ from inference.images.hosts import HostList
 from inference.images.loader import ImageLoader
 from inference.known_models import KnownModels, shared_library
 from inference.library.machine import core_count, memory_bytes
+from inference.protocol.chat import prepare
 from inference.runtime.app import App, install_app
 from inference.runtime.config import RuntimeConfig
 from inference.runtime.environment import THREADS_SETTING
@@ -115,6 +116,7 @@ class ServerRun:
         # Replays what dead runs left, so that the totals know it too.
         self._recorder.start()
         self._totals.load()
+        prepare(DEFAULT_LIMITS)
         server = StreamServer(
             application,
             endpoints=[_endpoint(self._config.host, self._config.port)],
