@@ -30,7 +30,12 @@ Text = Annotated[str, Bound(max_length="text_chars")]
 _Url = Annotated[str, Bound(max_length="url_chars")]
 _Parts = Bound(min_length=1, max_length="parts_per_message")
 # What clients send that write every field of every message.
-_Nothing = Literal[""] | Annotated[list[Any], Bound(max_length=0)] | None
+_Nothing = (
+    Literal[""]
+    | Annotated[list[Any], Bound(max_length=0)]
+    | Annotated[dict[str, Any], Bound(max_length=0)]
+    | None
+)
 _UNREAD_PART = Unsupported(
     "of type '{}' is not supported.", ("input_audio", "file"), whole=True
 )
@@ -87,8 +92,8 @@ _AssistantParts = list[Annotated[TextPartBody | RefusalPartBody, _UNREAD_PART]]
 class MessageBody(Struct, tag_field="role", kw_only=True):
     """What every message may carry."""
 
-    function_call: Annotated[None, _FUNCTION_CALL] = None
-    audio: Annotated[None, _AUDIO] = None
+    function_call: Annotated[_Nothing, _FUNCTION_CALL] = None
+    audio: Annotated[_Nothing, _AUDIO] = None
     name: Annotated[str | None, Bound(max_length="name_chars")] = None
     annotations: Any = None
 
