@@ -172,7 +172,10 @@ def _shape(schema: Schema) -> Shape:
     if "$ref" in schema:
         return Shape(_name_of(schema), _name_of(schema))
     if "anyOf" in schema:
-        return Shape(" or ".join(_shape(each).text for each in schema["anyOf"]))
+        shapes = [_shape(each) for each in schema["anyOf"]]
+        links = [shape.link for shape in shapes if shape.link]
+        text = " or ".join(shape.text for shape in shapes)
+        return Shape(text, links[0] if len(links) == 1 else "")
     if "allOf" in schema:
         return Shape(" and ".join(_shape(each).text for each in schema["allOf"]))
     if "const" in schema:

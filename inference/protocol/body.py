@@ -1,92 +1,109 @@
-"""How a body is read: the serializer that validates what was sent, and its 400."""
+"""How a body is read: each field by its own declaration, in the order it was sent."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
+import msgspec
 
-from inference.core.errors import InvalidRequestError, UnsupportedParameterError
 from inference.protocol import faults
-from inference.protocol.fields import UNSUPPORTED, Standing
+from inference.protocol.declared import (
+    Reads,
+    bounded,
+    hints,
+    holder_of,
+    said_of,
+    unwrapped,
+)
+from inference.protocol.unknown import unknown_names
+from inference.protocol.walking import walked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+
+    from inference.core.limits import Limits
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
-class BodySerializer(serializers.Serializer[Any]):
-    """Validates what was sent, in the order it was sent; null means absent.
+class Parameter:
+    """A field of a body under some limits; it keeps no state between requests."""
 
-    Only the keys that are there cost time, so one instance serves all requests:
-    `run_validation` keeps no state. Unknown keys are left to the caller.
+    def __init__(
+        self, field: msgspec.structs.FieldInfo, declared: Any, limits: Limits
+    ) -> None:
+        _, marks = unwrapped(declared)
+        self.name = field.name
+        self.is_required = field.required
+        (self.said,) = said_of(declared)
+        self.kind = bounded(declared, limits, strict=False)
+        self._limits = limits
+        self._read = next((m.read for m in marks if isinstance(m, Reads)), None)
+        self._unknown = unknown_names(self.kind)
+        self._exact = holder_of(bounded(declared, limits, strict=True))
+        self._lenient = holder_of(self.kind)
+
+    def read(self, value: Any, ignored: list[str]) -> Any:
+        """Return what the body holds for `value`; add what nobody knows in it.
+
+        Raises:
+            InvalidRequestError: the first fault in it.
+        """
+        found = self._converted(value, ignored)
+        if self._read is None or found is None:
+            return found
+        return self._read(found, self.name, self._limits)
+
+    def _converted(self, value: Any, ignored: list[str]) -> Any:
+        sent = {"value": value}
+        try:
+            return msgspec.convert(sent, self._exact).value
+        except msgspec.ValidationError:
+            pass
+        try:
+            found = msgspec.convert(sent, self._lenient)
+        except msgspec.ValidationError:
+            sent = {"value": walked(self.kind, value, self.name)}
+            found = msgspec.convert(sent, self._lenient)
+        ignored += self._unknown(sent["value"], self.name)
+        return found.value
+
+
+@lru_cache(maxsize=64)
+def parameters_of(
+    body: type[msgspec.Struct], limits: Limits
+) -> Mapping[str, Parameter]:
+    """Return a body's fields by name: what is required, then as they are declared."""
+    declared = hints(body)
+    fields = [
+        Parameter(each, declared[each.name], limits)
+        for each in msgspec.structs.fields(body)
+    ]
+    return {each.name: each for each in sorted(fields, key=lambda f: not f.is_required)}
+
+
+def read_body(
+    body: type[T], sent: dict[str, Any], *, limits: Limits
+) -> tuple[T, list[str]]:
+    """Return what was sent as a `body`, and the names in it that nobody knows.
+
+    `null` is the same as leaving a field out.
+
+    Raises:
+        InvalidRequestError: the first fault, in the order sent.
     """
-
-    standing = Standing.HONOURED
-
-    def __init__(self, *, absent: str = "", refuses: str = "", **options: Any) -> None:
-        super().__init__(required=False, **options)
-        self.absent = absent
-        self.refuses = refuses
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """Return the validated values of the known keys."""
-        if type(data) is not dict:
-            message = f"expected an object, but got {faults.type_name(data)} instead."
-            raise ValidationError(message, code="invalid_type")
-        fields = self._bound_fields
-        values: dict[str, Any] = {}
-        for name, value in data.items():
-            if value is None or name not in fields:
-                continue
-            try:
-                values[name] = fields[name].run_validation(value)
-            except ValidationError as error:
-                raise ValidationError({name: error.detail}) from None
-        return values
-
-    def unknown_keys(self, data: Any) -> Iterable[str]:
-        """Name the keys of a validated object that have no line, as paths."""
-        fields = self._bound_fields
-        for name, value in data.items():
-            if value is None:
-                continue
-            if name not in fields:
-                yield name
-                continue
-            for key in fields[name].unknown_keys(value):
-                yield f"{name}{key}" if key.startswith("[") else f"{name}.{key}"
-
-    def type_and_range(self) -> str:
-        """Say which values it takes."""
-        return "object"
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        """Validate without DRF's walk over every declared field."""
-        return self.validate(self.to_internal_value(data))
-
-    @property
-    def _bound_fields(self) -> Mapping[str, Any]:
-        return self.fields.fields
-
-
-def to_error(error: ValidationError) -> InvalidRequestError:
-    """Turn the first fault a serializer found into the error a client sees."""
-    path, fault = _first_fault(error.detail)
-    if fault.code == UNSUPPORTED:
-        message = f"Unsupported parameter: '{path}' {fault}"
-        return UnsupportedParameterError(message, param=path)
-    prefix = "Invalid type for" if fault.code == "invalid_type" else "Invalid"
-    return InvalidRequestError(
-        f"{prefix} '{path}': {fault}", param=path, code=fault.code
-    )
-
-
-def _first_fault(detail: Any, path: str = "") -> tuple[str, ErrorDetail]:
-    while not isinstance(detail, ErrorDetail):
-        if isinstance(detail, list):
-            detail = detail[0]
+    known = parameters_of(body, limits)
+    values: dict[str, Any] = {}
+    ignored: list[str] = []
+    for name, value in sent.items():
+        if value is None:
             continue
-        key, detail = next(iter(detail.items()))
-        path = f"{path}[{key}]" if key.isdecimal() else f"{path}.{key}" if path else key
-    return path, detail
+        if name not in known:
+            ignored.append(name)
+        else:
+            values[name] = known[name].read(value, ignored)
+    for name, field in known.items():
+        if field.is_required and values.get(name) is None:
+            raise faults.missing(name)
+    return body(**{name: v for name, v in values.items() if v is not None}), ignored

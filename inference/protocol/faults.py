@@ -90,6 +90,51 @@ def empty(path: str, *, what: str) -> InvalidRequestError:
     )
 
 
+def too_many(
+    path: str, many: str, *, limit: int, length: int, code: str
+) -> InvalidRequestError:
+    """An object has more than `limit` keys, named `many`."""
+    why = f"too many {many}. Expected at most {limit}, but got {length} instead."
+    return InvalidRequestError(f"Invalid '{path}': {why}", param=path, code=code)
+
+
+def below(path: str, noun: str, expected: str, value: float) -> InvalidRequestError:
+    """A number is smaller than `expected` (">= 0"); `noun` is "decimal" or "integer"."""
+    return _out_of_range(
+        path, f"{noun} below minimum", f"{noun}_below_min", expected, value
+    )
+
+
+def above(path: str, noun: str, expected: str, value: float) -> InvalidRequestError:
+    """A number is larger than `expected` ("<= 2")."""
+    return _out_of_range(
+        path, f"{noun} above maximum", f"{noun}_above_max", expected, value
+    )
+
+
+def _out_of_range(
+    path: str, what: str, code: str, expected: str, value: float
+) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"Invalid '{path}': {what} value. Expected a value {expected}, "
+        f"but got {shown(str(value))} instead.",
+        param=path,
+        code=f"{code}_value",
+    )
+
+
+def none_of(path: str, value: str, supported: Iterable[str]) -> InvalidRequestError:
+    """The value of a parameter is none of the `supported` ones."""
+    choices = ", ".join(f"'{choice}'" for choice in supported)
+    why = f"'{shown(value)}' is none of the supported values: {choices}."
+    return invalid(path, why)
+
+
+def mismatch(path: str, pattern: str) -> InvalidRequestError:
+    """A string does not match its pattern."""
+    return invalid(path, f"string does not match pattern. Expected '{pattern}'.")
+
+
 def unsupported(path: str, why: str) -> UnsupportedParameterError:
     """A known field that is not honoured here; `why` ends the sentence."""
     return UnsupportedParameterError(

@@ -1,267 +1,248 @@
-"""The grammar of a conversation: JSON messages in, `ChatMessage` values out.
-
-Written by hand, beside the serializer for the scalar fields, because a chat of
-a thousand messages must not cost the event loop more than a few milliseconds.
-"""
+"""The grammar of a conversation: messages as they are sent, and what they become."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from inference.core.limits import Limits
-from inference.core.requests import (
-    ChatMessage,
-    ContentPart,
-    ImagePart,
-    TextPart,
-    ToolCall,
-)
-from inference.protocol import faults, reading
-from inference.protocol.calls import check_call_id, to_calls, unknown_in_call
+from msgspec import Struct
 
-ROLES = ("system", "developer", "user", "assistant", "tool")
-_REASONING_KEYS = ("reasoning_content", "reasoning")
-_ASSISTANTS_KEYS = ("tool_calls", "refusal", *_REASONING_KEYS)
-_UNREAD_KEYS = {
-    "function_call": "is not supported. Send 'tool_calls' instead.",
-    "audio": "is not supported.",
-}
-_KNOWN_KEYS = frozenset(
-    {
-        *("role", "content", "name", "annotations", "tool_call_id"),
-        *_ASSISTANTS_KEYS,
-        *_UNREAD_KEYS,
-    }
+from inference.core.requests import ChatMessage, ContentPart, ImagePart, TextPart
+from inference.protocol import faults
+from inference.protocol.calls import ToolCallBody, to_calls
+from inference.protocol.declared import (
+    Bound,
+    Lax,
+    Reads,
+    Said,
+    Unsupported,
+    Words,
+    empty_as_absent,
+    only_empty,
 )
-_UNREAD_PARTS = frozenset({"input_audio", "file"})
-_DETAILS = ("auto", "low", "high")
+
+if TYPE_CHECKING:
+    from inference.core.limits import Limits
+
 _URL_STARTS = ("data:image/", "https://", "http://")
 _URL_START_CHARS = 16
 
+Text = Annotated[str, Bound(max_length="text_chars")]
+_Url = Annotated[str, Bound(max_length="url_chars")]
+_Parts = Bound(min_length=1, max_length="parts_per_message")
+# What clients send that write every field of every message.
+_Nothing = (
+    Literal[""]
+    | Annotated[list[Any], Bound(max_length=0)]
+    | Annotated[dict[str, Any], Bound(max_length=0)]
+    | None
+)
+_UNREAD_PART = Unsupported(
+    "of type '{}' is not supported.", ("input_audio", "file"), whole=True
+)
+_ASSISTANTS = only_empty(
+    faults.invalid, "only allowed in messages with role 'assistant'."
+)
+_TOOLS = only_empty(faults.invalid, "only allowed in messages with role 'tool'.")
+_AUDIO = only_empty(faults.unsupported, "is not supported.")
+_FUNCTION_CALL = only_empty(
+    faults.unsupported, "is not supported. Send 'tool_calls' instead."
+)
 
-def to_messages(value: Any, *, limits: Limits) -> tuple[ChatMessage, ...]:
-    """Validate the `messages` of a request.
 
-    Raises:
-        InvalidRequestError: the path of the first message or part at fault.
-    """
-    if value is None:
-        raise faults.missing("messages")
-    if type(value) is not list:
-        raise faults.wrong_type("messages", "an array of objects", value)
-    if not value:
-        raise faults.empty("messages", what="array")
-    if len(value) > limits.messages:
-        raise faults.too_long(
-            "messages", limit=limits.messages, length=len(value), what="array"
-        )
+class ImageBody(Struct):
+    """Where an image is, and how closely to look."""
+
+    url: _Url
+    detail: Annotated[
+        Literal["auto", "low", "high"] | None,
+        Lax(lambda value, _: value if value is None else str(value)),
+    ] = None
+
+
+class ImagePartBody(Struct, tag_field="type", tag="image_url"):
+    """An image; some clients send the URL alone."""
+
+    image_url: Annotated[_Url | ImageBody, Words("an object")]
+
+
+class TextPartBody(Struct, tag_field="type", tag="text"):
+    """Text."""
+
+    text: Text
+
+
+class RefusalPartBody(Struct, tag_field="type", tag="refusal"):
+    """What the assistant said instead of an answer."""
+
+    refusal: Text
+
+
+class OnlyTextBody(Struct):
+    """A part where no other type is taken."""
+
+    type: Annotated[Literal["text"], _UNREAD_PART]
+    text: Text
+
+
+_TextContent = Text | Annotated[list[OnlyTextBody], _Parts]
+_UserParts = list[Annotated[TextPartBody | ImagePartBody, _UNREAD_PART]]
+_AssistantParts = list[Annotated[TextPartBody | RefusalPartBody, _UNREAD_PART]]
+
+
+class MessageBody(Struct, tag_field="role", kw_only=True):
+    """What every message may carry."""
+
+    function_call: Annotated[_Nothing, _FUNCTION_CALL] = None
+    audio: Annotated[_Nothing, _AUDIO] = None
+    name: Annotated[str | None, Bound(max_length="name_chars")] = None
+    annotations: Any = None
+
+
+class ToldBody(MessageBody, kw_only=True):
+    """What every message may carry that no assistant wrote."""
+
+    tool_calls: Annotated[_Nothing, _ASSISTANTS] = None
+    refusal: Annotated[_Nothing, _ASSISTANTS] = None
+    reasoning_content: Annotated[_Nothing, _ASSISTANTS] = None
+    reasoning: Annotated[_Nothing, _ASSISTANTS] = None
+
+
+class SystemMessageBody(ToldBody, tag="system", kw_only=True):
+    """Instructions."""
+
+    tool_call_id: Annotated[_Nothing, _TOOLS] = None
+    content: _TextContent
+
+
+class DeveloperMessageBody(SystemMessageBody, tag="developer"):
+    """Instructions, by their newer name."""
+
+
+class UserMessageBody(ToldBody, tag="user", kw_only=True):
+    """What the user says and shows."""
+
+    tool_call_id: Annotated[_Nothing, _TOOLS] = None
+    content: Text | Annotated[_UserParts, _Parts]
+
+
+class ToolMessageBody(ToldBody, tag="tool", kw_only=True):
+    """What a call of an earlier message gave."""
+
+    tool_call_id: str
+    content: _TextContent
+
+
+class AssistantMessageBody(MessageBody, tag="assistant", kw_only=True):
+    """An earlier answer."""
+
+    tool_call_id: Annotated[_Nothing, _TOOLS] = None
+    tool_calls: Annotated[
+        list[ToolCallBody] | None,
+        Bound(max_length="tool_calls"),
+        Lax(empty_as_absent),
+    ] = None
+    reasoning_content: Text | None = None
+    reasoning: Text | None = None
+    refusal: Text | None = None
+    content: Text | Annotated[_AssistantParts, _Parts] | None = None
+
+
+_AnyMessage = Annotated[
+    SystemMessageBody
+    | DeveloperMessageBody
+    | UserMessageBody
+    | AssistantMessageBody
+    | ToolMessageBody,
+    Unsupported("'function' is not supported. Use role 'tool'.", ("function",)),
+]
+ROLES = ("system", "developer", "user", "assistant", "tool")
+
+
+def _to_messages(
+    sent: list[Any], path: str, _limits: Limits
+) -> tuple[ChatMessage, ...]:
+    """Read a conversation; `called` collects the ids of the calls so far."""
     called: set[str] = set()
-    return tuple(
-        _to_message(item, called, path=f"messages[{i}]", limits=limits)
-        for i, item in enumerate(value)
-    )
+    return tuple([_to_message(each, called, path, i) for i, each in enumerate(sent)])
 
 
-def unknown_keys(messages: list[dict[str, Any]]) -> Iterable[str]:
-    """Name the keys of validated messages that no rule here reads, each once."""
-    names: dict[str, None] = {}
-    for message in messages:
-        if not message.keys() <= _KNOWN_KEYS:
-            names |= dict.fromkeys(reading.others(message, _KNOWN_KEYS, "[]"))
-        if type(message.get("content")) is list:
-            for part in message["content"]:
-                names |= dict.fromkeys(_unknown_in_part(part))
-        for call in message.get("tool_calls") or ():
-            names |= dict.fromkeys(unknown_in_call(call, "[].tool_calls[]"))
-    return names
-
-
-def _to_message(
-    item: Any, called: set[str], *, path: str, limits: Limits
-) -> ChatMessage:
-    """Read one message; `called` collects the ids of the calls so far."""
-    if type(item) is not dict:
-        raise faults.wrong_type(path, "an object", item)
-    role = _to_role(item.get("role"), path=f"{path}.role")
-    for key, why in _UNREAD_KEYS.items():
-        if item.get(key):
-            raise faults.unsupported(f"{path}.{key}", why)
-    name = item.get("name")
-    if name is not None:
-        _check_text(name, path=f"{path}.name", limit=limits.name_chars)
+def _to_message(sent: Any, called: set[str], path: str, place: int) -> ChatMessage:
+    content = sent.content
+    parts: tuple[ContentPart, ...] = ()
+    if type(content) is str:
+        parts = (TextPart(content),)
+    elif content is not None:
+        parts = _to_parts(content, f"{path}[{place}].content")
+    role = sent.__struct_config__.tag
     if role == "assistant":
-        return _to_assistants(item, called, name, path=path, limits=limits)
-    for key in _ASSISTANTS_KEYS:
-        if item.get(key):
-            raise faults.invalid(
-                f"{path}.{key}", "only allowed in messages with role 'assistant'."
-            )
-    call_id = check_call_id(item, role, called, path=path)
-    content = _to_content(
-        item.get("content"), role, path=f"{path}.content", limits=limits
-    )
-    return ChatMessage(role=role, content=content, name=name, tool_call_id=call_id)
+        return _to_assistants(sent, parts, called, f"{path}[{place}]")
+    call_id = sent.tool_call_id if role == "tool" else None
+    if call_id is not None and call_id not in called:
+        raise faults.invalid(
+            f"{path}[{place}].tool_call_id",
+            "messages with role 'tool' must be a response to a preceding message "
+            "with 'tool_calls'.",
+        )
+    return ChatMessage(role, parts, sent.name, tool_call_id=call_id)
 
 
 def _to_assistants(
-    item: dict[str, Any],
+    sent: AssistantMessageBody,
+    parts: tuple[ContentPart, ...],
     called: set[str],
-    name: str | None,
-    *,
     path: str,
-    limits: Limits,
 ) -> ChatMessage:
-    check_call_id(item, "assistant", called, path=path)
-    calls: tuple[ToolCall, ...] = ()
-    if item.get("tool_calls"):
-        calls = to_calls(item["tool_calls"], path=f"{path}.tool_calls", limits=limits)
-        called.update(call.id for call in calls)
-    reasoning = _to_reasoning(item, path=path, limits=limits)
-    refusal = _to_optional_text(item, "refusal", path=path, limits=limits)
-    content: tuple[ContentPart, ...] = ()
-    if item.get("content") is not None or not (calls or reasoning or refusal):
-        content = _to_content(
-            item.get("content"), "assistant", path=f"{path}.content", limits=limits
-        )
-    if refusal:
-        content = (*content, TextPart(refusal))
+    calls = to_calls(sent.tool_calls) if sent.tool_calls else ()
+    called.update([call.id for call in calls])
+    # Thinking goes by two names; both hold the same text.
+    reasoning = sent.reasoning_content or sent.reasoning or ""
+    if sent.refusal:
+        parts = (*parts, TextPart(sent.refusal))
+    if not (parts or calls or reasoning):
+        raise faults.missing(f"{path}.content")
     return ChatMessage(
-        role="assistant",
-        content=content,
-        name=name,
-        tool_calls=calls,
-        reasoning=reasoning,
+        "assistant", parts, sent.name, tool_calls=calls, reasoning=reasoning
     )
 
 
-def _to_reasoning(item: dict[str, Any], *, path: str, limits: Limits) -> str:
-    """Read thinking under either of its names; both hold the same text."""
-    texts = [
-        _to_optional_text(item, key, path=path, limits=limits)
-        for key in _REASONING_KEYS
-    ]
-    return texts[0] or texts[1]
-
-
-def _to_optional_text(
-    item: dict[str, Any], key: str, *, path: str, limits: Limits
-) -> str:
-    text = item.get(key)
-    if text is None:
-        return ""
-    _check_text(text, path=f"{path}.{key}", limit=limits.text_chars)
-    return str(text)
-
-
-def _to_role(role: Any, *, path: str) -> str:
-    if role is None:
-        raise faults.missing(path)
-    if type(role) is not str:
-        raise faults.wrong_type(path, "a string", role)
-    if role == "function":
-        raise faults.unsupported(path, "'function' is not supported. Use role 'tool'.")
-    if role not in ROLES:
-        raise faults.wrong_value(path, role, ROLES)
-    return role
-
-
-def _to_content(
-    content: Any, role: str, *, path: str, limits: Limits
-) -> tuple[ContentPart, ...]:
-    if type(content) is str:
-        _check_text(content, path=path, limit=limits.text_chars)
-        return (TextPart(content),)
-    if content is None:
-        raise faults.missing(path)
-    if type(content) is not list:
-        raise faults.wrong_type(path, "a string or an array of objects", content)
-    if not content:
-        raise faults.empty(path, what="array")
-    if len(content) > limits.parts_per_message:
-        raise faults.too_long(
-            path, limit=limits.parts_per_message, length=len(content), what="array"
-        )
+def _to_parts(sent: Any, path: str) -> tuple[ContentPart, ...]:
     return tuple(
-        _to_part(part, role, path=f"{path}[{j}]", limits=limits)
-        for j, part in enumerate(content)
+        _to_image(part, f"{path}[{i}].image_url")
+        if isinstance(part, ImagePartBody)
+        else TextPart(part.refusal if isinstance(part, RefusalPartBody) else part.text)
+        for i, part in enumerate(sent)
     )
 
 
-def _to_part(part: Any, role: str, *, path: str, limits: Limits) -> ContentPart:
-    if type(part) is not dict:
-        raise faults.wrong_type(path, "an object", part)
-    kind = part.get("type")
-    if kind is None:
-        raise faults.missing(f"{path}.type")
-    if type(kind) is not str:
-        raise faults.wrong_type(f"{path}.type", "a string", kind)
-    if kind in _UNREAD_PARTS:
-        raise faults.unsupported(path, f"of type '{kind}' is not supported.")
-    readers = _READERS_BY_ROLE.get(role, _TEXT_READERS)
-    read = readers.get(kind)
-    if read is None:
-        raise faults.wrong_value(f"{path}.type", kind, readers)
-    return read(part, path, limits)
+def _to_image(part: ImagePartBody, path: str) -> ImagePart:
+    image = part.image_url
+    if isinstance(image, str):
+        return ImagePart(url=_checked(image, path))
+    return ImagePart(_checked(image.url, f"{path}.url"), image.detail or "auto")
 
 
-def _read_text(part: dict[str, Any], path: str, limits: Limits) -> TextPart:
-    text = part.get("text")
-    _check_text(text, path=f"{path}.text", limit=limits.text_chars)
-    return TextPart(str(text))
-
-
-def _read_refusal(part: dict[str, Any], path: str, limits: Limits) -> TextPart:
-    text = part.get("refusal")
-    _check_text(text, path=f"{path}.refusal", limit=limits.text_chars)
-    return TextPart(str(text))
-
-
-def _read_image(part: dict[str, Any], path: str, limits: Limits) -> ImagePart:
-    path = f"{path}.image_url"
-    image = part.get("image_url")
-    if image is None:
-        raise faults.missing(path)
-    if type(image) is str:  # The URL alone, as some clients send it.
-        return ImagePart(url=_checked_url(image, path, limits))
-    if type(image) is not dict:
-        raise faults.wrong_type(path, "an object", image)
-    detail = image.get("detail")
-    url = _checked_url(image.get("url"), f"{path}.url", limits)
-    if detail is None:
-        detail = "auto"
-    if detail not in _DETAILS:
-        raise faults.wrong_value(f"{path}.detail", str(detail), _DETAILS)
-    return ImagePart(url=url, detail=detail)
-
-
-def _checked_url(url: Any, path: str, limits: Limits) -> str:
-    _check_text(url, path=path, limit=limits.url_chars)
+def _checked(url: str, path: str) -> str:
     if not url[:_URL_START_CHARS].lower().startswith(_URL_STARTS):
         raise faults.wrong_value(path, url, _URL_STARTS)
-    return str(url)
+    return url
 
 
-def _check_text(text: Any, *, path: str, limit: int) -> None:
-    if text is None:
-        raise faults.missing(path)
-    if type(text) is not str:
-        raise faults.wrong_type(path, "a string", text)
-    if len(text) > limit:
-        raise faults.too_long(path, limit=limit, length=len(text), what="string")
-
-
-def _unknown_in_part(part: dict[str, Any]) -> Iterable[str]:
-    kind = part["type"]
-    yield from reading.others(part, {"type", kind}, "[].content[]")
-    if kind == "image_url":
-        image = part["image_url"]
-        yield from reading.others(image, {"url", "detail"}, "[].content[].image_url")
-
-
-_PartReader = Callable[[dict[str, Any], str, Limits], ContentPart]
-_TEXT_READERS: dict[str, _PartReader] = {"text": _read_text}
-_READERS_BY_ROLE: dict[str, dict[str, _PartReader]] = {
-    "user": {**_TEXT_READERS, "image_url": _read_image},
-    "assistant": {**_TEXT_READERS, "refusal": _read_refusal},
-}
+Messages = Annotated[
+    tuple[ChatMessage, ...],
+    Reads(
+        Annotated[
+            list[_AnyMessage],
+            Bound(min_length=1, max_length="messages"),
+            Words("an array of objects"),
+        ],
+        _to_messages,
+    ),
+    Said(
+        "The conversation to continue. A tool's message answers a call "
+        "of an earlier one; `reasoning_content` carries thinking back.",
+        absent="a 400",
+        takes="array of 1 to {0.messages:,} messages; roles "
+        + ", ".join(f"`{role}`" for role in ROLES),
+        refuses="audio, files, role `function`, `function_call`",
+    ),
+]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from inference.protocol import faults, reading
-from inference.protocol.fields import StrictField
+from inference.protocol import faults
+from inference.protocol.declared import Bound, Reads, Said, Standing, Words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from inference.core.limits import Limits
 
 # What the server itself hands to a chat template, or decides for it.
 _TEMPLATE_NAMES = frozenset(
@@ -35,105 +35,63 @@ _TEMPLATE_NAMES = frozenset(
 )
 
 
-def _check_count(data: dict[str, Any], most: int, *, path: str, what: str) -> None:
-    if len(data) > most:
-        why = f"too many {what}. Expected at most {most}, but got {len(data)} instead."
+def _to_arguments(sent: dict[str, Any], path: str, limits: Limits) -> dict[str, Any]:
+    """Bound them, and keep the server's own arguments out of them."""
+    for key in filter(_TEMPLATE_NAMES.__contains__, sent):
+        raise faults.unsupported(f"{path}.{key}", "is set by the server.")
+    size_bytes = len(msgspec.json.encode(sent))
+    if size_bytes > limits.template_kwargs_bytes:
+        why = (
+            f"object too long. Expected at most {limits.template_kwargs_bytes} bytes "
+            f"of JSON, but got {size_bytes} instead."
+        )
         raise faults.invalid(path, why)
+    return sent
 
 
-class TemplateArguments(StrictField):
-    """Further arguments of the chat template, any JSON."""
+TemplateArguments = Annotated[
+    dict[str, Any],
+    Reads(
+        Annotated[dict[str, Any], Bound(max_length="template_kwargs")], _to_arguments
+    ),
+    Said(
+        "Further arguments of the model's chat template, ignored where it does not "
+        "read them. A switch of thinking goes by the template's own name.",
+        takes="object of up to {0.template_kwargs} keys and "
+        "{0.template_kwargs_bytes:,} bytes",
+        refuses="names the server sets itself, such as `messages` or `tools`",
+    ),
+]
 
-    types = (dict,)
-    what = "an object"
-
-    def to_value(self, data: Any) -> dict[str, Any]:
-        """Bound it, and keep the server's own arguments out of it."""
-        path, limits = str(self.field_name), self.limits
-        _check_count(data, limits.template_kwargs, path=path, what="keys")
-        for key in filter(_TEMPLATE_NAMES.__contains__, data):
-            raise faults.unsupported(f"{path}.{key}", "is set by the server.")
-        size_bytes = len(msgspec.json.encode(data))
-        if size_bytes > limits.template_kwargs_bytes:
-            why = (
-                "object too long. Expected at most "
-                f"{limits.template_kwargs_bytes} bytes of JSON, "
-                f"but got {size_bytes} instead."
-            )
-            raise faults.invalid(path, why)
-        kwargs: dict[str, Any] = data
-        return kwargs
-
-    def type_and_range(self) -> str:
-        """Say the bounds."""
-        limits = self.limits
-        return (
-            f"object of up to {limits.template_kwargs} keys and "
-            f"{limits.template_kwargs_bytes:,} bytes"
-        )
-
-
-class Metadata(StrictField):
-    """Pairs of strings."""
-
-    types = (dict,)
-    what = "an object"
-
-    def to_value(self, data: Any) -> dict[str, str]:
-        """Check each pair; name the one at fault by its key."""
-        path, limits = str(self.field_name), self.limits
-        _check_count(data, limits.metadata, path=path, what="pairs")
-        for key, value in data.items():
-            where = f"{path}.{faults.shown(key)}"
-            if type(value) is not str:
-                raise faults.wrong_type(where, "a string", value)
-            if len(key) > limits.metadata_key_chars:
-                why = f"key too long. Expected at most {limits.metadata_key_chars}."
-                raise faults.invalid(where, why)
-            if len(value) > limits.metadata_value_chars:
-                raise faults.too_long(
-                    where,
-                    limit=limits.metadata_value_chars,
-                    length=len(value),
-                    what="string",
-                )
-        pairs: dict[str, str] = data
-        return pairs
-
-    def type_and_range(self) -> str:
-        """Say the bounds."""
-        limits = self.limits
-        return (
-            f"object of up to {limits.metadata} strings, keys of up to "
-            f"{limits.metadata_key_chars} and values of up to "
-            f"{limits.metadata_value_chars} characters"
-        )
+Metadata = Annotated[
+    dict[
+        Annotated[str, Bound(max_length="metadata_key_chars")],
+        Annotated[str, Bound(max_length="metadata_value_chars")],
+    ],
+    Bound(max_length="metadata"),
+    Words("an object", many="pairs"),
+    Said(
+        "Kept in the record.",
+        takes="object of up to {0.metadata} strings, keys of up to "
+        "{0.metadata_key_chars} and values of up to {0.metadata_value_chars} "
+        "characters",
+        standing=Standing.NO_EFFECT,
+    ),
+]
 
 
-class Prediction(StrictField):
+class PredictionBody(msgspec.Struct):
     """Text that the answer is expected to repeat."""
 
-    types = (dict,)
-    what = "an object"
+    type: Literal["content"]
+    content: Annotated[str | list[Any], Words("a string or an array of objects")]
 
-    def to_value(self, data: Any) -> Any:
-        """Check its frame."""
-        path = str(self.field_name)
-        kind = reading.tagged(data, path=path)
-        if kind != "content":
-            raise faults.wrong_value(f"{path}.type", kind, ("content",))
-        content = data.get("content")
-        if content is None:
-            raise faults.missing(f"{path}.content")
-        if type(content) not in (str, list):
-            expected = "a string or an array of objects"
-            raise faults.wrong_type(f"{path}.content", expected, content)
-        return data
 
-    def type_and_range(self) -> str:
-        """Say its frame."""
-        return '`{"type": "content", "content": ...}`'
-
-    def unknown_keys(self, data: Any) -> Iterable[str]:
-        """Name what is not in the frame."""
-        return reading.others(data, {"type", "content"})
+Prediction = Annotated[
+    PredictionBody | None,
+    Said(
+        "The answer is the same without it.",
+        takes='`{{"type": "content", "content": ...}}`',
+        standing=Standing.NO_EFFECT,
+    ),
+]

@@ -1,15 +1,25 @@
 """The reference page of a chat request's parameters: owns its Markdown.
 
-Everything it says of a parameter stands in the serializers.
+Everything it says of a parameter stands in its declaration.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+from msgspec import Meta
 
 from inference.core.limits import DEFAULT_LIMITS
-from inference.protocol.body import BodySerializer
-from inference.protocol.parameters import chat_parameters
+from inference.protocol.body import parameters_of
+from inference.protocol.declared import (
+    Refused,
+    Said,
+    hints,
+    is_struct,
+    said_of,
+    unwrapped,
+)
+from inference.protocol.parameters import ChatRequestBody
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +27,7 @@ if TYPE_CHECKING:
 _INTRODUCTION = """\
 # Parameters of a chat request
 
-Made from the serializers in `inference/protocol/`: change those, then run
+Made from the bodies declared in `inference/protocol/`: change those, then run
 `python manage.py api_reference > docs/parameters.md`.
 
 - Another JSON type than the one named here, or a value out of range, is a 400 that names the parameter. `null` is the same as leaving it out.
@@ -36,18 +46,17 @@ def reference_page(
     openai_names: Iterable[str], tests: Mapping[str, Iterable[str]]
 ) -> str:
     """Return the page; `tests` names for each of OpenAI's fields what shows it."""
-    table = chat_parameters(DEFAULT_LIMITS)
-    fields: Mapping[str, Any] = table.fields
+    fields = parameters_of(ChatRequestBody, DEFAULT_LIMITS)
     own = _table(
         ("parameter", "takes", "without it", "standing", "what it does", "refuses"),
-        _rows(table),
+        (row for name, field in fields.items() for row in _rows(name, field.kind)),
     )
     theirs = _table(
         ("parameter", "standing", "test"),
         (
             (
                 f"`{name}`",
-                fields[name].standing.value,
+                fields[name].said.standing.value,
                 "<br>".join(f"`{test}`" for test in tests.get(name, ())),
             )
             for name in openai_names
@@ -56,22 +65,32 @@ def reference_page(
     return "\n".join((_INTRODUCTION, own, _OPENAI, theirs))
 
 
-def _rows(table: BodySerializer, prefix: str = "") -> Iterator[tuple[str, ...]]:
-    for name, field in table.fields.items():
-        yield _row(f"{prefix}{name}", field)
-        if isinstance(field, BodySerializer):
-            yield from _rows(field, f"{prefix}{name}.")
+def _rows(name: str, kind: Any) -> Iterator[tuple[str, ...]]:
+    options, marks = unwrapped(kind)
+    for said in said_of(kind):
+        takes = said.takes.format(DEFAULT_LIMITS) or _takes(said, options[0], marks)
+        standing = said.standing.value
+        yield f"`{name}`", takes, said.absent, standing, said.text, said.refuses
+    if is_struct(options[0]):
+        for inner, declared in hints(options[0]).items():
+            yield from _rows(f"{name}.{inner}", declared)
 
 
-def _row(name: str, field: Any) -> tuple[str, ...]:
-    return (
-        f"`{name}`",
-        field.type_and_range(),
-        field.absent,
-        field.standing.value,
-        str(field.help_text),
-        field.refuses,
-    )
+def _takes(said: Said, kind: Any, marks: Iterable[Any]) -> str:
+    """Say which values a parameter takes, by its type and its bounds."""
+    if isinstance(said, Refused):
+        passing = ", ".join(f"`{value}`" for value in said.passing)
+        return f"only {passing}" if passing else "nothing but `null`"
+    if get_origin(kind) is Literal:
+        return ", ".join(f'`"{choice}"`' for choice in get_args(kind))
+    bounds = next((mark for mark in marks if isinstance(mark, Meta)), Meta())
+    if kind in (int, float):
+        noun = "integer" if kind is int else "decimal"
+        least = f"{bounds.ge:,}" if bounds.gt is None else f"above {bounds.gt:,}"
+        return f"{noun}, {least} to {bounds.le:,}".removesuffix(".0")
+    if kind is str:
+        return f"string, {bounds.min_length or 0} to {bounds.max_length:,} characters"
+    return "boolean" if kind is bool else "object"
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -1,110 +1,279 @@
-"""The grammar of the sampler's lists: stop strings, token ids and their biases."""
+"""What every body that asks for an answer has: the model, the stream, the sampler.
+
+`GenerationBody` is the base of such a body; `to_sampling` reads the sampler's part.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-from rest_framework.exceptions import ValidationError
+from msgspec import Struct
 
-from inference.protocol.fields import Integer, Number, StrictField, Text
+from inference.core.requests import SamplingRequest
+from inference.protocol import faults
+from inference.protocol.declared import Bound, Reads, Said, Standing, Words
+from inference.protocol.stream_options import StreamOptions
+from inference.protocol.structure import (
+    GuidedChoice,
+    GuidedGrammar,
+    GuidedJSON,
+    GuidedRegex,
+    ResponseFormat,
+    StructuredOutputs,
+)
 
-# Made once: making one costs more than a thousand checks.
-_BIAS = Number(-100, 100)
+if TYPE_CHECKING:
+    from inference.core.limits import Limits
 
-
-class StopStrings(StrictField):
-    """One string, or some; becomes a tuple."""
-
-    types = (str, list)
-    what = "a string or an array of strings"
-
-    def to_value(self, data: Any) -> tuple[str, ...]:
-        """Check each string; name the one at fault by its place."""
-        if isinstance(data, str):
-            return (self._to_stop(data),)
-        if len(data) > self.limits.stops:
-            raise ValidationError(
-                f"array too long. Expected at most {self.limits.stops} items, "
-                f"but got {len(data)} instead.",
-                code="array_above_max_length",
-            )
-        stops = []
-        for i, item in enumerate(data):
-            try:
-                stops.append(self._to_stop(item))
-            except ValidationError as error:
-                raise ValidationError({str(i): error.detail}) from None
-        return tuple(stops)
-
-    def type_and_range(self) -> str:
-        """Say how many and how long."""
-        most, chars = self.limits.stops, self.limits.stop_chars
-        return f"string, or array of up to {most}; 1 to {chars} characters each"
-
-    def _to_stop(self, item: Any) -> str:
-        text = Text(self.limits.stop_chars)
-        stop: str = text.to_internal_value(item)
-        return stop
+_Stop = Annotated[str, Bound(min_length=1, max_length="stop_chars")]
+_Share = Bound(ge=0, le=1)
+_Tokens = Bound(ge=0, le="max_tokens")
 
 
-class LogitBias(StrictField):
-    """An object of token ids and biases; becomes a tuple of pairs."""
-
-    types = (dict,)
-    what = "an object of token ids and biases"
-
-    def to_value(self, data: Any) -> tuple[tuple[int, float], ...]:
-        """Check each pair; name the one at fault by its token."""
-        if len(data) > self.limits.logit_bias:
-            raise ValidationError(
-                f"too many tokens. Expected at most {self.limits.logit_bias}, "
-                f"but got {len(data)} instead.",
-                code="object_above_max_properties",
-            )
-        largest = self.limits.token_id
-        return tuple(_to_pair(key, value, largest) for key, value in data.items())
-
-    def type_and_range(self) -> str:
-        """Say how many and which biases."""
-        most = self.limits.logit_bias
-        return f"object of up to {most:,} token ids, each with -100 to 100"
+def _to_stops(sent: str | list[str], _path: str, _limits: Limits) -> tuple[str, ...]:
+    return (sent,) if isinstance(sent, str) else tuple(sent)
 
 
-def _to_pair(key: str, value: Any, largest: int) -> tuple[int, float]:
-    if not (key.isascii() and key.isdecimal() and int(key[:12]) <= largest):
-        raise ValidationError(
-            f"expected token ids as keys, but got '{key[:64]}' instead.",
-            code="invalid_value",
-        )
-    try:
-        return int(key), _BIAS.to_internal_value(value)
-    except ValidationError as error:
-        raise ValidationError({f"'{key}'": error.detail}) from None
+def _to_biases(
+    sent: dict[str, float], path: str, limits: Limits
+) -> tuple[tuple[int, float], ...]:
+    for key in sent:
+        is_id = key.isascii() and key.isdecimal() and int(key[:12]) <= limits.token_id
+        if not is_id:
+            why = f"expected token ids as keys, but got '{key[:64]}' instead."
+            raise faults.invalid(path, why)
+    return tuple((int(key), bias) for key, bias in sent.items())
 
 
-class TokenIds(StrictField):
-    """Some token ids; becomes a tuple."""
+class StreamOptionsBody(Struct):
+    """How to stream."""
 
-    types = (list,)
-    what = "an array of token ids"
+    include_usage: Annotated[
+        bool | None,
+        Said("A last chunk carries the usage of the request.", absent="`false`"),
+    ] = None
+    continuous_usage_stats: Annotated[
+        bool | None,
+        Said(
+            "Every chunk carries the usage so far; implies `include_usage`.",
+            absent="`false`",
+        ),
+    ] = None
+    include_obfuscation: Annotated[
+        bool | None,
+        Said("Nothing is obfuscated here.", standing=Standing.NO_EFFECT),
+    ] = None
 
-    def to_value(self, data: Any) -> tuple[int, ...]:
-        """Check each id; name the one at fault by its place."""
-        if len(data) > self.limits.stop_token_ids:
-            raise ValidationError(
-                f"array too long. Expected at most {self.limits.stop_token_ids} "
-                f"items, but got {len(data)} instead.",
-                code="array_above_max_length",
-            )
-        return tuple(self._to_id(i, item) for i, item in enumerate(data))
 
-    def type_and_range(self) -> str:
-        """Say how many."""
-        return f"array of up to {self.limits.stop_token_ids} token ids"
+def to_stream_options(sent: StreamOptionsBody | None) -> StreamOptions:
+    """Return how a client wants its stream, with every default filled in."""
+    sent = sent or StreamOptionsBody()
+    is_continuous = bool(sent.continuous_usage_stats)
+    return StreamOptions(is_continuous or bool(sent.include_usage), is_continuous)
 
-    def _to_id(self, place: int, item: Any) -> int:
-        number = Integer(0, self.limits.token_id)
-        try:
-            return int(number.run_validation(item))
-        except ValidationError as error:
-            raise ValidationError({str(place): error.detail}) from None
+
+class GenerationBody(Struct, kw_only=True):
+    """What a request for an answer may carry, whatever it answers."""
+
+    model: Annotated[
+        str | None,
+        Bound(min_length=1, max_length="model_name_chars"),
+        Said(
+            "Which model answers.",
+            absent="the server's default model",
+            refuses="a model that is not served: 404",
+        ),
+    ] = None
+
+    # Streaming.
+    stream: Annotated[bool, Said("Answer as server-sent events.", absent="`false`")] = (
+        False
+    )
+    stream_options: Annotated[
+        StreamOptionsBody | None, Said("How to stream.", refuses="without `stream`")
+    ] = None
+
+    # Sampling.
+    temperature: Annotated[
+        float | None,
+        Bound(ge=0, le="temperature"),
+        Said("0: always the likeliest.", absent="the model's"),
+    ] = None
+    top_p: Annotated[
+        float | None,
+        Bound(gt=0, le=1),
+        Said(
+            "Sample among the likeliest tokens that reach this share. 1: off.",
+            absent="the model's",
+        ),
+    ] = None
+    top_k: Annotated[
+        int | None,
+        Bound(ge=-1, le="top_k"),
+        Said(
+            "Sample among so many likeliest tokens. 0 or -1: off.",
+            absent="the model's",
+        ),
+    ] = None
+    min_p: Annotated[
+        float | None,
+        _Share,
+        Said(
+            "No token below this share of the likeliest one's. 0: off.",
+            absent="the model's",
+        ),
+    ] = None
+    xtc_probability: Annotated[
+        float,
+        _Share,
+        Said(
+            "How often all but the least of the tokens above `xtc_threshold` "
+            "are left out. 0: off.",
+            absent="0",
+        ),
+    ] = 0.0
+    xtc_threshold: Annotated[
+        float,
+        Bound(ge=0, le=0.5),
+        Said("See `xtc_probability`, without which it rests.", absent="0.1"),
+    ] = 0.1
+    seed: Annotated[
+        int | None,
+        Bound(ge=-(2**63), le="seed_abs"),
+        Said("Makes sampling repeatable.", absent="random"),
+    ] = None
+    presence_penalty: Annotated[
+        float,
+        Bound(ge=-2, le=2),
+        Said("Taken once from each token of the answer so far.", absent="0"),
+    ] = 0.0
+    frequency_penalty: Annotated[
+        float,
+        Bound(ge=-2, le=2),
+        Said("Taken as often as the answer has the token.", absent="0"),
+    ] = 0.0
+    repetition_penalty: Annotated[
+        float | None,
+        Bound(gt=0, le=2),
+        Said(
+            "Divides the logits of tokens in prompt and answer. 1: off.",
+            absent="the model's",
+        ),
+    ] = None
+    logit_bias: Annotated[
+        tuple[tuple[int, float], ...],
+        Reads(
+            Annotated[
+                dict[str, Annotated[float, Bound(ge=-100, le=100)]],
+                Bound(
+                    max_length="logit_bias",
+                    extra_json_schema={"propertyNames": {"pattern": "^[0-9]+$"}},
+                ),
+                Words(
+                    "an object of token ids and biases",
+                    key="'{}'",
+                    many="tokens",
+                    many_code="object_above_max_properties",
+                ),
+            ],
+            _to_biases,
+        ),
+        Said(
+            "Added to the logits of these token ids.",
+            takes="object of up to {0.logit_bias:,} token ids, each with -100 to 100",
+        ),
+    ] = ()
+    n: Annotated[
+        int,
+        Bound(ge=1, le="choices"),
+        Said(
+            "Choices, sampled independently.",
+            absent="1",
+            refuses="more than the model has seats",
+        ),
+    ] = 1
+    logprobs: Annotated[
+        bool, Said("Tell the log probability of each token.", absent="`false`")
+    ] = False
+    top_logprobs: Annotated[
+        int,
+        Bound(ge=0, le=20),
+        Said(
+            "Tell so many likeliest tokens at each place.",
+            absent="0",
+            refuses="above 0 without `logprobs`",
+        ),
+    ] = 0
+
+    # The end of the answer.
+    max_tokens: Annotated[
+        int | None,
+        Bound(ge=1, le="max_tokens"),
+        Said(
+            "Most completion tokens, cut to what the context leaves.",
+            absent="the server's default",
+        ),
+    ] = None
+    max_completion_tokens: Annotated[
+        int | None,
+        Bound(ge=1, le="max_tokens"),
+        Said("The same; wins over `max_tokens`."),
+    ] = None
+    min_tokens: Annotated[
+        int, _Tokens, Said("No end token before so many tokens.", absent="0")
+    ] = 0
+    stop: Annotated[
+        tuple[str, ...],
+        Reads(_Stop | Annotated[list[_Stop], Bound(max_length="stops")], _to_stops),
+        Said(
+            "Text that ends the answer and is not shown.",
+            takes="string, or array of up to {0.stops}; 1 to {0.stop_chars} "
+            "characters each",
+        ),
+    ] = ()
+    stop_token_ids: Annotated[
+        tuple[Annotated[int, Bound(ge=0, le="token_id")], ...],
+        Bound(max_length="stop_token_ids"),
+        Words("an array of token ids"),
+        Said(
+            "Further tokens that end the answer.",
+            takes="array of up to {0.stop_token_ids} token ids",
+        ),
+    ] = ()
+    ignore_eos: Annotated[
+        bool, Said("The end token does not end.", absent="`false`")
+    ] = False
+
+    # Structured output.
+    response_format: ResponseFormat = None
+    structured_outputs: StructuredOutputs = None
+    guided_json: GuidedJSON = None
+    guided_regex: GuidedRegex = None
+    guided_choice: GuidedChoice = None
+    guided_grammar: GuidedGrammar = None
+
+
+_SAME_NAMES = frozenset(SamplingRequest.__struct_fields__)
+
+
+def to_sampling(body: GenerationBody) -> SamplingRequest:
+    """Return what a body asks of the sampler.
+
+    Raises:
+        InvalidRequestError: something makes sense only beside what was not sent.
+    """
+    if body.stream_options is not None and not body.stream:
+        raise faults.invalid("stream_options", "only allowed when 'stream' is true.")
+    if body.top_logprobs and not body.logprobs:
+        raise faults.invalid("top_logprobs", "only allowed when 'logprobs' is true.")
+    asked = {
+        name: getattr(body, name)
+        for name in body.__struct_fields__
+        if name in _SAME_NAMES
+    }
+    if body.top_k is not None:
+        asked["top_k"] = max(body.top_k, 0)
+    if body.max_completion_tokens is not None:
+        asked["max_tokens"] = body.max_completion_tokens
+    asked["logprobs"] = body.top_logprobs if body.logprobs else None
+    return SamplingRequest(**asked)

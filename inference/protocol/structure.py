@@ -6,202 +6,140 @@ Whether a schema or an expression can be honoured is not judged here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from msgspec import Meta, Struct
 
 from inference.core.errors import InvalidRequestError
 from inference.core.requests import Grammar, GrammarKind
-from inference.protocol import faults, reading
-from inference.protocol.fields import StrictField
+from inference.protocol import faults
+from inference.protocol.declared import NO_BREAK, Bound, Lax, Reads, Said, Words
 from inference.protocol.json_body import parse_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from inference.core.limits import Limits
 
 ANY_OBJECT = '{"type":"object"}'
-_FORMATS = ("text", "json_object", "json_schema")
-_FORMAT_KEYS = {"type", "json_schema"}
-_SCHEMA_KEYS = {"name", "description", "strict", "schema"}
+_ONE_GRAMMAR = "a second grammar"
+
+_Regex = Annotated[str, Bound(min_length=1, max_length="regex_chars")]
+_Source = Annotated[str, Bound(min_length=1, max_length="grammar_chars")]
+_Choice = Annotated[list[_Source], Bound(min_length=1, max_length="grammar_choices")]
+_Schema = dict[str, Any] | str
+_FALSE_AS_ABSENT = Lax(lambda value, _: None if value is False else value)
 
 
-class ResponseFormat(StrictField):
-    """OpenAI's `response_format`; text becomes `None`."""
-
-    types = (dict,)
-    what = "an object"
-
-    def to_value(self, data: Any) -> Grammar | None:
-        """Read the format by its type."""
-        path = str(self.field_name)
-        kind = reading.tagged(data, path=path)
-        if kind == "text":
-            return None
-        if kind == "json_object":
-            return Grammar(GrammarKind.JSON_SCHEMA, ANY_OBJECT, path)
-        if kind != "json_schema":
-            raise faults.wrong_value(f"{path}.type", kind, _FORMATS)
-        return self._to_grammar(data, path)
-
-    def _to_grammar(self, data: dict[str, Any], path: str) -> Grammar:
-        within = reading.required(data, "json_schema", dict, path=path)
-        path = f"{path}.json_schema"
-        reading.format_name(within, path=path)
-        reading.optional(within, "description", str, path=path)
-        reading.optional(within, "strict", bool, path=path)
-        schema = reading.required(within, "schema", dict, path=path)
-        return to_schema_grammar(schema, f"{path}.schema", self.limits)
-
-    def type_and_range(self) -> str:
-        """Say the three formats."""
-        return (
-            '`{"type": "text"}`, `{"type": "json_object"}` or `{"type": "json_schema", '
-            '"json_schema": {"name": ..., "schema": {...}}}`, '
-            "with `description` and `strict`"
-        )
-
-    def unknown_keys(self, data: Any) -> Iterable[str]:
-        """Look into the schema's frame, not into the schema."""
-        yield from reading.others(data, _FORMAT_KEYS)
-        yield from reading.others(data.get("json_schema"), _SCHEMA_KEYS, "json_schema")
+def schema_text(schema: dict[str, Any], *, path: str, limit: int) -> str:
+    """Return a schema as JSON text of at most `limit` characters."""
+    text = msgspec.json.encode(schema).decode()
+    if len(text) > limit:
+        raise faults.too_long(path, limit=limit, length=len(text), what="object")
+    return text
 
 
-class StructuredOutputs(StrictField):
-    """vLLM's `structured_outputs`: an object with exactly one kind of grammar."""
+class SchemaFormatBody(Struct):
+    """A JSON schema and its name; it is enforced, whatever `strict` says."""
 
-    types = (dict,)
-    what = "an object"
-
-    def to_value(self, data: Any) -> Grammar:
-        """Read the one kind that is given."""
-        path = str(self.field_name)
-        given = [
-            k for k in _READERS if data.get(k) is not None and data[k] is not False
-        ]
-        if len(given) != 1:
-            kinds = ", ".join(f"'{kind}'" for kind in _READERS)
-            raise faults.invalid(path, f"expected exactly one of {kinds}.")
-        (kind,) = given
-        return _READERS[kind](data[kind], f"{path}.{kind}", self.limits)
-
-    def type_and_range(self) -> str:
-        """Name the kinds."""
-        kinds = ", ".join(f"`{kind}`" for kind in _READERS)
-        return f"object with exactly one of {kinds}; each as in `guided_...`"
-
-    def unknown_keys(self, data: Any) -> Iterable[str]:
-        """Name what is no kind of grammar."""
-        return reading.others(data, _READERS.keys())
+    name: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$" + NO_BREAK)]
+    schema: dict[str, Any]
+    description: str | None = None
+    strict: bool | None = None
 
 
-class Guided(StrictField):
-    """vLLM's older `guided_...` fields: one `kind` of grammar each."""
-
-    types = (dict, str, list)
-
-    def __init__(self, kind: str, **said: Any) -> None:
-        super().__init__(**said)
-        self.kind = kind
-
-    def to_internal_value(self, data: Any) -> Grammar:
-        """Read it by its kind."""
-        return _READERS[self.kind](data, str(self.field_name), self.limits)
-
-    def type_and_range(self) -> str:
-        """Say what the kind takes."""
-        limits = self.limits
-        ranges = {
-            "json": "object, or string that holds one",
-            "regex": f"string, 1 to {limits.regex_chars:,} characters",
-            "choice": f"array of 1 to {limits.grammar_choices:,} strings",
-            "grammar": f"string, 1 to {limits.grammar_chars:,} characters",
-        }
-        return ranges[self.kind]
+class AnyTextBody(Struct, tag_field="type", tag="text"):
+    """Any text."""
 
 
-def to_grammar(values: dict[str, Any]) -> Grammar | None:
-    """Return the one grammar among validated values, in the order they were sent.
+class AnyObjectBody(Struct, tag_field="type", tag="json_object"):
+    """Any JSON object."""
+
+
+class JSONSchemaBody(Struct, tag_field="type", tag="json_schema"):
+    """What fits a schema."""
+
+    json_schema: SchemaFormatBody
+
+
+class StructuredOutputsBody(Struct):
+    """vLLM's `structured_outputs`: exactly one kind of grammar."""
+
+    json: Annotated[_Schema | None, _FALSE_AS_ABSENT] = None
+    regex: Annotated[_Regex | None, _FALSE_AS_ABSENT] = None
+    choice: Annotated[_Choice | None, _FALSE_AS_ABSENT] = None
+    grammar: Annotated[_Source | None, _FALSE_AS_ABSENT] = None
+    json_object: bool | None = None
+
+
+def to_grammar(sent: list[Grammar]) -> Grammar | None:
+    """Return the one grammar of a body, which has those in the order they were sent.
 
     Where the model may call tools, it holds for an answer that is no call.
 
     Raises:
         InvalidRequestError: there are two.
     """
-    found = [
-        (name, value) for name, value in values.items() if isinstance(value, Grammar)
-    ]
-    if not found:
-        return None
-    if len(found) > 1:
-        why = f"cannot be combined with '{found[0][0]}'; an answer has one grammar."
-        raise faults.invalid(found[1][0], why)
-    return found[0][1]
+    if len(sent) > 1:
+        first, second = (grammar.param.partition(".")[0] for grammar in sent[:2])
+        why = f"cannot be combined with '{first}'; an answer has one grammar."
+        raise faults.invalid(second, why)
+    return sent[0] if sent else None
 
 
-def to_schema_grammar(schema: dict[str, Any], path: str, limits: Limits) -> Grammar:
-    """Return the grammar of a JSON schema."""
-    text = reading.schema_text(schema, path=path, limit=limits.grammar_chars)
-    return Grammar(GrammarKind.JSON_SCHEMA, text, path)
+def _read_format(sent: Any, path: str, limits: Limits) -> Grammar | None:
+    if isinstance(sent, JSONSchemaBody):
+        path = f"{path}.json_schema.schema"
+        return _read_schema(sent.json_schema.schema, path, limits)
+    if isinstance(sent, AnyObjectBody):
+        return Grammar(GrammarKind.JSON_SCHEMA, ANY_OBJECT, path)
+    return None
 
 
-def _read_schema(value: Any, path: str, limits: Limits) -> Grammar:
-    if type(value) is str:
+def _read_kinds(sent: StructuredOutputsBody, path: str, limits: Limits) -> Grammar:
+    """Read the one kind that is given."""
+    kinds = {name: getattr(sent, name) for name in sent.__struct_fields__}
+    given = [name for name, value in kinds.items() if value not in (None, False)]
+    if len(given) != 1:
+        names = ", ".join(f"'{name}'" for name in kinds)
+        raise faults.invalid(path, f"expected exactly one of {names}.")
+    (kind,) = given
+    return _READERS[kind](kinds[kind], f"{path}.{kind}", limits)
+
+
+def _read_schema(value: dict[str, Any] | str, path: str, limits: Limits) -> Grammar:
+    if isinstance(value, str):
         try:
             value = parse_object(value.encode(), depth=limits.json_depth)
         except InvalidRequestError:
             why = "expected a JSON schema: an object, or a string that holds one."
             raise faults.invalid(path, why) from None
-    if type(value) is not dict:
-        raise faults.wrong_type(path, "an object or a string", value)
-    return to_schema_grammar(value, path, limits)
+    text = schema_text(value, path=path, limit=limits.grammar_chars)
+    return Grammar(GrammarKind.JSON_SCHEMA, text, path)
 
 
-def _read_regex(value: Any, path: str, limits: Limits) -> Grammar:
-    source = _read_text(value, path, limits.regex_chars)
+def _read_regex(source: str, path: str, _limits: Limits) -> Grammar:
     return Grammar(GrammarKind.REGEX, source, path)
 
 
-def _read_lark(value: Any, path: str, limits: Limits) -> Grammar:
-    source = _read_text(value, path, limits.grammar_chars)
+def _read_lark(source: str, path: str, _limits: Limits) -> Grammar:
     return Grammar(GrammarKind.LARK, source, path)
 
 
-def _read_choice(value: Any, path: str, limits: Limits) -> Grammar:
-    if type(value) is not list:
-        raise faults.wrong_type(path, "an array of strings", value)
-    if not value:
-        raise faults.empty(path, what="array")
-    if len(value) > limits.grammar_choices:
-        raise faults.too_long(
-            path, limit=limits.grammar_choices, length=len(value), what="array"
-        )
-    for i, item in enumerate(value):
-        _read_text(item, f"{path}[{i}]", limits.grammar_chars)
+def _read_choice(value: list[str], path: str, limits: Limits) -> Grammar:
     # A JSON string is a Lark string with the same escapes, but for DEL.
     literals = " | ".join(
         msgspec.json.encode(item).decode().replace("\x7f", "\\u007f") for item in value
     )
-    source = _read_text(f"start: {literals}", path, limits.grammar_chars)
+    source, limit = f"start: {literals}", limits.grammar_chars
+    if len(source) > limit:
+        raise faults.too_long(path, limit=limit, length=len(source), what="string")
     return Grammar(GrammarKind.LARK, source, path)
 
 
-def _read_any_object(value: Any, path: str, limits: Limits) -> Grammar:
-    del limits
-    if type(value) is not bool:
-        raise faults.wrong_type(path, "a boolean", value)
+def _read_any_object(_value: bool, path: str, _limits: Limits) -> Grammar:
     return Grammar(GrammarKind.JSON_SCHEMA, ANY_OBJECT, path)
-
-
-def _read_text(value: Any, path: str, limit: int) -> str:
-    if type(value) is not str:
-        raise faults.wrong_type(path, "a string", value)
-    if not value:
-        raise faults.empty(path, what="string")
-    if len(value) > limit:
-        raise faults.too_long(path, limit=limit, length=len(value), what="string")
-    return value
 
 
 _READERS: dict[str, Callable[[Any, str, Limits], Grammar]] = {
@@ -211,3 +149,62 @@ _READERS: dict[str, Callable[[Any, str, Limits], Grammar]] = {
     "grammar": _read_lark,
     "json_object": _read_any_object,
 }
+
+ResponseFormat = Annotated[
+    Grammar | None,
+    Reads(
+        Annotated[AnyTextBody | AnyObjectBody | JSONSchemaBody, Words("an object")],
+        _read_format,
+    ),
+    Said(
+        "What the answer must look like. A schema is enforced, whatever `strict` says. "
+        "With tools the answer is a call, or fits.",
+        absent="text",
+        takes='`{{"type": "text"}}`, `{{"type": "json_object"}}` or `{{"type": '
+        '"json_schema", "json_schema": {{"name": ..., "schema": {{...}}}}}}`, '
+        "with `description` and `strict`",
+        refuses=_ONE_GRAMMAR + "; a schema that cannot be enforced",
+    ),
+]
+StructuredOutputs = Annotated[
+    Grammar | None,
+    Reads(StructuredOutputsBody, _read_kinds),
+    Said(
+        "The same, with vLLM's further grammars.",
+        takes="object with exactly one of "
+        + ", ".join(f"`{kind}`" for kind in _READERS)
+        + "; each as in `guided_...`",
+        refuses=_ONE_GRAMMAR,
+    ),
+]
+GuidedJSON = Annotated[
+    Grammar | None,
+    Reads(_Schema, _read_schema),
+    Said(
+        "The answer fits this JSON schema.",
+        takes="object, or string that holds one",
+        refuses=_ONE_GRAMMAR,
+    ),
+]
+GuidedRegex = Annotated[
+    Grammar | None,
+    Reads(_Regex, _read_regex),
+    Said("The answer matches this expression.", refuses=_ONE_GRAMMAR),
+]
+GuidedChoice = Annotated[
+    Grammar | None,
+    Reads(_Choice, _read_choice),
+    Said(
+        "The answer is one of these.",
+        takes="array of 1 to {0.grammar_choices:,} strings",
+        refuses=_ONE_GRAMMAR,
+    ),
+]
+GuidedGrammar = Annotated[
+    Grammar | None,
+    Reads(_Source, _read_lark),
+    Said(
+        "The answer fits this grammar, Lark in llguidance's dialect.",
+        refuses=_ONE_GRAMMAR,
+    ),
+]

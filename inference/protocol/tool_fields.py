@@ -2,123 +2,118 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from msgspec import Struct
 
 from inference.core.requests import Tool, ToolMode, ToolUse
-from inference.protocol import faults, reading
-from inference.protocol.fields import StrictField
+from inference.protocol import faults
+from inference.protocol.calls import FunctionName, FunctionType
+from inference.protocol.declared import Bound, Reads, Said, Unsupported
+from inference.protocol.structure import schema_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_MODES = (ToolMode.NONE, ToolMode.AUTO, ToolMode.REQUIRED)
-_UNSUPPORTED_CHOICES = ("allowed_tools", "custom")
-_TOOL_KEYS = {"type", "function"}
-_FUNCTION_KEYS = {"name", "description", "parameters", "strict"}
+    from inference.core.limits import Limits
 
 
-class Tools(StrictField):
-    """The functions a model may call; becomes a tuple of `Tool`."""
+class FunctionBody(Struct):
+    """A function; `parameters` is a JSON schema of an object."""
 
-    types = (list,)
-    what = "an array of objects"
+    name: FunctionName
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
 
-    def to_value(self, data: Any) -> tuple[Tool, ...]:
-        """Read each tool; name the one at fault by its place."""
-        path = str(self.field_name)
-        if len(data) > self.limits.tools:
-            raise faults.too_long(
-                path, limit=self.limits.tools, length=len(data), what="array"
-            )
-        tools = tuple(
-            self._to_tool(item, f"{path}[{i}]") for i, item in enumerate(data)
+
+class ToolBody(Struct):
+    """What a model may call."""
+
+    type: FunctionType
+    function: FunctionBody
+
+
+class NamedFunctionBody(Struct):
+    """The name of a function."""
+
+    name: str
+
+
+class NamedToolBody(Struct):
+    """The one tool to call."""
+
+    type: Annotated[
+        Literal["function"],
+        Unsupported(
+            "of type '{}' is not supported.", ("allowed_tools", "custom"), whole=True
+        ),
+    ]
+    function: NamedFunctionBody
+
+
+def _to_tools(sent: list[ToolBody], path: str, limits: Limits) -> tuple[Tool, ...]:
+    """Read each tool; name the one at fault by its place."""
+    tools: dict[str, Tool] = {}
+    for i, each in enumerate(sent):
+        function, where = each.function, f"{path}[{i}].function"
+        schema = function.parameters or {}
+        schema_text(schema, path=f"{where}.parameters", limit=limits.grammar_chars)
+        if function.name in tools:
+            why = f"another tool is named '{function.name}'."
+            raise faults.invalid(f"{where}.name", why)
+        tools[function.name] = Tool(
+            function.name,
+            function.description or "",
+            schema,
+            function.strict or False,
         )
-        seen: set[str] = set()
-        for i, tool in enumerate(tools):
-            if tool.name in seen:
-                why = f"another tool is named '{tool.name}'."
-                raise faults.invalid(f"{path}[{i}].function.name", why)
-            seen.add(tool.name)
-        return tools
-
-    def _to_tool(self, item: Any, path: str) -> Tool:
-        kind = reading.tagged(item, path=path)
-        if kind == "custom":
-            raise faults.unsupported(f"{path}.type", "'custom' is not supported.")
-        if kind != "function":
-            raise faults.wrong_value(f"{path}.type", kind, ("function",))
-        function = reading.required(item, "function", dict, path=path)
-        path = f"{path}.function"
-        name = reading.function_name(function, path=path)
-        description = reading.optional(function, "description", str, path=path)
-        schema = reading.optional(function, "parameters", dict, path=path) or {}
-        strict = reading.optional(function, "strict", bool, path=path)
-        reading.schema_text(
-            schema, path=f"{path}.parameters", limit=self.limits.grammar_chars
-        )
-        return Tool(name, description or "", schema, strict or False)
-
-    def type_and_range(self) -> str:
-        """Say what a tool is."""
-        return (
-            f"array of up to {self.limits.tools} "
-            '`{"type": "function", "function": {"name": ...}}`, with `description`, '
-            "`parameters` (a JSON schema) and `strict`; "
-            "names of 1 to 64 letters, digits, `_`, `-`, `.`"
-        )
-
-    def unknown_keys(self, data: Any) -> Iterable[str]:
-        """Look into each tool and its function, each name once."""
-        names: dict[str, None] = {}
-        for tool in data:
-            names |= dict.fromkeys(reading.others(tool, _TOOL_KEYS, "[]"))
-            inner = reading.others(tool["function"], _FUNCTION_KEYS, "[].function")
-            names |= dict.fromkeys(inner)
-        return names
+    return tuple(tools.values())
 
 
-class ToolChoice(StrictField):
-    """How free the model is to call; becomes a mode and the function it names."""
-
-    types = (str, dict)
-    what = "a string or an object"
-
-    def to_value(self, data: Any) -> tuple[ToolMode, str]:
-        """Read a mode by its name, or the one function to call."""
-        path = str(self.field_name)
-        if isinstance(data, str):
-            if data not in _MODES:
-                raise faults.wrong_value(path, data, _MODES)
-            return ToolMode(data), ""
-        kind = reading.tagged(data, path=path)
-        if kind in _UNSUPPORTED_CHOICES:
-            raise faults.unsupported(path, f"of type '{kind}' is not supported.")
-        if kind != "function":
-            raise faults.wrong_value(f"{path}.type", kind, ("function",))
-        function = reading.required(data, "function", dict, path=path)
-        name = reading.required(function, "name", str, path=f"{path}.function")
-        return ToolMode.FUNCTION, name
-
-    def type_and_range(self) -> str:
-        """Say the modes."""
-        modes = ", ".join(f'`"{mode.value}"`' for mode in _MODES)
-        return f'{modes} or `{{"type": "function", "function": {{"name": ...}}}}`'
-
-    def unknown_keys(self, data: Any) -> Iterable[str]:
-        """Look into the function that is named."""
-        if isinstance(data, dict):
-            yield from reading.others(data, _TOOL_KEYS)
-            yield from reading.others(data.get("function"), {"name"}, "function")
+def _to_choice(
+    sent: str | NamedToolBody, _path: str, _limits: Limits
+) -> tuple[ToolMode, str]:
+    if isinstance(sent, str):
+        return ToolMode(sent), ""
+    return ToolMode.FUNCTION, sent.function.name
 
 
-def to_tool_use(values: dict[str, Any]) -> ToolUse | None:
-    """Put validated tools and what was said of them together.
+Tools = Annotated[
+    tuple[Tool, ...],
+    Reads(Annotated[list[ToolBody], Bound(max_length="tools")], _to_tools),
+    Said(
+        "Functions the model may call.",
+        takes='array of up to {0.tools} `{{"type": "function", "function": '
+        '{{"name": ...}}}}`, with `description`, `parameters` (a JSON schema) and '
+        "`strict`; names of 1 to 64 letters, digits, `_`, `-`, `.`",
+        refuses="type `custom`; two of one name",
+    ),
+]
+ToolChoice = Annotated[
+    tuple[ToolMode | None, str],
+    Reads(Literal["none", "auto", "required"] | NamedToolBody, _to_choice),
+    Said(
+        "Whether the model may, must or must not call, and which function.",
+        absent='`"auto"` with tools',
+        takes='`"none"`, `"auto"`, `"required"` or `{{"type": "function", '
+        '"function": {{"name": ...}}}}`',
+        refuses='without `tools`, but for `"none"`; a function that is not in them; '
+        "`allowed_tools`",
+    ),
+]
+
+
+def to_tool_use(
+    tools: tuple[Tool, ...],
+    choice: tuple[ToolMode | None, str],
+    *,
+    parallel: bool | None,
+) -> ToolUse | None:
+    """Put tools and what was said of them together.
 
     Raises:
         InvalidRequestError: a choice without tools, or of one that is not there.
     """
-    tools: tuple[Tool, ...] = values.get("tools", ())
-    mode, function = values.get("tool_choice", (None, ""))
+    mode, function = choice
     if not tools:
         if mode not in (None, ToolMode.NONE):
             raise faults.invalid("tool_choice", "only allowed when 'tools' are given.")
@@ -132,5 +127,5 @@ def to_tool_use(values: dict[str, Any]) -> ToolUse | None:
         mode=mode or ToolMode.AUTO,
         function=function,
         # A weak model that has to call would go on calling.
-        parallel=values.get("parallel_tool_calls", not is_forced),
+        parallel=not is_forced if parallel is None else parallel,
     )

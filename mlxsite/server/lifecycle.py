@@ -21,6 +21,7 @@ from inference.core.errors import InferenceError
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState
 from inference.core.trace import ServerIdentity
+from inference.faces.chat.body import prepare
 from inference.images.fetching import ImageFetcher
 from inference.images.hosts import HostList
 from inference.images.loader import ImageLoader
@@ -119,6 +120,7 @@ class ServerRun:
         # Replays what dead runs left, so that the totals know it too.
         self._recorder.start()
         self._totals.load()
+        prepare(DEFAULT_LIMITS)
         server = StreamServer(
             application,
             endpoints=[_endpoint(self._config.host, self._config.port)],

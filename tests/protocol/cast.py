@@ -13,7 +13,7 @@ from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.faces.chat.body import to_request
 
 if TYPE_CHECKING:
-    from inference.core.requests import InferenceRequest
+    from inference.core.requests import ChatMessage, InferenceRequest
     from inference.protocol.stream_options import StreamOptions
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
@@ -30,6 +30,10 @@ def flat(request: InferenceRequest, options: StreamOptions) -> SimpleNamespace:
     return SimpleNamespace(
         **{name: value for part in parts for name, value in asdict(part).items()}
     )
+
+
+def to_messages(messages: Any, *, limits: Limits) -> tuple[ChatMessage, ...]:
+    return read(messages=messages, limits=limits).messages
 
 
 def refusal_of(

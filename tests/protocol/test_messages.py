@@ -12,7 +12,7 @@ from inference.core.errors import InvalidRequestError
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.requests import ChatMessage, ImagePart, TextPart
 from inference.faces.chat.body import read_request, to_request
-from inference.protocol.messages import to_messages
+from tests.protocol.cast import to_messages
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 IMAGE = {"type": "image_url", "image_url": {"url": PIXEL}}

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core.management import CommandError, call_command
 
+from inference.core.limits import DEFAULT_LIMITS
 from inference.management.commands.api_reference import (
     CHECKOUT,
     openai_fields,
     shown_fields,
 )
-from inference.protocol.parameters import ChatParameters
+from inference.protocol.body import parameters_of
+from inference.protocol.parameters import ChatRequestBody
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +23,10 @@ PAGE = CHECKOUT / "docs" / "parameters.md"
 
 
 def test_it_knows_every_parameter_of_openai() -> None:
-    assert set(openai_fields()) - set(ChatParameters().fields) == set()
+    assert (
+        set(openai_fields()) - set(parameters_of(ChatRequestBody, DEFAULT_LIMITS))
+        == set()
+    )
 
 
 def test_it_shows_every_parameter_of_openai_in_a_test() -> None:
@@ -41,5 +46,5 @@ def test_it_notices_a_page_that_is_not(tmp_path: Path) -> None:
 
 
 def test_it_says_what_every_parameter_does() -> None:
-    for name, field in ChatParameters().fields.items():
-        assert field.help_text, name
+    for name, field in parameters_of(ChatRequestBody, DEFAULT_LIMITS).items():
+        assert field.said.text, name

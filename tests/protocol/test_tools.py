@@ -8,8 +8,7 @@ import pytest
 
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.requests import ChatMessage, TextPart, Tool, ToolCall, ToolMode
-from inference.protocol.messages import to_messages
-from tests.protocol.cast import fault_of, read, refusal_of
+from tests.protocol.cast import fault_of, read, refusal_of, to_messages
 
 
 def tool(name: Any = "f", **function: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`manage.py api_reference`: the page of parameters, from the serializers and tests."""
+"""`manage.py api_reference`: the page of parameters, from the bodies and tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MARK = "shows"
 class Command(BaseCommand):
     """Prints the page, or says whether a file is it."""
 
-    help = "Print docs/parameters.md, as the serializers and the tests have it now."
+    help = "Print docs/parameters.md, as the bodies and the tests have it now."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:

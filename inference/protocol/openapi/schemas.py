@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState, Outcome, Phase, RequestKind
-from inference.protocol.openapi.messages import message_schema
-from inference.protocol.openapi.parameters import body_schema
+from inference.protocol.openapi.parameters import body_schemas
 from inference.protocol.openapi.shapes import (
     COUNT,
     COUNT_OR_NULL,
@@ -21,7 +20,7 @@ from inference.protocol.openapi.shapes import (
     object_of,
     ref,
 )
-from inference.protocol.parameters import chat_parameters
+from inference.protocol.parameters import ChatRequestBody
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
@@ -29,12 +28,8 @@ if TYPE_CHECKING:
 
 def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
     """Return the schemas of `/v1` and `/health`."""
-    table = chat_parameters(limits)
     return {
-        "ChatRequest": body_schema(table, required=("messages",)),
-        "ChatMessage": message_schema(limits),
-        "Tool": _tool(),
-        "ToolCall": _tool_call(),
+        **body_schemas(ChatRequestBody, limits=limits),
         **_completion_schemas(),
         **_model_schemas(limits),
         **_stats_schemas(),
@@ -46,22 +41,6 @@ def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
             )
         ),
     }
-
-
-def _tool() -> Schema:
-    function = object_of(False, name=STRING, description=TEXT_OR_NULL)
-    function["properties"] |= {
-        "parameters": {"type": ["object", "null"]},
-        "strict": {"type": ["boolean", "null"]},
-    }
-    return object_of(
-        type={"const": "function"}, function=function | {"required": ["name"]}
-    )
-
-
-def _tool_call() -> Schema:
-    function = object_of(name=STRING, arguments=STRING)
-    return object_of(id=STRING, type={"const": "function"}, function=function)
 
 
 def _completion_schemas() -> Schema:
