@@ -129,10 +129,10 @@ def said_in(value: Any) -> tuple[Said, ...]:
 
 def _client_of(row: RequestLog) -> Selection:
     if row.session_id:
-        return Selection(choices={"session": (row.session_id,)})
+        return Selection(conditions={"session": (row.session_id,)})
     if row.user:
-        return Selection(choices={"user": (row.user,)})
-    return Selection(choices={"key": (row.key_name,)})
+        return Selection(conditions={"user": (row.user,)})
+    return Selection(conditions={"key": (row.key_name,)})
 
 
 def _beside(row: RequestLog) -> dict[str, int | None]:

@@ -22,8 +22,8 @@ from metrics.serializers import (
 )
 
 if TYPE_CHECKING:
-    from metrics.api.parameters import Parameter
     from metrics.api.views import ReadView
+    from metrics.selection.parameters import Parameter
 
 Schema = dict[str, Any]
 SerializerClass = type[serializers.Serializer[Any]]

@@ -1,25 +1,16 @@
-"""Query parameters: what is read from them, and what the document says of them."""
+"""How much of a list is asked for, and in which order."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from inference.core.errors import InvalidRequestError
+from metrics.selection import SelectionError
+from metrics.selection.parameters import Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LIMIT_DEFAULT, LIMIT_MOST = 100, 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A query parameter; `schema` is its JSON schema."""
-
-    name: str
-    text: str
-    schema: dict[str, Any] = field(default_factory=lambda: {"type": "string"})
 
 
 LIMIT = Parameter(
@@ -45,18 +36,5 @@ def read_limit(query: Mapping[str, str]) -> int:
     text = query.get("limit", "") or str(LIMIT_DEFAULT)
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     if not 1 <= number <= LIMIT_MOST:
-        raise InvalidRequestError(
-            f"'limit' is a whole number from 1 to {LIMIT_MOST}.", param="limit"
-        )
+        raise SelectionError("limit", f"must be a whole number from 1 to {LIMIT_MOST}")
     return number
-
-
-def read_choice(query: Mapping[str, str], parameter: Parameter) -> str:
-    """Return one of the words that the parameter's schema names."""
-    words: list[str] = parameter.schema["enum"]
-    word = query.get(parameter.name, "") or str(parameter.schema["default"])
-    if word not in words:
-        raise InvalidRequestError(
-            f"'{parameter.name}' is one of: {', '.join(words)}.", param=parameter.name
-        )
-    return word

@@ -10,17 +10,18 @@ from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.views import APIView
 
-from inference.core.errors import InvalidRequestError, NotFoundError
+from inference.core.errors import NotFoundError
 from inference.runtime.app import current_app
 from metrics.api.errors import answer_error
+from metrics.selection.parameters import check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from rest_framework.request import Request
     from rest_framework.response import Response
 
-    from metrics.api.parameters import Parameter
+    from metrics.selection.parameters import Parameter
 
 
 class StaffOrKey(BasePermission):
@@ -91,19 +92,3 @@ class UnknownPath(ReadView):
     def get(self, request: Request, **_route: Any) -> Response:
         """Exist, so that the refusal is a 404 and no 405."""
         raise AssertionError("refused before")
-
-
-def check_names(query: Mapping[str, Any], known: set[str]) -> None:
-    """Refuse parameters that are not known here.
-
-    Raises:
-        InvalidRequestError: the first of them, by its name.
-    """
-    for name in query:
-        if name not in known:
-            listed = ", ".join(sorted(known)) or "none"
-            raise InvalidRequestError(
-                f"Unknown parameter '{name[:100]}'. There are: {listed}.",
-                param=name[:100],
-                code="unknown_parameter",
-            )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import pytest
 from django.urls import reverse
@@ -202,8 +204,16 @@ def test_a_filter_that_makes_no_sense_is_told_and_nothing_is_shown(admin_client)
     ):
         assert listed(admin_client, **{name: value}) == set()
         text = page(admin_client, LIST, **{name: value})
-        assert f"Nothing is shown: {name}: " in text
+        assert f"Nothing is shown. Invalid &#x27;{name}&#x27;: " in text
         assert "A filter could not be understood." in text
+
+
+def test_a_link_to_the_charts_carries_only_what_charts_can_be_filtered_by(admin_client):
+    kept(model="a,b")
+    params = {"model": r"a\,b", "outcome": "failed", "hours": "24", "q": "x"}
+    text = unescape(page(admin_client, LIST, **params))
+    (link,) = re.findall(r'href="/admin/history/\?([^"]+)"', text)
+    assert dict(parse_qsl(link)) == {"model": r"a\,b", "hours": "24"}
 
 
 def test_each_active_filter_is_a_chip_that_takes_it_away(admin_client):

@@ -165,7 +165,7 @@ class TestDoor:
         [
             ({}, "format: must be one of csv, jsonl, otel"),
             ({"format": "xml"}, "format: must be one of csv, jsonl, otel"),
-            ({"format": "csv", "hours": "x"}, "hours: “x” is not a number"),
+            ({"format": "csv", "hours": "x"}, "Invalid 'hours': “x” is not a number."),
         ],
     )
     def test_it_refuses_what_it_does_not_understand(
