@@ -30,6 +30,8 @@ class EventList(ReadView):
 
     summary = "What happened to the server and its models."
     staff_permissions = ("metrics.view_servereventlog",)
+    serializer_class = EventSerializer
+    is_list = True
     parameters = (*FILTERS.parameters, LIMIT, CURSOR, ORDER)
 
     def get(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,6 +28,7 @@ class HistorySeries(ReadView):
     summary = "Requests, tokens, latencies, queue and memory over time."
     staff_permissions = ("metrics.view_requestlog",)
     parameters = PARAMETERS
+    answer = MappingProxyType({"$ref": f"#/components/schemas/{_NAME}"})
 
     def get(self, request: Request) -> HttpResponse:
         """Return the series of a range."""

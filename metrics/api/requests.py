@@ -33,6 +33,8 @@ class RequestList(ReadView):
 
     summary = "The requests of the record."
     staff_permissions = ("metrics.view_requestlog",)
+    serializer_class = RequestSerializer
+    is_list = True
     parameters = (*PARAMETERS, LIMIT, CURSOR)
 
     def get(self, request: Request) -> Response:
@@ -57,6 +59,7 @@ class RequestDetail(ReadView):
     """One request, by the id that its client saw as `x-request-id`."""
 
     summary = "Everything the record knows of one request."
+    serializer_class = RequestDetailSerializer
     staff_permissions = ("metrics.view_requestlog",)
 
     def get(self, request: Request, request_id: str) -> Response:

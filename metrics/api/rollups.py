@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rest_framework.response import Response
@@ -25,6 +26,14 @@ LEVEL = Parameter(
     {"type": "string", "enum": list(Level.values), "default": Level.HOUR.value},
 )
 FILTERS = TableFilters("at", SUMMED_CHOICES)
+_BOUNDS = {
+    "type": "object",
+    "description": "Upper bounds of the histograms' buckets in seconds; each has one "
+    "count more, for what lies above.",
+    "properties": {
+        name: {"type": "array", "items": {"type": "number"}} for name in BOUNDS
+    },
+}
 
 
 class RollupList(ReadView):
@@ -35,6 +44,9 @@ class RollupList(ReadView):
 
     summary = "Sums and histograms of requests per minute, hour or day."
     staff_permissions = ("metrics.view_requestlog",)
+    serializer_class = RollupSerializer
+    is_list = True
+    answer = MappingProxyType({"bounds": _BOUNDS})
     parameters = (LEVEL, *FILTERS.parameters, LIMIT, CURSOR, ORDER)
 
     def get(self, request: Request) -> Response:

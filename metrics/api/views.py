@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rest_framework.authentication import SessionAuthentication
@@ -16,10 +17,11 @@ from metrics.api.errors import answer_error
 from metrics.selection.parameters import check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from rest_framework.request import Request
     from rest_framework.response import Response
+    from rest_framework.serializers import Serializer
 
     from metrics.selection.parameters import Parameter
 
@@ -55,7 +57,8 @@ class AnyAccept(BaseContentNegotiation):
 class ReadView(APIView):
     """A view that is read with the query parameters in `parameters`, and no others.
 
-    `summary` and `answer` are what the OpenAPI document says of it.
+    `summary` and `answer` are what the OpenAPI document says of it: `answer` is the
+    JSON schema where there is no serializer, and the further properties of a list.
     """
 
     http_method_names = ["get", "head"]
@@ -67,6 +70,9 @@ class ReadView(APIView):
     staff_permissions: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     summary: str = ""
+    serializer_class: type[Serializer[Any]] | None = None
+    is_list = False
+    answer: Mapping[str, Any] = MappingProxyType({})
 
     def get_exception_handler(self) -> Callable[..., Any]:
         """Answer errors in OpenAI's shape."""
@@ -80,6 +86,8 @@ class ReadView(APIView):
 
 class UnknownPath(ReadView):
     """Paths under `/api/` that do not exist."""
+
+    schema = None  # Not in the OpenAPI document.
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse whoever has the right to know that, as any other path would."""
