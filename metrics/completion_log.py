@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         StatsSource,
     )
 
-logger = logging.getLogger("mlxsite.requests")
+logger = logging.getLogger("mlx_server.requests")
 
 # One record, so that lines of requests that end together do not mix.
 _COMPLETED = """\

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-OURS = ("mlxsite", "mlxsite.requests", "inference", "metrics")
+OURS = ("mlx_server", "mlx_server.requests", "inference", "metrics")
 OWN_NAMES = frozenset(name.partition(".")[0] for name in OURS)
 SHORT = {0: "\\0", 9: "\\t", 10: "\\n", 13: "\\r"}
 # C0, DEL and C1; line and paragraph separators; marks that turn the direction.

@@ -35,7 +35,7 @@ def document() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "mlxsite",
+            "title": "mlx-server",
             "version": __version__,
             "description": DESCRIPTION,
         },

@@ -56,7 +56,7 @@ def ask_engine(config: ServerConfig | None) -> Engine:
     """
     choice, advice = config.openblas if config else openblas.AUTO, ""
     # What the next start will copy is copied elsewhere: to look is not to touch.
-    with tempfile.TemporaryDirectory(prefix="mlxsite-doctor-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="mlx-server-doctor-") as scratch:
         elsewhere = Path(scratch)
         kept = config.openblas_folder if config else elsewhere
         try:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 ASK_S = 3.0
 ANSWER_BYTES = 1_000_000
-OWNER = "mlxsite"
+# What models of this server are owned by: its name, and its old one.
+OWNERS = frozenset({"mlx-server", "mlxsite"})
 
 
 def look_at_port(config: ServerConfig) -> list[Finding]:
@@ -51,7 +52,7 @@ def _who_answers(name: str, config: ServerConfig) -> Finding:
         words = f"a server at {url} does not take the key of these settings"
         return wrong(name, words, advice)
     models = listed.get("data") or []
-    if not any(one.get("owned_by") == OWNER for one in models):
+    if not any(one.get("owned_by") in OWNERS for one in models):
         return wrong(name, f"another server answers at {url}", advice)
     if not is_ready:
         return note(name, f"our server runs at {url}; no model is ready there yet")

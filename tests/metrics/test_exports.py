@@ -137,7 +137,7 @@ class TestForms:
             "gen_ai.response.finish_reasons": ["stop"],
             "gen_ai.response.time_to_first_chunk": 1.0,
             "gen_ai.conversation.id": "s",
-            "mlxsite.tag.t": "1",
+            "mlx_server.tag.t": "1",
         }
         assert expected.items() <= attributes.items()
         assert "error.type" not in attributes
