@@ -17,6 +17,7 @@ from django.utils import timezone
 from metrics import histograms
 from metrics.figures import NOTHING, count_text, rate_text, seconds_text, share_text
 from metrics.models import Level, Rollup
+from metrics.models.rollups import ENDS, ERRORS
 from metrics.selection import Selection, Window
 
 if TYPE_CHECKING:
@@ -26,13 +27,10 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 _SUMMED = (
-    *("requests", "finished", "cancelled", "rejected", "invalid"),
-    *("timed_out", "failed", "interrupted", "prompt_tokens", "cached_tokens"),
-    *("completion_tokens", "busy_s"),
+    *("requests", *ENDS),
+    *("prompt_tokens", "cached_tokens", "completion_tokens", "busy_s"),
 )
 _READ = ("model", "key_name", "at", *_SUMMED, "ttft")
-# Ends that somebody should look into; a client that goes is none.
-ERRORS = ("rejected", "invalid", "timed_out", "failed", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)

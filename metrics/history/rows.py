@@ -16,6 +16,7 @@ from django.db.models.functions import Cast
 
 from metrics.history.values import Before, Use
 from metrics.models import Gauge, Level, Rollup, ServerEventLog
+from metrics.models.rollups import ERRORS
 from metrics.selection.filters import CHOICES, SUMMED_CHOICES
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 MOST_EVENTS = 500
 CHOICE_COLUMNS = tuple(choice.column for choice in SUMMED_CHOICES)
-ERRORS = ("rejected", "invalid", "timed_out", "failed", "interrupted")
 CHOICES_REACH = timedelta(days=90)
 
 
