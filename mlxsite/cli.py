@@ -122,9 +122,11 @@ def _run_command(word: str, rest: Sequence[str]) -> None:
 def _examine_without_settings(problem: str) -> int:
     """Say what ails the settings among all else, instead of that alone."""
     from mlxsite.doctor.examination import examine
-    from mlxsite.doctor.telling import tell
+    from mlxsite.doctor.report import write_report
 
-    tell(examine(None, problem=problem), sys.stdout, as_json="--json" in sys.argv)
+    write_report(
+        examine(None, problem=problem), sys.stdout, as_json="--json" in sys.argv
+    )
     return 1
 
 

@@ -29,7 +29,7 @@ ANSWER_BYTES = 1_000_000
 OWNERS = frozenset({"mlx-server", "mlxsite"})
 
 
-def look_at_port(config: ServerConfig) -> list[Finding]:
+def check_port(config: ServerConfig) -> list[Finding]:
     """Whether the port is free, and if not, who answers there."""
     name = f"port {config.port}"
     try:
@@ -82,7 +82,7 @@ def _json(client: httpx.Client, url: str, headers: dict[str, str]) -> dict[str, 
     return found
 
 
-def look_at_models(config: ServerConfig, gpu_bytes: int) -> list[Finding]:
+def check_models(config: ServerConfig, gpu_bytes: int) -> list[Finding]:
     """Whether the models of a start are there, whole, and fit into memory."""
     names = config.default_models or ("",)
     budget = MemoryBudget.of(
@@ -90,10 +90,10 @@ def look_at_models(config: ServerConfig, gpu_bytes: int) -> list[Finding]:
         machine_bytes=memory_bytes(),
         gpu_bytes=gpu_bytes,
     )
-    return [_look_at_model(name, config, budget.total_bytes) for name in names]
+    return [_check_model(name, config, budget.total_bytes) for name in names]
 
 
-def _look_at_model(name: str, config: ServerConfig, budget_bytes: int) -> Finding:
+def _check_model(name: str, config: ServerConfig, budget_bytes: int) -> Finding:
     key, found, rest = name.partition("=")
     source = rest if found and not Path(name).expanduser().is_dir() else name
     shown = printable(key if found else name) or DEFAULT_MODEL

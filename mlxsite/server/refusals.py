@@ -53,7 +53,7 @@ def leave_row(refusal: Refusal) -> str:
         client_host=refusal.client_host,
         user_agent=refusal.user_agent[: app.limits.header_chars],
     )
-    if app.strangers.may_leave_row(refusal.client_host):
+    if app.unauthenticated.may_leave_row(refusal.client_host):
         trace.open()
     trace.fail(refusal.error)
     trace.close()

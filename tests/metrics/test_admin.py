@@ -70,7 +70,7 @@ def test_it_shows_figures_phases_and_the_reason(admin_client):
     assert "worker_died: out of memory" in text
 
 
-def test_a_request_tells_its_story(admin_client):
+def test_the_page_of_a_request_shows_all_of_it(admin_client):
     row = kept(
         outcome=Outcome.FAILED,
         reason="worker_died",

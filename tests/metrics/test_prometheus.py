@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from inference.core.catalog import ModelCard, QueueSnapshot
 from inference.core.outcomes import ModelState, Outcome
 from inference.runtime.app import App, install_app
-from inference.runtime.strangers import StrangerBudget
+from inference.runtime.unauthenticated import UnauthenticatedCallers
 from metrics.prometheus import PrometheusExposition, RunCounts, exposition
 from metrics.prometheus.counts import ENDPOINTS_MOST, MODELS_MOST, OTHER
 from metrics.prometheus.families import families as families_of
@@ -97,7 +97,12 @@ class Scraped:
         service: Any = self.service
         health: Any = record
         install_app(
-            App(service=service, record=health, strangers=StrangerBudget(), **parts)
+            App(
+                service=service,
+                record=health,
+                unauthenticated=UnauthenticatedCallers(),
+                **parts,
+            )
         )
 
     def end(self, record: RequestRecord) -> None:

@@ -41,7 +41,7 @@ class Said:
     text: str
 
 
-def story_of(row: RequestLog, *, origin: str) -> dict[str, Any]:
+def request_detail(row: RequestLog, *, origin: str) -> dict[str, Any]:
     """Return the context of a request's page."""
     client = _client_of(row)
     body = RequestBody.objects.filter(request_id=row.request_id).first()
