@@ -205,7 +205,7 @@ def test_a_filter_that_makes_no_sense_is_told_and_nothing_is_shown(admin_client)
         assert listed(admin_client, **{name: value}) == set()
         text = page(admin_client, LIST, **{name: value})
         assert f"Nothing is shown. Invalid &#x27;{name}&#x27;: " in text
-        assert "A filter could not be understood." in text
+        assert "A filter is not valid." in text
 
 
 def test_a_link_to_the_charts_carries_only_what_charts_can_be_filtered_by(admin_client):
@@ -295,11 +295,11 @@ def test_what_has_no_index_is_looked_for_among_the_newest_and_the_page_says_so(
     assert listed(admin_client, max_tps="4") == {rows[4], rows[3], rows[2]}
     response = admin_client.get(LIST, {"max_tps": "4"})
     text = response.content.decode()
-    assert "Looked at the newest 3 requests, back to" in text
+    assert "Searched the newest 3 requests, back to" in text
     beyond = response.context["cl"].beyond_link
     older = admin_client.get(LIST + beyond).context["cl"].result_list
     assert [row.request_id for row in older] == [rows[1], rows[0]]
-    assert "Looked at" not in page(admin_client, LIST, model="tiny")
+    assert "Searched" not in page(admin_client, LIST, model="tiny")
 
 
 def test_it_finds_a_request_by_id_and_by_error_text(admin_client):
@@ -310,7 +310,7 @@ def test_it_finds_a_request_by_id_and_by_error_text(admin_client):
     assert listed(admin_client, q="out of memory") == {row.request_id}
     assert listed(admin_client, q="nothing like it") == set()
     text = page(admin_client, LIST, q="nothing like it")
-    assert "Nothing matches." in text
+    assert "No match." in text
 
 
 def test_it_says_what_will_appear_where_nothing_is_yet(admin_client):

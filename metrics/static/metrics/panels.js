@@ -168,7 +168,7 @@
                 h('td', {class: 'n', 'data-label': 'errors'}, use.requests ? `${percent(use.errors / use.requests)} %` : NOTHING));
         }));
         if (!keys.length) {
-            find('keys').append(h('tr', {}, h('td', {colspan: 6, class: 'dim'}, 'Nobody asked for anything in this time.')));
+            find('keys').append(h('tr', {}, h('td', {colspan: 6, class: 'dim'}, 'No requests in this time range.')));
         }
     }
 
