@@ -9,7 +9,7 @@ from inference.protocol.openapi import server_paths, server_schemas
 from mlxsite import __version__
 
 DESCRIPTION = (
-    "An OpenAI-compatible server for MLX models, and its memory. Keys are sent as "
+    "An OpenAI-compatible server for MLX models, with a record of its requests. Keys are sent as "
     "`Authorization: Bearer KEY` or as `x-api-key`. Without a key on the server, `/v1` "
     "is open to whoever reaches it, `/api/` and `/metrics` to its own machine. Errors "
     "have OpenAI's shape everywhere."
@@ -18,8 +18,8 @@ TAGS = {
     "chat": "Answers.",
     "models": "Models and their life in memory.",
     "queue": "The load at this moment.",
-    "record": "What the server remembers.",
-    "metrics": "Figures for monitoring.",
+    "record": "The record of requests and events.",
+    "metrics": "Metrics for monitoring.",
     "health": "For load balancers and supervisors.",
 }
 

@@ -79,7 +79,7 @@ class RequestChangeList(ChangeList):
             try:
                 return side(Cursor.parse(request.GET[name]), self.queryset, size)
             except CursorError:
-                messages.error(request, f"“{name}” is no place in this list.")
+                messages.error(request, f"“{name}” is not a place in this list.")
         return Page.newest(self.queryset, size)
 
     @property

@@ -28,9 +28,9 @@ Schema = dict[str, Any]
 
 ERROR: Schema = {"$ref": "#/components/schemas/Error"}
 REFUSALS = {
-    "400": "A parameter is not known, or its value means nothing.",
-    "401": "A key is needed, or this is none.",
-    "403": "Only programs on the server's own machine may read this without a key.",
+    "400": "An unknown parameter, or an invalid value.",
+    "401": "No key, or a wrong one.",
+    "403": "Without a key, only programs on the server's own machine may read this.",
 }
 _QUANTILES: Schema = {
     "type": "object",
@@ -48,7 +48,7 @@ _SHAPES: dict[str, Schema] = {
     },
     "source": {
         "type": ["string", "null"],
-        "description": "A hub id; a folder of the server's machine is not told.",
+        "description": "A hub id; null for a local folder.",
     },
 }
 REQUEST_ID = OpenApiParameter(
@@ -104,9 +104,9 @@ class ReadSchema(AutoSchema):  # type: ignore[misc]  # not typed
         """Return the answer and the refusals."""
         refusals = dict(REFUSALS)
         if "{request_id}" in self.path:
-            refusals["404"] = "There is none."
+            refusals["404"] = "No such request."
         return {
-            "200": OpenApiResponse(self._answer(), description="Done."),
+            "200": OpenApiResponse(self._answer(), description="Success."),
             **{
                 status: OpenApiResponse(ERROR, description=text)
                 for status, text in refusals.items()
@@ -166,12 +166,12 @@ def _scrape() -> Schema:
     refusal = {"application/json": {"schema": ERROR}}
     return {
         "tags": ["metrics"],
-        "summary": "The figures of this server run, for Prometheus.",
+        "summary": "Prometheus metrics of this server run.",
         "description": "With METRICS_KEY, for its holders. Without one, for programs "
         "on the server's own machine and holders of the API key. OpenMetrics where "
         "`Accept` asks for it.",
         "responses": {
-            "200": {"description": "The figures.", "content": body},
+            "200": {"description": "The metrics.", "content": body},
             **{
                 status: {"description": REFUSALS[status], "content": refusal}
                 for status in ("401", "403")

@@ -15,7 +15,7 @@ LIMIT_DEFAULT, LIMIT_MOST = 100, 1000
 
 LIMIT = Parameter(
     "limit",
-    "Most to return.",
+    "Page size.",
     {
         "type": "integer",
         "minimum": 1,
@@ -23,10 +23,12 @@ LIMIT = Parameter(
         "default": LIMIT_DEFAULT,
     },
 )
-CURSOR = Parameter("cursor", "`next_cursor` of the page before; filters unchanged.")
+CURSOR = Parameter(
+    "cursor", "`next_cursor` of the previous page; other parameters unchanged."
+)
 ORDER = Parameter(
     "order",
-    "Which come first.",
+    "Sort order.",
     {"type": "string", "enum": ["newest", "oldest"], "default": "newest"},
 )
 

@@ -30,12 +30,12 @@ DEFAULT_RANGE = "24h"
 SHORTEST = timedelta(minutes=1)
 RANGE = Parameter(
     "range",
-    "Up to now, where none of the others says what.",
+    "Up to now; used without `from` and `hours`.",
     {"type": "string", "enum": list(RANGES), "default": DEFAULT_RANGE},
 )
 STEP = Parameter(
     "step",
-    "Seconds between two points, at least; chosen to suit the range without it.",
+    "Minimum seconds between two points; the default depends on the range.",
     {"type": "integer", "enum": list(STEPS_S)},
 )
 PARAMETERS = (

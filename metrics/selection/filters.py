@@ -45,9 +45,9 @@ class Choice:
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """What asks for it."""
-        among = f" Out of: {', '.join(self.allowed)}." if self.allowed else ""
-        text = f"Which {self.label}, or several between commas; `none` for the empty"
-        return (Parameter(self.name, f"{text} one.{among}"),)
+        among = f" Allowed: {', '.join(self.allowed)}." if self.allowed else ""
+        text = f"One {self.label}, or several separated by commas; `none`: the empty"
+        return (Parameter(self.name, f"{text} value.{among}"),)
 
     def read(self, params: Mapping[str, str]) -> tuple[str, ...] | None:
         """Read the values."""
@@ -105,8 +105,8 @@ class Range:
         schema = {"type": kind, "minimum": 0, "maximum": self.most}
         unit = f" ({self.unit})" if self.unit else ""
         return (
-            Parameter(self.least_name, f"Least {self.label}{unit}.", schema),
-            Parameter(self.most_name, f"Most {self.label}{unit}.", schema),
+            Parameter(self.least_name, f"Minimum {self.label}{unit}.", schema),
+            Parameter(self.most_name, f"Maximum {self.label}{unit}.", schema),
         )
 
     def read(self, params: Mapping[str, str]) -> Bounds | None:
@@ -186,7 +186,7 @@ class Search:
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """What asks for it."""
-        text = "Part of the id, the error's text, the user or the session; any case."
+        text = "Part of the id, error text, user or session; case-insensitive."
         schema = {"type": "string", "maxLength": SEARCH_CHARACTERS}
         return (Parameter(self.name, text, schema),)
 

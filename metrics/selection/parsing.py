@@ -44,7 +44,7 @@ def given(params: Mapping[str, str], name: str) -> str:
         texts = [params.get(name, "")]
     text = ",".join(filter(None, texts)).strip()
     if "\0" in text:
-        raise SelectionError(name, "holds a NUL character")
+        raise SelectionError(name, "contains a NUL character")
     return text
 
 
@@ -108,7 +108,7 @@ def write_number(number: float) -> str:
 def read_flag(name: str, text: str) -> bool | None:
     """Read yes or no."""
     if text not in ("", "yes", "no"):
-        raise SelectionError(name, f"{_short(text)} is neither yes nor no")
+        raise SelectionError(name, f"must be yes or no, not {_short(text)}")
     return text == "yes" if text else None
 
 
@@ -116,14 +116,14 @@ def read_values(name: str, text: str, allowed: tuple[str, ...] = ()) -> tuple[st
     r"""Read values between commas; `\` keeps a comma, and a real "none", as it is."""
     values = sorted({_plain(part) for part in _parts(text)})
     if len(values) > MOST_VALUES:
-        raise SelectionError(name, f"holds over {MOST_VALUES} values")
+        raise SelectionError(name, f"has more than {MOST_VALUES} values")
     for value in values:
         if len(value) > MOST_CHARACTERS:
             message = f"{_short(value)} is longer than {MOST_CHARACTERS} characters"
             raise SelectionError(name, message)
         if allowed and value and value not in allowed:
             known = ", ".join(allowed)
-            message = f"{_short(value)} is none of {known}, {NONE}"
+            message = f"{_short(value)} is not one of {known}, {NONE}"
             raise SelectionError(name, message)
     return tuple(values)
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 MOST_HOURS = 87_600.0
 _TIME = "ISO 8601, or Unix seconds."
 TIME_PARAMETERS = (
-    Parameter("from", f"Not before this time: {_TIME}"),
-    Parameter("to", f"Before this time: {_TIME}"),
+    Parameter("from", f"Start of the range, inclusive: {_TIME}"),
+    Parameter("to", f"End of the range, exclusive: {_TIME}"),
     Parameter(
         "hours",
-        "Of the last so many hours; not together with `from` or `to`.",
+        "The last so many hours; cannot be combined with `from` or `to`.",
         {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_HOURS},
     ),
 )
@@ -49,7 +49,7 @@ class Window:
         if hours == 0:
             raise SelectionError("hours", "must be more than 0")
         if hours and (since or until):
-            raise SelectionError("hours", "cannot stand together with from or to")
+            raise SelectionError("hours", "cannot be combined with from or to")
         return cls(since, until, hours)
 
     def to_params(self) -> dict[str, str]:
