@@ -58,9 +58,9 @@ class SafeFormatter(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
         """Return the traceback; an exception's words are one line of it."""
-        story = traceback.TracebackException(*ei)
+        error = traceback.TracebackException(*ei)
         return "\n".join(
-            INDENT + line for part in story.format() for line in _told(part)
+            INDENT + line for part in error.format() for line in _told(part)
         )
 
     def formatStack(self, stack_info: str) -> str:  # noqa: N802

@@ -1,4 +1,4 @@
-"""The door of every view under `/api/`: who may read, and what may be asked."""
+"""The base of the views under `/api/`: who may read, and which parameters there are."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ def _model_families(moment: Moment) -> Iterator[Metric]:
     yield by_word(
         "mlx_server_model_loads", text, "result", lambda c: c.loads, ("ok", "failed")
     )
-    text = "Worker processes that ended unasked."
+    text = "Worker processes that died unexpectedly."
     yield counter("mlx_server_worker_deaths", text, lambda counts: counts.worker_deaths)
 
 

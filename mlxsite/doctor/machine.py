@@ -63,12 +63,12 @@ def ask_engine(config: ServerConfig | None) -> Engine:
             library = openblas.provide_openblas(choice, kept, scratch=elsewhere)
         except openblas.OpenBlasError as error:
             library, advice = None, str(error)
-        engine = _asked(library)
+        engine = _probe_engine(library)
     advice = advice or openblas.advice_on(choice)
     return msgspec.structs.replace(engine, advice=advice)
 
 
-def _asked(library: Path | None) -> Engine:
+def _probe_engine(library: Path | None) -> Engine:
     command = [sys.executable, "-m", "inference.engines.probe"]
     try:
         found = subprocess.run(  # noqa: S603 -- our own interpreter

@@ -45,7 +45,7 @@ def _who_answers(name: str, config: ServerConfig) -> Finding:
     url = base_url(config.host, config.port)
     advice = "Stop that program, or choose another port with PORT or --port."
     try:
-        listed, is_ready = _asked(url, config.api_key)
+        listed, is_ready = _fetch_models(url, config.api_key)
     except (httpx.HTTPError, ValueError, TypeError):
         return wrong(name, f"another program listens at {url}", advice)
     if "error" in listed:
@@ -60,7 +60,7 @@ def _who_answers(name: str, config: ServerConfig) -> Finding:
     return well(name, f"our server runs at {url} with {', '.join(loaded)}")
 
 
-def _asked(url: str, api_key: str) -> tuple[dict[str, Any], bool]:
+def _fetch_models(url: str, api_key: str) -> tuple[dict[str, Any], bool]:
     """Return what a server lists as its models, and whether it says it is ready."""
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     with httpx.Client(timeout=ASK_S, trust_env=False) as client:
