@@ -284,7 +284,7 @@ def test_pages_keep_the_filters(admin_client):
 def test_a_place_that_is_none_leads_to_the_newest(admin_client, place):
     row = kept()
     assert listed(admin_client, older=place) == {row.request_id}
-    assert "“older” is no place in this list" in page(admin_client, LIST, older=place)
+    assert "“older” is not a place in this list" in page(admin_client, LIST, older=place)
 
 
 def test_what_has_no_index_is_looked_for_among_the_newest_and_the_page_says_so(
