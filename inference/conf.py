@@ -36,6 +36,7 @@ class ServerConfig:
     trusted_proxies: tuple[str, ...]
     api_key: str
     metrics_key: str
+    metrics_old_names: bool
     allow_no_auth: bool
     node_name: str
     data_dir: Path
@@ -85,6 +86,7 @@ class ServerConfig:
             trusted_proxies=tuple(settings.MLX_TRUSTED_PROXIES),
             api_key=settings.MLX_API_KEY,
             metrics_key=settings.MLX_METRICS_KEY,
+            metrics_old_names=settings.MLX_METRICS_OLD_NAMES,
             allow_no_auth=settings.MLX_ALLOW_NO_AUTH,
             node_name=settings.MLX_NODE_NAME,
             data_dir=Path(settings.MLX_DATA_DIR),

@@ -36,7 +36,7 @@ from inference.protocol.catalog import model_list_body
 from inference.protocol.errors import public_error
 from inference.protocol.json_body import read_object
 from inference.runtime.app import App, current_app
-from inference.runtime.strangers import is_strangers
+from inference.runtime.unauthenticated import is_unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -251,7 +251,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _refuse(self, error: InferenceError) -> None:
         trace = self._new_trace()
         host = trace.record.client_host
-        if not is_strangers(error) or self.app.strangers.may_leave_row(host):
+        if not is_unauthenticated(error) or self.app.unauthenticated.may_leave_row(
+            host
+        ):
             trace.open()
         trace.fail(error)
         trace.close()

@@ -6,18 +6,13 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inference.core.events import RequestObserver
 from inference.core.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from inference.core.events import (
-        RequestBodies,
-        RequestRecord,
-        ServerEvent,
-        ServerSample,
-        StatsSource,
-    )
+    from inference.core.events import RequestRecord, StatsSource
 
-logger = logging.getLogger("mlxsite.requests")
+logger = logging.getLogger("mlx_server.requests")
 
 # One record, so that lines of requests that end together do not mix.
 _COMPLETED = """\
@@ -30,13 +25,10 @@ _ALARMING = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
-class CompletionLog:
-    """Implements `RequestObserver`; stands after the totals whose average it logs."""
+class CompletionLog(RequestObserver):
+    """Logs ends; stands after the totals whose average it logs."""
 
     stats: StatsSource
-
-    def request_started(self, record: RequestRecord) -> None:
-        """Nothing is logged before the end."""
 
     def request_finished(self, record: RequestRecord) -> None:
         """Log a finished generation, or the end of anything that did not finish."""
@@ -44,15 +36,6 @@ class CompletionLog:
             _log_other_end(record)
         elif record.admitted and record.kind and logger.isEnabledFor(logging.INFO):
             self._log_completed(record)
-
-    def server_event(self, event: ServerEvent) -> None:
-        """Events have log lines where they happen."""
-
-    def server_sample(self, sample: ServerSample) -> None:
-        """Samples are not logged."""
-
-    def request_bodies(self, bodies: RequestBodies) -> None:
-        """Bodies are not logged."""
 
     def _log_completed(self, record: RequestRecord) -> None:
         # The same time that the speed is measured over: without queueing.

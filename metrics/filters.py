@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from metrics.models import RequestLog
-from metrics.selection import CHOICES, PRESENCES, RANGES, value_words
-from metrics.selection.parsing import write_number, write_values
+from metrics.selection import CHOICES, PRESENCES, RANGES
+from metrics.selection.parsing import write_values
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,8 +70,10 @@ class FilterForm:
         self._selection = selection
         seen = _seen_values()
         self.hours = _hours_field(selection)
-        self.since = Field("from", "From", text=_local_text(selection.since))
-        self.until = Field("to", "To, exclusive", text=_local_text(selection.until))
+        self.since = Field("from", "From", text=_local_text(selection.window.since))
+        self.until = Field(
+            "to", "To, exclusive", text=_local_text(selection.window.until)
+        )
         self.outcome = self._several("outcome")
         self.choices = [
             self._choice(name, offered)
@@ -86,11 +88,11 @@ class FilterForm:
 
     def _is_of_use(self, name: str, offered: tuple[str, ...]) -> bool:
         """Return whether there is a choice: most have but one node."""
-        return name != "node" or len(offered) > 1 or name in self._selection.choices
+        return name != "node" or len(offered) > 1 or name in self._selection.conditions
 
     def _choice(self, name: str, offered: tuple[str, ...]) -> Field:
         """Return a parameter of which one value can be chosen."""
-        choice, chosen = CHOICES[name], self._selection.choices.get(name, ())
+        choice, chosen = CHOICES[name], self._selection.conditions.get(name, ())
         sets: list[tuple[str, ...]] = [
             (value,) for value in (*filter(None, offered), "")
         ]
@@ -99,7 +101,7 @@ class FilterForm:
         options = [
             Option(
                 write_values(values),
-                " or ".join(value_words(choice, value) for value in values),
+                " or ".join(choice.value_text(value) for value in values),
                 values == chosen,
             )
             for values in sets
@@ -108,28 +110,34 @@ class FilterForm:
 
     def _several(self, name: str) -> Field:
         """Return a parameter of which several values can be ticked."""
-        choice, chosen = CHOICES[name], self._selection.choices.get(name, ())
+        choice, chosen = CHOICES[name], self._selection.conditions.get(name, ())
         options = (
-            Option(value, value_words(choice, value), value in chosen)
+            Option(value, choice.value_text(value), value in chosen)
             for value in choice.allowed
         )
         return Field(name, choice.label, tuple(options))
 
     def _text(self, name: str) -> str:
-        return write_values(self._selection.choices.get(name, ()))
+        return self._selection.to_params().get(name, "")
 
     def _between(self, name: str) -> Between:
-        one, ends = RANGES[name], self._selection.ranges.get(name, (None, None))
-        least, most = ("" if end is None else write_number(end) for end in ends)
+        one = RANGES[name]
+        params = self._selection.to_params()
         return Between(
             one.label,
             one.unit,
-            Field(one.least_name, f"{one.label}, from", text=least),
-            Field(one.most_name, f"{one.label}, to", text=most),
+            Field(
+                one.least_name,
+                f"{one.label}, from",
+                text=params.get(one.least_name, ""),
+            ),
+            Field(
+                one.most_name, f"{one.label}, to", text=params.get(one.most_name, "")
+            ),
         )
 
     def _presence(self, name: str) -> Field:
-        chosen = self._selection.presences.get(name)
+        chosen = self._selection.conditions.get(name)
         options = (
             Option("yes", "with", chosen is True),
             Option("no", "without", chosen is False),
@@ -138,7 +146,7 @@ class FilterForm:
 
 
 def _hours_field(selection: Selection) -> Field:
-    hours = "" if selection.hours is None else write_number(selection.hours)
+    hours = selection.window.to_params().get("hours", "")
     offered = dict(_HOURS)
     if hours not in offered and hours:
         offered[hours] = f"last {hours} hours"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
+
+from metrics.selection.filters import SUMMED_CHOICES
 
 if TYPE_CHECKING:
     from metrics.selection import Selection
@@ -17,9 +20,14 @@ def list_link(selection: Selection) -> str:
 
 
 def history_link(selection: Selection) -> str:
-    """Return where its charts are; empty where the page is not installed."""
+    """Return where the charts of its window and choices are, as far as there are any.
+
+    Empty where the page is not installed.
+    """
+    summed = {choice.name for choice in SUMMED_CHOICES}
+    known = {name: v for name, v in selection.conditions.items() if name in summed}
     try:
-        return _with_params(reverse("history"), selection)
+        return _with_params(reverse("history"), replace(selection, conditions=known))
     except NoReverseMatch:
         return ""
 

@@ -1,6 +1,6 @@
 """One request as an OpenTelemetry span, with the GenAI names of its attributes.
 
-The conventions are in development: names we need and they lack begin with `mlxsite.`.
+The conventions are in development: names we need and they lack begin with `mlx_server.`.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _COLUMNS = {
     "user_agent.original": "user_agent",
     "user.id": "user",
     "service.instance.id": "node",
-    "mlxsite.outcome": "outcome",
-    "mlxsite.phase": "phase",
-    "mlxsite.key": "key_name",
-    "mlxsite.is_estimated": "is_estimated",
-    "mlxsite.queue_s": "queue_s",
-    "mlxsite.prefill_s": "prefill_s",
-    "mlxsite.decode_s": "decode_s",
-    "mlxsite.total_s": "total_s",
-    "mlxsite.tokens_per_second": "tps",
+    "mlx_server.outcome": "outcome",
+    "mlx_server.phase": "phase",
+    "mlx_server.key": "key_name",
+    "mlx_server.is_estimated": "is_estimated",
+    "mlx_server.queue_s": "queue_s",
+    "mlx_server.prefill_s": "prefill_s",
+    "mlx_server.decode_s": "decode_s",
+    "mlx_server.total_s": "total_s",
+    "mlx_server.tokens_per_second": "tps",
 }
 _PARAMETERS = {
     "temperature": "gen_ai.request.temperature",
@@ -79,7 +79,7 @@ def span_of(row: RequestLog) -> dict[str, Any]:
 def _attributes(row: RequestLog, operation: str, *, is_error: bool) -> dict[str, Any]:
     attributes = {
         "gen_ai.operation.name": operation,
-        "gen_ai.provider.name": "mlxsite",
+        "gen_ai.provider.name": "mlx-server",
         **{name: getattr(row, column) for name, column in _COLUMNS.items()},
         **{
             name: row.params.get(parameter)
@@ -91,7 +91,7 @@ def _attributes(row: RequestLog, operation: str, *, is_error: bool) -> dict[str,
         "gen_ai.output.type": _OUTPUTS.get(row.structured),
         "gen_ai.response.finish_reasons": _listed(row.finish_reason),
         "error.type": (row.reason or row.outcome) if is_error else None,
-        **{f"mlxsite.tag.{name}": value for name, value in row.tags.items()},
+        **{f"mlx_server.tag.{name}": value for name, value in row.tags.items()},
     }
     return {
         name: value for name, value in attributes.items() if value not in (None, "")

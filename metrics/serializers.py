@@ -54,9 +54,7 @@ class RequestDetailSerializer(_Requests):
 class RollupSerializer(_Rollups):
     """The requests that began in one span, with quantiles of their times."""
 
-    quantiles = serializers.SerializerMethodField(
-        help_text="p50, p95 and p99 in seconds, from the histograms."
-    )
+    quantiles = serializers.SerializerMethodField()
 
     class Meta:
         model = Rollup
@@ -85,9 +83,7 @@ class ModelCardSerializer(_Cards):
     """A model as it is now; sizes in bytes, times of day in Unix seconds."""
 
     key = serializers.CharField()
-    source = serializers.SerializerMethodField(  # type: ignore[assignment]
-        help_text="A hub id; a folder of the server's machine is not told."
-    )
+    source = serializers.SerializerMethodField()  # type: ignore[assignment]
     kind = serializers.CharField()
     state = serializers.ChoiceField(choices=[state.value for state in ModelState])
     context_length = serializers.IntegerField(allow_null=True)

@@ -16,17 +16,12 @@ from typing import TYPE_CHECKING
 
 from django.db import Error
 
-from inference.core.events import StatsTotals
+from inference.core.events import RequestObserver, StatsTotals
 from inference.core.outcomes import Outcome, RequestKind
 from metrics.aggregates import RECENT, Past, Speed, past_of_models, recent_speeds
 
 if TYPE_CHECKING:
-    from inference.core.events import (
-        RequestBodies,
-        RequestRecord,
-        ServerEvent,
-        ServerSample,
-    )
+    from inference.core.events import RequestRecord
 
 logger = logging.getLogger("metrics.totals")
 
@@ -87,8 +82,8 @@ class _Tally:
         )
 
 
-class Totals:
-    """Implements `StatsSource` and `RequestObserver`; lives on the event loop."""
+class Totals(RequestObserver):
+    """Implements `StatsSource` too; lives on the event loop."""
 
     def __init__(self) -> None:
         self._forget()
@@ -119,9 +114,6 @@ class Totals:
         """Return the same per model key."""
         return {model: tally.to_totals() for model, tally in self._by_model.items()}
 
-    def request_started(self, record: RequestRecord) -> None:
-        """Nothing is counted before its end."""
-
     def request_finished(self, record: RequestRecord) -> None:
         """Count a request that ended."""
         self._all.add(record)
@@ -132,15 +124,6 @@ class Totals:
             self._all.speeds.append(speed)
             if record.model:
                 self._by_model[record.model].speeds.append(speed)
-
-    def server_event(self, event: ServerEvent) -> None:
-        """Events are not counted."""
-
-    def server_sample(self, sample: ServerSample) -> None:
-        """Samples are not counted."""
-
-    def request_bodies(self, bodies: RequestBodies) -> None:
-        """Bodies are not counted."""
 
     def _forget(self) -> None:
         self._all = _Tally()

@@ -7,7 +7,7 @@ the one that runs. So the figures equal the requests of exactly that span.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from django.utils import timezone
 from metrics import histograms
 from metrics.figures import NOTHING, count_text, rate_text, seconds_text, share_text
 from metrics.models import Level, Rollup
-from metrics.selection import Selection
+from metrics.models.rollups import ENDS, ERRORS
+from metrics.selection import Selection, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,13 +27,10 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 _SUMMED = (
-    *("requests", "finished", "cancelled", "rejected", "invalid"),
-    *("timed_out", "failed", "interrupted", "prompt_tokens", "cached_tokens"),
-    *("completion_tokens", "busy_s"),
+    *("requests", *ENDS),
+    *("prompt_tokens", "cached_tokens", "completion_tokens", "busy_s"),
 )
 _READ = ("model", "key_name", "at", *_SUMMED, "ttft")
-# Ends that somebody should look into; a client that goes is none.
-ERRORS = ("rejected", "invalid", "timed_out", "failed", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +131,13 @@ class Usage:
     def selection(self, **choices: str) -> Selection:
         """Return the requests behind these figures."""
         values = {name: (value,) for name, value in choices.items()}
-        return Selection(since=self.span.since, choices=values)
+        return Selection(Window(since=self.span.since), values)
 
     def error_selection(self, **choices: str) -> Selection:
         """Return the requests behind the errors."""
         ended = self.selection(**choices)
         outcomes = {"outcome": tuple(sorted(ERRORS))}
-        return Selection(since=ended.since, choices={**ended.choices, **outcomes})
+        return replace(ended, conditions={**ended.conditions, **outcomes})
 
 
 def usage_of_model(model: str, span: Span) -> Usage:

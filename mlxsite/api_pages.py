@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class Schema(ReadView):
-    """The document."""
+    """An OpenAPI document."""
+
+    summary = "This document; /api/docs is its page for people."
+    answer = MappingProxyType({"type": "object"})
 
     def get(self, _request: Request) -> Response:
         """Return it as JSON."""

@@ -24,23 +24,23 @@ COMMANDS = {
     "list": ("list_models", "the models of a running server, and their state"),
     "load": ("load_model", "load a model into a running server"),
     "unload": ("unload_model", "unload a model of a running server"),
-    "ps": ("running_requests", "the requests that a server works on just now"),
-    "chat": ("chat", "ask a model; without a question, converse"),
-    "shell": ("chat_shell", "converse with models: history, completion, Markdown"),
+    "ps": ("running_requests", "the requests that a server is working on"),
+    "chat": ("chat", "ask a model a question, or chat with it"),
+    "shell": ("chat_shell", "chat with models: history, completion, Markdown"),
     "compare": ("compare_models", "one question to several models, side by side"),
     "models": ("library", "the models found on this machine"),
     "pull": ("pull_model", "download a model; without a name: what would fit here"),
     "import": ("import_gguf", "turn a GGUF file into a model"),
     "rm": ("remove_model", "delete a model from this machine"),
-    "bench": ("bench", "measure how quick a server is, alone or against another"),
-    "doctor": ("doctor", "is all well? and what to do where it is not"),
+    "bench": ("bench", "benchmark a server, alone or against another"),
+    "doctor": ("doctor", "check all that a start needs, and how to fix it"),
     "admin": ("admin_login", "how to log in to the admin; --reset sets a password"),
-    "prune": ("prune_record", "delete what is past its retention, now"),
-    "backfill": ("backfill_rollups", "make the sums of the charts anew from requests"),
-    "end-lost": ("end_lost", "end what servers that are gone have left running"),
-    "migrate": ("migrate", "bring the database up to date"),
-    "check": ("check", "look for mistakes in the configuration"),
-    "completion": ("completion", "have the shell complete words of mlx-server"),
+    "prune": ("prune_record", "delete what is past its retention"),
+    "backfill": ("backfill_rollups", "rebuild the charts' sums from the requests"),
+    "end-lost": ("end_lost", "end the requests of lost servers"),
+    "migrate": ("migrate", "apply database migrations"),
+    "check": ("check", "check the configuration"),
+    "completion": ("completion", "print the completion script of a shell"),
 }
 
 # How --help sorts them; a command in no group stands in the last one.
@@ -61,13 +61,13 @@ An OpenAI-compatible server for MLX models.
 examples:
   mlx-server launch                          serve the built-in model
   mlx-server launch --model-path mlx-community/Qwen3-4B-4bit --port 9000
-  mlx-server bench SmolLM2-135M-Instruct     how quick it is
+  mlx-server bench SmolLM2-135M-Instruct     how fast it is
   mlx-server doctor                          why it does not start
 
   mlx-server COMMAND --help   the options of a command
   mlx-server --version        the versions of everything that answers
 
-exit codes: 0 well, 1 failed, 2 wrong usage or configuration, 130 Ctrl-C
+exit codes: 0 success, 1 failed, 2 wrong usage or configuration, 130 Ctrl-C
 """
 
 
@@ -123,9 +123,11 @@ def _run_command(word: str, rest: Sequence[str]) -> None:
 def _examine_without_settings(problem: str) -> int:
     """Say what ails the settings among all else, instead of that alone."""
     from mlxsite.doctor.examination import examine
-    from mlxsite.doctor.telling import tell
+    from mlxsite.doctor.report import write_report
 
-    tell(examine(None, problem=problem), sys.stdout, as_json="--json" in sys.argv)
+    write_report(
+        examine(None, problem=problem), sys.stdout, as_json="--json" in sys.argv
+    )
     return 1
 
 

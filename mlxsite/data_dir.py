@@ -7,16 +7,25 @@ import os
 import secrets
 import stat
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import platformdirs
 from django.core.exceptions import ImproperlyConfigured
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PRIVATE_DIR = 0o700
 PRIVATE_FILE = 0o600
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def default_data_dir() -> Path:
+    """Return where data is kept unless a setting says where.
+
+    A folder of the product's old name is used where there is none of the new name.
+    """
+    folder, old = (
+        Path(platformdirs.user_data_dir(name)) for name in ("mlx-server", "mlxsite")
+    )
+    return old if old.is_dir() and not folder.exists() else folder
 
 
 def prepare_data_dir(path: Path) -> Path:

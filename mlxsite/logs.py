@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-OURS = ("mlxsite", "mlxsite.requests", "inference", "metrics")
+OURS = ("mlx_server", "mlx_server.requests", "inference", "metrics")
 OWN_NAMES = frozenset(name.partition(".")[0] for name in OURS)
 SHORT = {0: "\\0", 9: "\\t", 10: "\\n", 13: "\\r"}
 # C0, DEL and C1; line and paragraph separators; marks that turn the direction.
@@ -58,9 +58,9 @@ class SafeFormatter(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
         """Return the traceback; an exception's words are one line of it."""
-        story = traceback.TracebackException(*ei)
+        error = traceback.TracebackException(*ei)
         return "\n".join(
-            INDENT + line for part in story.format() for line in _told(part)
+            INDENT + line for part in error.format() for line in _told(part)
         )
 
     def formatStack(self, stack_info: str) -> str:  # noqa: N802

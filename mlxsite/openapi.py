@@ -6,11 +6,10 @@ from functools import cache
 from typing import Any
 
 from inference.protocol.openapi import server_paths, server_schemas
-from metrics.api.openapi import record_paths, record_schemas
 from mlxsite import __version__
 
 DESCRIPTION = (
-    "An OpenAI-compatible server for MLX models, and its memory. Keys are sent as "
+    "An OpenAI-compatible server for MLX models, with a record of its requests. Keys are sent as "
     "`Authorization: Bearer KEY` or as `x-api-key`. Without a key on the server, `/v1` "
     "is open to whoever reaches it, `/api/` and `/metrics` to its own machine. Errors "
     "have OpenAI's shape everywhere."
@@ -19,8 +18,8 @@ TAGS = {
     "chat": "Answers.",
     "models": "Models and their life in memory.",
     "queue": "The load at this moment.",
-    "record": "What the server remembers.",
-    "metrics": "Figures for monitoring.",
+    "record": "The record of requests and events.",
+    "metrics": "Metrics for monitoring.",
     "health": "For load balancers and supervisors.",
 }
 
@@ -28,18 +27,23 @@ TAGS = {
 @cache
 def document() -> dict[str, Any]:
     """Return the document."""
+    # Here, because a server that nobody asks for it needs none of what reads the views.
+    from metrics.api.openapi import api_document
+    from mlxsite.api_pages import urlpatterns
+
+    paths, schemas = api_document(urlpatterns)
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "mlxsite",
+            "title": "mlx-server",
             "version": __version__,
             "description": DESCRIPTION,
         },
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "security": [{"key": []}, {"x_api_key": []}, {}],
-        "paths": {**server_paths(), **record_paths(), "/api/schema": _own_path()},
+        "paths": {**server_paths(), **paths},
         "components": {
-            "schemas": {**server_schemas(), **record_schemas()},
+            "schemas": {**server_schemas(), **schemas},
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer"},
                 "x_api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -51,17 +55,4 @@ def document() -> dict[str, Any]:
                 },
             },
         },
-    }
-
-
-def _own_path() -> dict[str, Any]:
-    body = {"application/json": {"schema": {"type": "object"}}}
-    done = {"description": "An OpenAPI document.", "content": body}
-    return {
-        "get": {
-            "tags": ["record"],
-            "summary": "This document; /api/docs is its page for people.",
-            "responses": {"200": done},
-            "security": [{"key": []}, {"session": []}, {}],
-        }
     }

@@ -9,11 +9,9 @@ import os
 import socket
 from pathlib import Path
 
-import platformdirs
-
 from inference.core.limits import DEFAULT_LIMITS, MIB
 from inference.library import openblas
-from mlxsite.data_dir import load_secret_key, prepare_data_dir
+from mlxsite.data_dir import default_data_dir, load_secret_key, prepare_data_dir
 from mlxsite.databases import default_database, with_options
 from mlxsite.environment import Environment
 from mlxsite.logs import LEVELS, logging_config
@@ -29,9 +27,7 @@ env = Environment(
 
 # --- the server ---------------------------------------------------------------
 MLX_DATA_DIR = prepare_data_dir(
-    Path(env.text("MLX_DATA_DIR", platformdirs.user_data_dir("mlxsite")))
-    .expanduser()
-    .absolute()
+    Path(env.text("MLX_DATA_DIR", str(default_data_dir()))).expanduser().absolute()
 )
 MLX_MODEL = env.text("MODEL")
 MLX_MODEL_TYPE = env.choice("MODEL_TYPE", MODEL_TYPES)
@@ -54,6 +50,7 @@ MLX_ANY_MODEL_NAME = env.flag("ANY_MODEL_NAME")
 MLX_STRICT_PARAMS = env.flag("STRICT_PARAMS")
 MLX_API_KEY = env.secret("MLX_API_KEY")
 MLX_METRICS_KEY = env.secret("METRICS_KEY")  # of /metrics, where it has its own
+MLX_METRICS_OLD_NAMES = env.flag("METRICS_OLD_NAMES", default=True)
 MLX_ALLOW_NO_AUTH = env.flag("ALLOW_NO_AUTH")
 MLX_OPENBLAS = env.choice("MLX_OPENBLAS", ("", *openblas.CHOICES)) or openblas.AUTO
 MLX_NODE_NAME = env.text("NODE_NAME", socket.gethostname())
@@ -189,6 +186,14 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "metrics.api.openapi.ReadSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATIONS": False,
+    "SORT_OPERATION_PARAMETERS": False,
 }
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

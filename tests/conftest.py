@@ -23,7 +23,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before Django reads its settings: no test may touch the user's own data, and
 # none depends on what the user set.
-_data_dir = tempfile.TemporaryDirectory(prefix="mlxsite-tests-")
+_data_dir = tempfile.TemporaryDirectory(prefix="mlx-server-tests-")
 os.environ["MLX_DATA_DIR"] = _data_dir.name
 os.environ["MLX_ENV_FILE"] = os.devnull
 for _name in ("DATABASE_URL", "MODEL", "HOST", "PORT", "MLX_API_KEY", "SECRET_KEY"):

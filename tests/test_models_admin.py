@@ -14,7 +14,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from inference.admin.deeds import DEEDS
+from inference.admin.admin_actions import ADMIN_ACTIONS
 from inference.core.catalog import ModelCard
 from inference.core.errors import (
     InsufficientMemoryError,
@@ -130,7 +130,7 @@ def shelf_of_the_server(empty_shelf: Shelf, settings: Any) -> Shelf:
 @pytest.fixture(autouse=True)
 def _nothing_began() -> Iterator[None]:
     yield
-    DEEDS.failures.clear()
+    ADMIN_ACTIONS.failures.clear()
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def running() -> Iterator[Running]:
 @pytest.fixture
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What ends by itself is done at once, however busy the machine."""
-    monkeypatch.setattr(DEEDS, "_patience_s", 60.0)
+    monkeypatch.setattr(ADMIN_ACTIONS, "_patience_s", 60.0)
 
 
 @pytest.fixture
@@ -600,7 +600,9 @@ def test_several_are_loaded_one_after_the_other(
     assert running.service.asked == [("load", "a")]
     running.let_go("a")
     wait_until(lambda: len(running.service.asked) == 3, "the other loads", 60)
-    wait_until(lambda: DEEDS.failures == {"b": "It needs 39.7 GB."}, "a failure", 60)
+    wait_until(
+        lambda: ADMIN_ACTIONS.failures == {"b": "It needs 39.7 GB."}, "a failure", 60
+    )
 
 
 @pytest.mark.usefixtures("_patient")

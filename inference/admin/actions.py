@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin, messages
 
-from inference.admin import deeds
-from inference.admin.deeds import DEEDS
+from inference.admin import admin_actions
+from inference.admin.admin_actions import ADMIN_ACTIONS
 from inference.runtime.app import NotInstalledError, current_app
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
-    from inference.admin.deeds import Deed
+    from inference.admin.admin_actions import Action
     from inference.models import ModelEntry
     from inference.runtime.service import ModelService
 
@@ -37,7 +37,7 @@ class ModelActions(EntryAdmin):
         self._begin(
             request,
             queryset,
-            deeds.load,
+            admin_actions.load,
             said=("Loading:", "Loaded"),
             in_order=True,
         )
@@ -48,7 +48,7 @@ class ModelActions(EntryAdmin):
     def unload(self, request: HttpRequest, queryset: Entries) -> None:
         """Unload the models, each when nobody uses it any more."""
         said = ("Unloading, once its requests have ended:", "Unloaded")
-        self._begin(request, queryset, deeds.unload, said=said)
+        self._begin(request, queryset, admin_actions.unload, said=said)
 
     @admin.action(
         description="Unload now, ending their requests", permissions=["change"]
@@ -56,8 +56,8 @@ class ModelActions(EntryAdmin):
     def unload_now(self, request: HttpRequest, queryset: Entries) -> None:
         """Unload the models and end what they are answering."""
 
-        def by_force(service: ModelService, key: str) -> Deed:
-            return deeds.unload(service, key, force=True)
+        def by_force(service: ModelService, key: str) -> Action:
+            return admin_actions.unload(service, key, force=True)
 
         self._begin(request, queryset, by_force, said=("Unloading:", "Unloaded"))
 
@@ -65,7 +65,7 @@ class ModelActions(EntryAdmin):
     def release(self, request: HttpRequest, queryset: Entries) -> None:
         """Load models again that were given up."""
         said = ("Released, and loading:", "Released and loaded")
-        self._begin(request, queryset, deeds.release, said=said)
+        self._begin(request, queryset, admin_actions.release, said=said)
 
     @admin.action(description="Pin", permissions=["change"])
     def pin(self, request: HttpRequest, queryset: Entries) -> None:
@@ -93,10 +93,12 @@ class ModelActions(EntryAdmin):
         """Tell the running service what the entries say about pins."""
         try:
             app = current_app()
-            DEEDS.begin(
+            ADMIN_ACTIONS.begin(
                 app,
                 {
-                    entry.key: deeds.pin(app.service, entry.key, pinned=bool(entry.pin))
+                    entry.key: admin_actions.pin(
+                        app.service, entry.key, pinned=bool(entry.pin)
+                    )
                     for entry in entries
                 },
             )
@@ -107,7 +109,7 @@ class ModelActions(EntryAdmin):
         self,
         request: HttpRequest,
         queryset: Entries,
-        deed: Callable[[ModelService, str], Deed],
+        action: Callable[[ModelService, str], Action],
         *,
         said: tuple[str, str],
         in_order: bool = False,
@@ -115,9 +117,9 @@ class ModelActions(EntryAdmin):
         entries = {entry.key: entry for entry in queryset}
         try:
             app = current_app()
-            begun = DEEDS.begin(
+            begun = ADMIN_ACTIONS.begin(
                 app,
-                {key: deed(app.service, key) for key in entries},
+                {key: action(app.service, key) for key in entries},
                 in_order=in_order,
             )
         except NotInstalledError as error:

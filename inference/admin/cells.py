@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from inference.admin.deeds import DEEDS
+from inference.admin.admin_actions import ADMIN_ACTIONS
 from inference.admin.live import (
     NOTHING,
     Cards,
@@ -47,13 +47,13 @@ def shown_by_key() -> dict[str, Shown]:
     Under the empty key: what is shown of any other.
     """
     cards = cards_by_key()
-    keys = (*(cards or {}), *DEEDS.failures)
+    keys = (*(cards or {}), *ADMIN_ACTIONS.failures)
     found = {key: _shown(key, cards) for key in keys}
     return found | {"": shown_without_card(is_served=cards is not None)}
 
 
 def _shown(key: str, cards: Cards | None) -> Shown:
-    failure = DEEDS.failures.get(key, "")
+    failure = ADMIN_ACTIONS.failures.get(key, "")
     card = (cards or {}).get(key)
     if card is not None:
         return shown(card, failure=failure)

@@ -94,7 +94,7 @@ class ModelEntryAdmin(ModelActions):
                 "Sampling",
                 {
                     "fields": (SAMPLING_FIELDS,),
-                    "description": "For requests that do not say.",
+                    "description": "Defaults of requests that set none.",
                 },
             ),
             ("Parts and trust", {"fields": PARTS}),

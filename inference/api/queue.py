@@ -27,7 +27,7 @@ async def queue_stats(call: Call) -> HttpResponseBase:
             app.stats.totals(),
             app.stats.totals_by_model(),
             app.record,
-            suppressed_rows=app.strangers.suppressed_total,
+            suppressed_rows=app.unauthenticated.suppressed_total,
         )
     )
 

@@ -36,7 +36,7 @@ class _Choice:
 
     texts: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
-    calls: tuple[ToolCallDelta, ...] = ()
+    calls: list[ToolCallDelta] = field(default_factory=list)
     characters: int = 0
 
 
@@ -59,12 +59,13 @@ class BodyKeeper:
     def add(self, delta: Delta) -> None:
         """Add a piece of the answer, up to the bound."""
         choice = self._choices[delta.index]
-        choice.calls = joined_calls(choice.calls, delta.tool_calls)
         if choice.characters > BODY_TEXT_CHARS:
             return
         choice.texts.append(delta.text)
         choice.reasoning.append(delta.reasoning)
+        choice.calls += delta.tool_calls
         choice.characters += len(delta.text) + len(delta.reasoning)
+        choice.characters += sum(len(call.arguments) for call in delta.tool_calls)
 
     def prompt(self) -> dict[str, Any]:
         """Return the messages and the tools there were, or the bare prompts."""
@@ -93,7 +94,7 @@ def _answer_of(index: int, choice: _Choice) -> dict[str, Any]:
     if choice.calls:
         answer["tool_calls"] = [
             {"id": call.id, "name": call.name, "arguments": _cut(call.arguments)}
-            for call in choice.calls
+            for call in joined_calls(choice.calls)
         ]
     return answer
 

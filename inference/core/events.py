@@ -155,22 +155,30 @@ class RequestBodies(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestObserver(Protocol):
-    """Receives the record. Called on the event loop: must not block or raise."""
+    """Receives the record. Called on the event loop: must not block or raise.
+
+    One that subclasses it hears only what it has a method for.
+    """
 
     def request_started(self, record: RequestRecord) -> None:
         """A request's body was accepted; `record.outcome` is running."""
+        return
 
     def request_finished(self, record: RequestRecord) -> None:
         """A request ended, whatever its end; called exactly once per start."""
+        return
 
     def server_event(self, event: ServerEvent) -> None:
         """Something happened to the server or a model."""
+        return
 
     def server_sample(self, sample: ServerSample) -> None:
         """A minute of the server has passed, or the last part of one."""
+        return
 
     def request_bodies(self, bodies: RequestBodies) -> None:
         """What a request asked and was answered, where that is to be kept."""
+        return
 
 
 class StatsTotals(msgspec.Struct, frozen=True, kw_only=True):

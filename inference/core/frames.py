@@ -9,7 +9,7 @@ one process.
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,6 +22,9 @@ from inference.core.requests import (
     TokenLogprob,
     ToolCallDelta,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FRAME_BYTES_MAX = 256 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
@@ -247,7 +250,7 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
             message=later.message or self.message,
             reasoning=self.reasoning + later.reasoning,
             reasoning_tokens=later.reasoning_tokens,
-            tool_calls=joined_calls(self.tool_calls, later.tool_calls),
+            tool_calls=joined_calls((*self.tool_calls, *later.tool_calls)),
             logprobs=self.logprobs + later.logprobs,
             code=later.code,
         )
@@ -260,19 +263,18 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
         return len(self.text) + len(self.reasoning) + calls + entries
 
 
-def joined_calls(
-    earlier: tuple[ToolCallDelta, ...], later: tuple[ToolCallDelta, ...]
-) -> tuple[ToolCallDelta, ...]:
-    """Return both, with pieces of one call that follow each other as one piece."""
-    if not (earlier and later):
-        return earlier or later
-    last, first = earlier[-1], later[0]
-    if first.id or first.index != last.index:
-        return earlier + later
-    merged = ToolCallDelta(
-        last.index, last.id, last.name, last.arguments + first.arguments
+def joined_calls(pieces: Iterable[ToolCallDelta]) -> tuple[ToolCallDelta, ...]:
+    """Return the pieces with those of one call that follow each other as one piece."""
+    calls: list[tuple[ToolCallDelta, list[str]]] = []
+    for piece in pieces:
+        if calls and not piece.id and piece.index == calls[-1][0].index:
+            calls[-1][1].append(piece.arguments)
+        else:
+            calls.append((piece, [piece.arguments]))
+    return tuple(
+        ToolCallDelta(first.index, first.id, first.name, "".join(arguments))
+        for first, arguments in calls
     )
-    return (*earlier[:-1], merged, *later[1:])
 
 
 class StepReport(msgspec.Struct, frozen=True, tag="step"):

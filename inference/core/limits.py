@@ -68,7 +68,7 @@ class Limits:
     stream_buffer_bytes: int = 1 * MIB
     websocket_message_bytes: int = 32 * MIB
     unwritten_bytes: int = 256 * KIB
-    strangers_rows_per_minute: int = 60
+    unauthenticated_rows_per_minute: int = 60
     failed_logins_per_minute: int = 10
 
 

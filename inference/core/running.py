@@ -68,7 +68,7 @@ class OpenRequest(Protocol):
     def tokens(self) -> int:
         """Tokens made so far, of all choices."""
 
-    def sight(self) -> RunningRequest:
+    def snapshot(self) -> RunningRequest:
         """Return what may be seen of it at this moment."""
 
     def stop(self, error: InferenceError) -> bool:

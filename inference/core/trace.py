@@ -140,7 +140,7 @@ class RequestTrace:
         """Tokens made so far, of all choices."""
         return self._answer.tokens or 0
 
-    def sight(self) -> RunningRequest:
+    def snapshot(self) -> RunningRequest:
         """Return what may be seen of the request at this moment."""
         record, choices = self.record, self.record.choices
         return RunningRequest(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from inference.core.trace import Client
-from inference.runtime.strangers import is_strangers
+from inference.runtime.unauthenticated import is_unauthenticated
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -73,7 +73,9 @@ class Call:
         if self.request.method in UNRECORDED_METHODS:
             return False
         host = self.trace.record.client_host
-        return not is_strangers(error) or self.app.strangers.may_leave_row(host)
+        return not is_unauthenticated(error) or self.app.unauthenticated.may_leave_row(
+            host
+        )
 
     def cancel(self) -> None:
         """End the story: the client has gone."""

@@ -2,7 +2,7 @@
 
     [models."qwen"]
     source = "mlx-community/Qwen3-4B-4bit"   # library name, hub id or folder
-    kind = "lm"               # of a model that sees, its text part only
+    kind = "lm"               # of a vision model, its text part only
     pin = true
     ttl_s = 0                 # seconds without a request until it is unloaded; 0: never
     context_limit = 16384     # tokens of prompt and answer together
@@ -10,7 +10,7 @@
     kv_bits = 8               # keys and values in 4 or 8 bits
     system_prompt = "Answer briefly."
 
-    [models."qwen".sampling]  # for requests that do not say
+    [models."qwen".sampling]  # defaults of requests that set none
     temperature = 0.6
     top_p = 0.95
 
@@ -60,7 +60,7 @@ class ModelsFileError(ValueError):
 class FileSampling(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
-    """Sampling for requests that do not say; `None`: the model's own."""
+    """Sampling where a request does not set it; `None`: the model's own."""
 
     temperature: float | None = None
     top_p: float | None = None

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='modelentry',
             name='context_limit',
-            field=models.PositiveIntegerField(blank=True, help_text='Tokens of prompt and answer together, where the model takes more.', null=True, validators=[inference.models.validators.finite, django.core.validators.MinValueValidator(16), django.core.validators.MaxValueValidator(10000000)]),
+            field=models.PositiveIntegerField(blank=True, help_text='Tokens of prompt and answer together, if fewer than the model supports.', null=True, validators=[inference.models.validators.finite, django.core.validators.MinValueValidator(16), django.core.validators.MaxValueValidator(10000000)]),
         ),
         migrations.AddField(
             model_name='modelentry',
@@ -35,12 +35,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='modelentry',
             name='image_tokens',
-            field=models.CharField(blank=True, choices=[(None, 'not said'), ('before', 'before the text'), ('after', 'after the text'), ('none', 'none: the template places them')], db_default='', default='', help_text="Where a message's images stand in its prompt.", max_length=8, verbose_name='image tokens'),
+            field=models.CharField(blank=True, choices=[(None, 'not set'), ('before', 'before the text'), ('after', 'after the text'), ('none', 'none: the template places them')], db_default='', default='', help_text="Where the images of a message go in its prompt.", max_length=8, verbose_name='image tokens'),
         ),
         migrations.AddField(
             model_name='modelentry',
             name='kv_bits',
-            field=models.PositiveSmallIntegerField(blank=True, choices=[(None, 'as computed'), (4, '4 bits'), (8, '8 bits')], help_text='Fewer bits take less memory for each token, and are less exact.', null=True, verbose_name='keys and values in'),
+            field=models.PositiveSmallIntegerField(blank=True, choices=[(None, 'not quantized'), (4, '4 bits'), (8, '8 bits')], help_text='Fewer bits take less memory per token and are less precise.', null=True, verbose_name='KV cache'),
         ),
         migrations.AddField(
             model_name='modelentry',
@@ -50,12 +50,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='modelentry',
             name='pin',
-            field=models.BooleanField(blank=True, choices=[(None, 'not said'), (True, 'yes'), (False, 'no')], help_text='A pinned model is never unloaded to make room, nor for being idle.', null=True, verbose_name='pinned'),
+            field=models.BooleanField(blank=True, choices=[(None, 'not set'), (True, 'yes'), (False, 'no')], help_text='A pinned model is never unloaded to make room, nor when idle.', null=True, verbose_name='pinned'),
         ),
         migrations.AddField(
             model_name='modelentry',
             name='system_prompt',
-            field=models.TextField(blank=True, db_default='', default='', help_text='For conversations that bring no system message.', validators=[inference.models.validators.MaxBytesValidator(65536)]),
+            field=models.TextField(blank=True, db_default='', default='', help_text='For conversations without a system message.', validators=[inference.models.validators.MaxBytesValidator(65536)]),
         ),
         migrations.AddField(
             model_name='modelentry',
@@ -65,17 +65,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='modelentry',
             name='think_start',
-            field=models.CharField(blank=True, db_default='', default='', help_text='Such as &lt;think&gt;. Only where the model does not say itself.', max_length=64, verbose_name='thinking begins with'),
+            field=models.CharField(blank=True, db_default='', default='', help_text='Such as &lt;think&gt;. Only needed where none is detected.', max_length=64, verbose_name='thinking begins with'),
         ),
         migrations.AddField(
             model_name='modelentry',
             name='trust_code',
-            field=models.BooleanField(db_default=False, default=False, help_text="Lets Python files in the model's folder run on this machine, with all this server may do. Only for models whose code you have read.", verbose_name='trust its code'),
+            field=models.BooleanField(db_default=False, default=False, help_text="Lets Python files in the model's folder run on this machine, with all this server may do. Only for models whose code you have read.", verbose_name='trust remote code'),
         ),
         migrations.AddField(
             model_name='modelentry',
             name='ttl_s',
-            field=models.FloatField(blank=True, help_text='Seconds without a request; 0: never. Empty: as the server is set.', null=True, validators=[inference.models.validators.finite, django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(31536000.0)], verbose_name='unload after'),
+            field=models.FloatField(blank=True, help_text='Seconds without a request; 0: never. Empty: MODEL_TTL of the server.', null=True, validators=[inference.models.validators.finite, django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(31536000.0)], verbose_name='unload after'),
         ),
         migrations.AlterField(
             model_name='modelentry',

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='modelentry',
             name='kind',
-            field=models.CharField(blank=True, choices=[(None, 'as its files say'), ('lm', 'text only'), ('vlm', 'text and images')], db_default='', default='', help_text='Of a model that sees, the text part alone takes less memory.', max_length=8, verbose_name='served for'),
+            field=models.CharField(blank=True, choices=[(None, 'detected from its files'), ('lm', 'text only'), ('vlm', 'text and images')], db_default='', default='', help_text='The text part of a vision model alone takes less memory.', max_length=8, verbose_name='serve as'),
         ),
         migrations.RunPython(forget_kinds, migrations.RunPython.noop),
     ]

@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='modelentry',
             name='dialect',
-            field=models.CharField(blank=True, choices=inference.models.entries.known_dialects, db_default='', default='', help_text="Only where it is not what the model's files show.", max_length=64, verbose_name='calls tools as'),
+            field=models.CharField(blank=True, choices=inference.models.entries.known_dialects, db_default='', default='', help_text="Overrides what is detected from its files.", max_length=64, verbose_name='tool call format'),
         ),
     ]

@@ -32,17 +32,17 @@ PATH_CHARS = 1024
 TAG_CHARS = 64
 DIALECT_CHARS = 64
 
-NOT_SAID = "not said"
+NOT_SET = "not set"
 
 
 def known_dialects() -> list[tuple[str, str]]:
     """Return the dialects to choose from, by name."""
     names = sorted(DIALECTS)
     return [
-        ("", "as its files show"),
+        ("", "detected from its files"),
         *((name, name) for name in names),
-        (SHIPPED, "as its response_template says"),
-        (IN_WORDS, "words: tools are explained to it"),
+        (SHIPPED, "by its response_template"),
+        (IN_WORDS, "in words: the prompt describes the tools"),
     ]
 
 
@@ -68,20 +68,20 @@ class ModelEntry(models.Model):
         TEXT = "lm", "text only"
         VISION = "vlm", "text and images"
 
-        __empty__ = "as its files say"
+        __empty__ = "detected from its files"
 
     class ImageTokens(models.TextChoices):
         BEFORE = "before", "before the text"
         AFTER = "after", "after the text"
         NONE = "none", "none: the template places them"
 
-        __empty__ = NOT_SAID
+        __empty__ = NOT_SET
 
     class KvBits(models.IntegerChoices):
         FOUR = 4, "4 bits"
         EIGHT = 8, "8 bits"
 
-        __empty__ = "as computed"
+        __empty__ = "not quantized"
 
     key = models.CharField(
         max_length=KEY_CHARS,
@@ -99,13 +99,13 @@ class ModelEntry(models.Model):
         help_text="A model of the library, a hub id in the local cache, or a folder.",
     )
     kind = models.CharField(
-        "served for",
+        "serve as",
         max_length=8,
         choices=Kind,
         default="",
         db_default="",
         blank=True,
-        help_text="Of a model that sees, the text part alone takes less memory.",
+        help_text="The text part of a vision model alone takes less memory.",
     )
 
     temperature = models.FloatField(
@@ -140,7 +140,7 @@ class ModelEntry(models.Model):
         db_default="",
         blank=True,
         validators=[MaxBytesValidator(SYSTEM_PROMPT_BYTES)],
-        help_text="For conversations that bring no system message.",
+        help_text="For conversations without a system message.",
     )
     think_start = models.CharField(
         "thinking begins with",
@@ -148,7 +148,7 @@ class ModelEntry(models.Model):
         default="",
         db_default="",
         blank=True,
-        help_text="Such as &lt;think&gt;. Only where the model does not say itself.",
+        help_text="Such as &lt;think&gt;. Only needed where none is detected.",
     )
     think_end = models.CharField(
         "thinking ends with",
@@ -158,13 +158,13 @@ class ModelEntry(models.Model):
         blank=True,
     )
     dialect = models.CharField(
-        "calls tools as",
+        "tool call format",
         max_length=DIALECT_CHARS,
         choices=known_dialects,
         default="",
         db_default="",
         blank=True,
-        help_text="Only where it is not what the model's files show.",
+        help_text="Overrides what is detected from its files.",
     )
     image_tokens = models.CharField(
         "image tokens",
@@ -173,13 +173,13 @@ class ModelEntry(models.Model):
         default="",
         db_default="",
         blank=True,
-        help_text="Where a message's images stand in its prompt.",
+        help_text="Where the images of a message go in its prompt.",
     )
     context_limit = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=between(*CONTEXT_TOKENS),
-        help_text="Tokens of prompt and answer together, where the model takes more.",
+        help_text="Tokens of prompt and answer together, if fewer than the model supports.",
     )
     max_concurrency = models.PositiveIntegerField(
         "seats",
@@ -189,11 +189,11 @@ class ModelEntry(models.Model):
         help_text="Sequences generated at the same time.",
     )
     kv_bits = models.PositiveSmallIntegerField(
-        "keys and values in",
+        "KV cache",
         null=True,
         blank=True,
         choices=KvBits,
-        help_text="Fewer bits take less memory for each token, and are less exact.",
+        help_text="Fewer bits take less memory per token and are less precise.",
     )
     adapter_path = models.CharField(
         "adapter",
@@ -215,7 +215,7 @@ class ModelEntry(models.Model):
         "library, or its folder.",
     )
     trust_code = models.BooleanField(
-        "trust its code",
+        "trust remote code",
         default=False,
         db_default=False,
         help_text="Lets Python files in the model's folder run on this machine, with "
@@ -225,15 +225,15 @@ class ModelEntry(models.Model):
         "pinned",
         null=True,
         blank=True,
-        choices=((None, NOT_SAID), (True, "yes"), (False, "no")),
-        help_text="A pinned model is never unloaded to make room, nor for being idle.",
+        choices=((None, NOT_SET), (True, "yes"), (False, "no")),
+        help_text="A pinned model is never unloaded to make room, nor when idle.",
     )
     ttl_s = models.FloatField(
         "unload after",
         null=True,
         blank=True,
         validators=between(0, DEFAULT_LIMITS.ttl_s),
-        help_text="Seconds without a request; 0: never. Empty: as the server is set.",
+        help_text="Seconds without a request; 0: never. Empty: MODEL_TTL of the server.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from inference.core.catalog import ModelCard
 
-OWNER = "mlxsite"
+OWNER = "mlx-server"
 
 
 def model_body(card: ModelCard) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from inference.core.outcomes import Operation
 from inference.core.timing import Clock, SystemClock
 from inference.core.trace import Client, ConnectionNote, RequestTrace, ServerIdentity
 from inference.runtime.running import RunningRequests
-from inference.runtime.strangers import StrangerBudget
+from inference.runtime.unauthenticated import UnauthenticatedCallers
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -67,7 +67,9 @@ class App:
     version: str = ""
     started_at: float = field(default_factory=SystemClock().wall)
     allowed_hosts: tuple[str, ...] = ()
-    strangers: StrangerBudget = field(default_factory=StrangerBudget)
+    unauthenticated: UnauthenticatedCallers = field(
+        default_factory=UnauthenticatedCallers
+    )
     running: RunningRequests = field(default_factory=RunningRequests)
     readers: CallerCheck = field(default_factory=NobodyEnters)
     scrapers: CallerCheck = field(default_factory=NobodyEnters)

@@ -51,7 +51,9 @@ class RunningRequests:
 
     def first(self, most: int) -> tuple[RunningRequest, ...]:
         """Return up to `most` open requests, oldest first."""
-        return tuple(request.sight() for request in islice(self._open.values(), most))
+        return tuple(
+            request.snapshot() for request in islice(self._open.values(), most)
+        )
 
     def tokens_by_model(self) -> Counter[str]:
         """Return the tokens made since the start by each model, as of now."""

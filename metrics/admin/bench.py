@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
-from metrics.admin.bench_story import chart_of, measured_at, median_ratio, story_of
+from metrics.admin.bench_detail import bench_detail, chart_of, measured_at, median_ratio
 from metrics.admin.read_only import ReadOnly, figure_cell, time_cell
 from metrics.figures import NOTHING, rate_text, seconds_text
 from metrics.models import BenchRun
@@ -116,7 +116,7 @@ class BenchRunAdmin(ReadOnly):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """Show the figures instead of a form."""
-        context |= story_of(context["original"])
+        context |= bench_detail(context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="Began", ordering="at")

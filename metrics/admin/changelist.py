@@ -14,7 +14,7 @@ from metrics.figures import count_text
 from metrics.filters import FilterForm
 from metrics.links import history_link
 from metrics.pagination import Cursor, CursorError, LimitedPaginator, Page, counted
-from metrics.selection import Selection, SelectionError, selection
+from metrics.selection import Selection, SelectionError, Window, selection
 from metrics.timeline import Timeline, common_scale
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ class RequestChangeList(ChangeList):
         try:
             self.selection = Selection.parse(request.GET)
         except SelectionError as error:
-            messages.error(request, f"Nothing is shown: {error}.")
+            messages.error(request, f"Nothing is shown. {error}")
             self.selection, self.is_understood = Selection(), False
             self.horizon = None
             return self.root_queryset.none()
         self.is_understood = True
-        self.query = self.selection.text
+        self.query = self.selection.to_params().get("q", "")
         self.has_active_filters = self.selection != Selection()
         self.horizon = self.selection.horizon(self.root_queryset)
         return self.selection.apply(self.root_queryset, horizon=self.horizon)
@@ -79,7 +79,7 @@ class RequestChangeList(ChangeList):
             try:
                 return side(Cursor.parse(request.GET[name]), self.queryset, size)
             except CursorError:
-                messages.error(request, f"“{name}” is no place in this list.")
+                messages.error(request, f"“{name}” is not a place in this list.")
         return Page.newest(self.queryset, size)
 
     @property
@@ -97,7 +97,7 @@ class RequestChangeList(ChangeList):
     @property
     def chips(self) -> list[tuple[str, str]]:
         """Each condition in words, and where the list without it is."""
-        return [(chip.words, link(chip.others)) for chip in self.selection.chips()]
+        return [(chip.text, link(chip.others)) for chip in self.selection.chips()]
 
     @property
     def newer_link(self) -> str:
@@ -114,9 +114,9 @@ class RequestChangeList(ChangeList):
     @property
     def beyond_link(self) -> str:
         """Where the search goes on behind the horizon."""
-        since, _ = self.selection.window()
-        before = replace(self.selection, hours=None, since=since, until=self.horizon)
-        return link(before)
+        since, _ = self.selection.window.bounds()
+        before = Window(since=since, until=self.horizon)
+        return link(replace(self.selection, window=before))
 
     @property
     def is_sifting_all(self) -> bool:

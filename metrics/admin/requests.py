@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from metrics.admin.changelist import RequestChangeList
 from metrics.admin.keys import keys_page
 from metrics.admin.read_only import ReadOnly, figure_cell, time_cell
-from metrics.admin.story import story_of
+from metrics.admin.request_detail import request_detail
 from metrics.exports import ExportFormat, export_response
 from metrics.figures import NOTHING, seconds_text
 from metrics.models import RequestLog
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @admin.register(RequestLog)
 class RequestLogAdmin(ReadOnly):
-    """The list of requests, and the story of one."""
+    """The list of requests, and the detail page of one."""
 
     list_display = (
         "outcome_chip",
@@ -97,9 +97,9 @@ class RequestLogAdmin(ReadOnly):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Add the request's story to the page."""
+        """Add what the record knows of the request to the page."""
         origin = f"{request.scheme}://{request.get_host()}"
-        context |= story_of(context["original"], origin=origin)
+        context |= request_detail(context["original"], origin=origin)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="Outcome", ordering="outcome")

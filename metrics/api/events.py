@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING
 
 from rest_framework.response import Response
 
-from metrics.api.filters import Filters
+from metrics.api.filters import TableFilters
 from metrics.api.pages import after_cursor, page_of
-from metrics.api.parameters import CURSOR, LIMIT, ORDER, read_choice, read_limit
+from metrics.api.parameters import CURSOR, LIMIT, ORDER, read_limit
 from metrics.api.replies import list_body
 from metrics.api.views import ReadView
 from metrics.models import ServerEventLog
 from metrics.selection import CHOICES
-from metrics.selection.fields import Choice
+from metrics.selection.filters import Choice
+from metrics.selection.parameters import read_choice
 from metrics.serializers import EventSerializer
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-FILTERS = Filters(
+FILTERS = TableFilters(
     "at", (Choice("kind", "kind", "kind"), CHOICES["model"], CHOICES["node"])
 )
 
@@ -29,6 +30,8 @@ class EventList(ReadView):
 
     summary = "What happened to the server and its models."
     staff_permissions = ("metrics.view_servereventlog",)
+    serializer_class = EventSerializer
+    is_list = True
     parameters = (*FILTERS.parameters, LIMIT, CURSOR, ORDER)
 
     def get(self, request: Request) -> Response:

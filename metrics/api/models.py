@@ -25,6 +25,8 @@ class ModelList(ReadView):
 
     summary = "The models as they are at this moment."
     staff_permissions = ("inference.view_modelentry",)
+    serializer_class = ModelCardSerializer
+    is_list = True
 
     def get(self, request: Request) -> Response:
         """Return all of them: there are never many."""

@@ -1,192 +1,181 @@
-"""What the OpenAPI document says of `/api/` and `/metrics`, read from the views."""
+"""What the OpenAPI document says of `/api/` and `/metrics`.
+
+drf-spectacular reads paths, parameters and serializers from the views. Imported where
+the document is made: it costs a server that is not asked for it nothing.
+"""
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
-from rest_framework import serializers
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework.serializers import JSONField
 
-from metrics.api.events import EventList
-from metrics.api.history import HistorySeries, history_schemas
-from metrics.api.models import ModelList
-from metrics.api.requests import RequestDetail, RequestList
-from metrics.api.rollups import RollupList
-from metrics.serializers import (
-    BOUNDS,
-    QUANTILES,
-    EventSerializer,
-    ModelCardSerializer,
-    RequestDetailSerializer,
-    RequestSerializer,
-    RollupSerializer,
-)
+from metrics.api.history import history_schemas
+from metrics.api.urls import urlpatterns
+from metrics.serializers import BOUNDS, QUANTILES
 
 if TYPE_CHECKING:
-    from metrics.api.parameters import Parameter
+    from collections.abc import Iterable
+
     from metrics.api.views import ReadView
 
 Schema = dict[str, Any]
-SerializerClass = type[serializers.Serializer[Any]]
 
-_SERIALIZERS: dict[str, SerializerClass] = {
-    "Request": RequestSerializer,
-    "RequestDetail": RequestDetailSerializer,
-    "Rollup": RollupSerializer,
-    "Event": EventSerializer,
-    "ModelCard": ModelCardSerializer,
+ERROR: Schema = {"$ref": "#/components/schemas/Error"}
+REFUSALS = {
+    "400": "An unknown parameter, or an invalid value.",
+    "401": "No key, or a wrong one.",
+    "403": "Without a key, only programs on the server's own machine may read this.",
 }
-_LISTED = ("Request", "Rollup", "Event", "ModelCard")
-_REFUSALS = {
-    "400": "A parameter is not known, or its value means nothing.",
-    "401": "A key is needed, or this is none.",
-    "403": "Only programs on the server's own machine may read this without a key.",
+_QUANTILES: Schema = {
+    "type": "object",
+    "properties": {word: {"type": ["number", "null"]} for word in QUANTILES},
 }
+_COUNTS: Schema = {"type": "array", "items": {"type": "integer", "minimum": 0}}
+# What JSON columns and methods of serializers hold.
+_SHAPES: dict[str, Schema] = {
+    "warnings": {"type": "array", "items": {"type": "string"}},
+    **dict.fromkeys(BOUNDS, _COUNTS),
+    "quantiles": {
+        "type": "object",
+        "description": "p50, p95 and p99 in seconds, from the histograms.",
+        "properties": dict.fromkeys(BOUNDS, _QUANTILES),
+    },
+    "source": {
+        "type": ["string", "null"],
+        "description": "A hub id; null for a local folder.",
+    },
+}
+REQUEST_ID = OpenApiParameter(
+    "request_id",
+    location=OpenApiParameter.PATH,
+    description="What its client saw as `x-request-id`.",
+)
 
 
-def record_paths() -> Schema:
-    """Return the paths of `/api/` and `/metrics`."""
-    detail = _operation(RequestDetail, "RequestDetail")
-    detail["parameters"] = [
-        {
-            "name": "request_id",
-            "in": "path",
-            "required": True,
-            "description": "What its client saw as `x-request-id`.",
-            "schema": {"type": "string"},
+def api_document(more_patterns: Iterable[Any] = ()) -> tuple[Schema, Schema]:
+    """Return the paths and the schemas of `/api/` and `/metrics`."""
+    generator = SchemaGenerator(patterns=[*urlpatterns, *more_patterns])
+    document = generator.get_schema(request=None, public=True)
+    paths = {**document["paths"], "/metrics": {"get": _scrape()}}
+    return paths, {**document["components"]["schemas"], **history_schemas()}
+
+
+class ReadSchema(AutoSchema):  # type: ignore[misc]  # not typed
+    """Reads a `ReadView`: its texts, its parameters, and what it answers."""
+
+    view: ReadView
+
+    def get_operation_id(self) -> str:
+        """Return what generated clients call it: `RequestList`."""
+        return type(self.view).__name__
+
+    def get_summary(self) -> str:
+        """Return the line above the operation."""
+        return self.view.summary
+
+    def get_description(self) -> str:
+        """Return the text of the operation."""
+        return cleandoc(str(self.view.__doc__))
+
+    def get_tags(self) -> list[str]:
+        """Return the chapter it stands in."""
+        return ["record"]
+
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        """Return who may read: see `StaffOrKey`."""
+        return [{"key": []}, {"session": []}, {}]
+
+    def get_override_parameters(self) -> list[OpenApiParameter]:
+        """Return what may be asked for."""
+        of_path = [REQUEST_ID] if "{request_id}" in self.path else []
+        of_query = (
+            OpenApiParameter(each.name, type=each.schema, description=each.text)
+            for each in self.view.parameters
+        )
+        return [*of_path, *of_query]
+
+    def get_response_serializers(self) -> dict[str, OpenApiResponse]:
+        """Return the answer and the refusals."""
+        refusals = dict(REFUSALS)
+        if "{request_id}" in self.path:
+            refusals["404"] = "No such request."
+        return {
+            "200": OpenApiResponse(self._answer(), description="Success."),
+            **{
+                status: OpenApiResponse(ERROR, description=text)
+                for status, text in refusals.items()
+            },
         }
-    ]
-    detail["responses"]["404"] = _refusal("There is none.")
-    operations = {
-        "/api/requests": _operation(RequestList, "RequestList"),
-        "/api/requests/{request_id}": detail,
-        "/api/history": _operation(HistorySeries, "History"),
-        "/api/rollups": _operation(RollupList, "RollupList"),
-        "/api/events": _operation(EventList, "EventList"),
-        "/api/models": _operation(ModelList, "ModelCardList"),
-        "/metrics": _scrape(),
-    }
-    return {path: {"get": operation} for path, operation in operations.items()}
 
-
-def record_schemas() -> Schema:
-    """Return the schemas of `/api/`."""
-    return {
-        **{name: _object(kind()) for name, kind in _SERIALIZERS.items()},
-        **{f"{name}List": _list(name) for name in _LISTED},
-        **history_schemas(),
-    }
-
-
-def _operation(view: type[ReadView], schema: str) -> Schema:
-    body = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
-    done = {"description": "Done.", "content": {"application/json": body}}
-    refusals = {status: _refusal(text) for status, text in _REFUSALS.items()}
-    return {
-        "tags": ["record"],
-        "summary": view.summary,
-        "description": str(view.__doc__).replace("\n    ", "\n"),
-        "parameters": [_parameter(each) for each in view.parameters],
-        "responses": {"200": done, **refusals},
-        "security": [{"key": []}, {"session": []}, {}],
-    }
-
-
-def _refusal(text: str) -> Schema:
-    body = {"schema": {"$ref": "#/components/schemas/Error"}}
-    return {"description": text, "content": {"application/json": body}}
-
-
-def _parameter(parameter: Parameter) -> Schema:
-    return {
-        "name": parameter.name,
-        "in": "query",
-        "description": parameter.text,
-        "schema": parameter.schema,
-    }
-
-
-def _scrape() -> Schema:
-    body = {"text/plain": {"schema": {"type": "string"}}}
-    return {
-        "tags": ["metrics"],
-        "summary": "The figures of this server run, for Prometheus.",
-        "description": "With METRICS_KEY, for its holders. Without one, for programs "
-        "on the server's own machine and holders of the API key. OpenMetrics where "
-        "`Accept` asks for it.",
-        "responses": {
-            "200": {"description": "The figures.", "content": body},
-            "401": _refusal(_REFUSALS["401"]),
-            "403": _refusal(_REFUSALS["403"]),
-        },
-        "security": [{"key": []}, {}],
-    }
-
-
-def _list(name: str) -> Schema:
-    items = {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
-    properties: Schema = {
-        "object": {"const": "list"},
-        "data": items,
-        "has_more": {"type": "boolean"},
-        "next_cursor": {"type": ["string", "null"]},
-    }
-    if name == "Rollup":
-        numbers = {"type": "array", "items": {"type": "number"}}
-        properties["bounds"] = {
-            "type": "object",
-            "description": "Upper bounds of the histograms' buckets in seconds; each "
-            "has one count more, for what lies above.",
-            "properties": dict.fromkeys(BOUNDS, numbers),
+    def _answer(self) -> Schema:
+        view = self.view
+        if view.serializer_class is None:
+            return dict(view.answer)
+        item = self.resolve_serializer(view.serializer_class(), "response")
+        if not view.is_list:
+            return dict(item.ref)
+        properties: Schema = {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": item.ref},
+            "has_more": {"type": "boolean"},
+            "next_cursor": {"type": ["string", "null"]},
+            **view.answer,
         }
-    return {"type": "object", "properties": properties, "required": list(properties)}
+        component = ResolvedComponent(
+            name=f"{item.name}List",
+            type=ResolvedComponent.SCHEMA,
+            schema=_whole(properties),
+            object=view,
+        )
+        self.registry.register_on_missing(component)
+        return dict(component.ref)
+
+    def _map_serializer_field(self, field: Any, *args: Any, **options: Any) -> Schema:
+        """Say what JSON columns and methods hold."""
+        if field.field_name in _SHAPES:
+            return _SHAPES[field.field_name]
+        if isinstance(field, JSONField):
+            return {"type": "object"}
+        return dict(super()._map_serializer_field(field, *args, **options))
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:
+        """Every field is always there; the most it may be is its database's business."""
+        schema = super()._map_basic_serializer(serializer, direction)
+        for each in schema["properties"].values():
+            each.pop("maximum", None)
+            each.pop("x-spec-enum-id", None)
+        return {**schema, **_whole(schema["properties"])}
 
 
-def _object(serializer: serializers.Serializer[Any]) -> Schema:
-    properties = {name: _field(field) for name, field in serializer.fields.items()}
+def _whole(properties: Schema) -> Schema:
     return {
         "type": "object",
-        "description": str(serializer.__doc__),
         "properties": properties,
         "required": list(properties),
     }
 
 
-def _field(field: Any) -> Schema:
-    schema = dict(_SHAPES.get(field.field_name) or _typed(field))
-    if field.allow_null and isinstance(schema.get("type"), str):
-        schema["type"] = [schema["type"], "null"]
-    if field.help_text:
-        schema["description"] = str(field.help_text)
-    return schema
-
-
-def _typed(field: Any) -> Schema:
-    for kind, schema in _TYPES.items():
-        if isinstance(field, kind):
-            return schema
-    if isinstance(field, serializers.ChoiceField):
-        words = list(field.choices)
-        return {"type": "string", "enum": [*words, ""] if field.allow_blank else words}
-    assert isinstance(field, serializers.CharField), field
-    return {"type": "string"}
-
-
-_STRINGS = {"type": "array", "items": {"type": "string"}}
-_COUNTS = {"type": "array", "items": {"type": "integer", "minimum": 0}}
-_TYPES: dict[type, Schema] = {
-    serializers.BooleanField: {"type": "boolean"},
-    serializers.IntegerField: {"type": "integer"},
-    serializers.FloatField: {"type": "number"},
-    serializers.DateTimeField: {"type": "string", "format": "date-time"},
-    serializers.ListField: _STRINGS,
-    serializers.JSONField: {"type": "object"},
-}
-_NUMBER_OR_NULL = {"type": ["number", "null"]}
-_QUANTILES = {"type": "object", "properties": dict.fromkeys(QUANTILES, _NUMBER_OR_NULL)}
-# What a JSON column or a method holds is not in its field.
-_SHAPES: dict[str, Schema] = {
-    "warnings": _STRINGS,
-    **dict.fromkeys(BOUNDS, _COUNTS),
-    "quantiles": {"type": "object", "properties": dict.fromkeys(BOUNDS, _QUANTILES)},
-    "source": {"type": ["string", "null"]},
-}
+def _scrape() -> Schema:
+    body = {"text/plain": {"schema": {"type": "string"}}}
+    refusal = {"application/json": {"schema": ERROR}}
+    return {
+        "tags": ["metrics"],
+        "summary": "Prometheus metrics of this server run.",
+        "description": "With METRICS_KEY, for its holders. Without one, for programs "
+        "on the server's own machine and holders of the API key. OpenMetrics where "
+        "`Accept` asks for it.",
+        "responses": {
+            "200": {"description": "The metrics.", "content": body},
+            **{
+                status: {"description": REFUSALS[status], "content": refusal}
+                for status in ("401", "403")
+            },
+        },
+        "security": [{"key": []}, {}],
+    }

@@ -1,11 +1,11 @@
-"""Query parameters: what is read from them, and what the document says of them."""
+"""How much of a list is asked for, and in which order."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from inference.core.errors import InvalidRequestError
+from metrics.selection import SelectionError
+from metrics.selection.parameters import Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,18 +13,9 @@ if TYPE_CHECKING:
 LIMIT_DEFAULT, LIMIT_MOST = 100, 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A query parameter; `schema` is its JSON schema."""
-
-    name: str
-    text: str
-    schema: dict[str, Any] = field(default_factory=lambda: {"type": "string"})
-
-
 LIMIT = Parameter(
     "limit",
-    "Most to return.",
+    "Page size.",
     {
         "type": "integer",
         "minimum": 1,
@@ -32,10 +23,12 @@ LIMIT = Parameter(
         "default": LIMIT_DEFAULT,
     },
 )
-CURSOR = Parameter("cursor", "`next_cursor` of the page before; filters unchanged.")
+CURSOR = Parameter(
+    "cursor", "`next_cursor` of the previous page; other parameters unchanged."
+)
 ORDER = Parameter(
     "order",
-    "Which come first.",
+    "Sort order.",
     {"type": "string", "enum": ["newest", "oldest"], "default": "newest"},
 )
 
@@ -45,18 +38,5 @@ def read_limit(query: Mapping[str, str]) -> int:
     text = query.get("limit", "") or str(LIMIT_DEFAULT)
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     if not 1 <= number <= LIMIT_MOST:
-        raise InvalidRequestError(
-            f"'limit' is a whole number from 1 to {LIMIT_MOST}.", param="limit"
-        )
+        raise SelectionError("limit", f"must be a whole number from 1 to {LIMIT_MOST}")
     return number
-
-
-def read_choice(query: Mapping[str, str], parameter: Parameter) -> str:
-    """Return one of the words that the parameter's schema names."""
-    words: list[str] = parameter.schema["enum"]
-    word = query.get(parameter.name, "") or str(parameter.schema["default"])
-    if word not in words:
-        raise InvalidRequestError(
-            f"'{parameter.name}' is one of: {', '.join(words)}.", param=parameter.name
-        )
-    return word

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from rest_framework.response import Response
 
 from inference.core.errors import NotFoundError
-from metrics.api.filters import read_selection, selection_parameters
 from metrics.api.pages import after_cursor, page_of
 from metrics.api.parameters import CURSOR, LIMIT, read_limit
 from metrics.api.replies import list_body
 from metrics.api.views import ReadView
 from metrics.models import RequestLog
+from metrics.selection import PARAMETERS, Selection
 from metrics.serializers import (
     LARGE_COLUMNS,
     RequestDetailSerializer,
@@ -33,12 +33,14 @@ class RequestList(ReadView):
 
     summary = "The requests of the record."
     staff_permissions = ("metrics.view_requestlog",)
-    parameters = (*selection_parameters(), LIMIT, CURSOR)
+    serializer_class = RequestSerializer
+    is_list = True
+    parameters = (*PARAMETERS, LIMIT, CURSOR)
 
     def get(self, request: Request) -> Response:
         """Return a page of rows."""
         query = request.GET
-        selection = read_selection(query)
+        selection = Selection.parse(query)
         rows = after_cursor(
             RequestLog.objects.defer(*LARGE_COLUMNS), query, column="started_at"
         )
@@ -57,6 +59,7 @@ class RequestDetail(ReadView):
     """One request, by the id that its client saw as `x-request-id`."""
 
     summary = "Everything the record knows of one request."
+    serializer_class = RequestDetailSerializer
     staff_permissions = ("metrics.view_requestlog",)
 
     def get(self, request: Request, request_id: str) -> Response:

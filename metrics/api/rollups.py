@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rest_framework.response import Response
 
-from metrics.api.filters import Filters
+from metrics.api.filters import TableFilters
 from metrics.api.pages import after_cursor, page_of
-from metrics.api.parameters import (
-    CURSOR,
-    LIMIT,
-    ORDER,
-    Parameter,
-    read_choice,
-    read_limit,
-)
+from metrics.api.parameters import CURSOR, LIMIT, ORDER, read_limit
 from metrics.api.replies import list_body
 from metrics.api.views import ReadView
 from metrics.models import Level, Rollup
-from metrics.selection import CHOICES
+from metrics.selection.filters import SUMMED_CHOICES
+from metrics.selection.parameters import Parameter, read_choice
 from metrics.serializers import BOUNDS, RollupSerializer
 
 if TYPE_CHECKING:
@@ -30,9 +25,15 @@ LEVEL = Parameter(
     "How long a span is.",
     {"type": "string", "enum": list(Level.values), "default": Level.HOUR.value},
 )
-FILTERS = Filters(
-    "at", tuple(CHOICES[name] for name in ("model", "endpoint", "key", "node"))
-)
+FILTERS = TableFilters("at", SUMMED_CHOICES)
+_BOUNDS = {
+    "type": "object",
+    "description": "Upper bounds of the histograms' buckets in seconds; each has one "
+    "count more, for what lies above.",
+    "properties": {
+        name: {"type": "array", "items": {"type": "number"}} for name in BOUNDS
+    },
+}
 
 
 class RollupList(ReadView):
@@ -43,6 +44,9 @@ class RollupList(ReadView):
 
     summary = "Sums and histograms of requests per minute, hour or day."
     staff_permissions = ("metrics.view_requestlog",)
+    serializer_class = RollupSerializer
+    is_list = True
+    answer = MappingProxyType({"bounds": _BOUNDS})
     parameters = (LEVEL, *FILTERS.parameters, LIMIT, CURSOR, ORDER)
 
     def get(self, request: Request) -> Response:

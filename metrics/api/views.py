@@ -1,7 +1,8 @@
-"""The door of every view under `/api/`: who may read, and what may be asked."""
+"""The base of the views under `/api/`: who may read, and which parameters there are."""
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rest_framework.authentication import SessionAuthentication
@@ -10,17 +11,19 @@ from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.views import APIView
 
-from inference.core.errors import InvalidRequestError, NotFoundError
+from inference.core.errors import NotFoundError
 from inference.runtime.app import current_app
 from metrics.api.errors import answer_error
+from metrics.selection.parameters import check_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rest_framework.request import Request
     from rest_framework.response import Response
+    from rest_framework.serializers import Serializer
 
-    from metrics.api.parameters import Parameter
+    from metrics.selection.parameters import Parameter
 
 
 class StaffOrKey(BasePermission):
@@ -54,7 +57,8 @@ class AnyAccept(BaseContentNegotiation):
 class ReadView(APIView):
     """A view that is read with the query parameters in `parameters`, and no others.
 
-    `summary` and `answer` are what the OpenAPI document says of it.
+    `summary` and `answer` are what the OpenAPI document says of it: `answer` is the
+    JSON schema where there is no serializer, and the further properties of a list.
     """
 
     http_method_names = ["get", "head"]
@@ -66,6 +70,9 @@ class ReadView(APIView):
     staff_permissions: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     summary: str = ""
+    serializer_class: type[Serializer[Any]] | None = None
+    is_list = False
+    answer: Mapping[str, Any] = MappingProxyType({})
 
     def get_exception_handler(self) -> Callable[..., Any]:
         """Answer errors in OpenAI's shape."""
@@ -80,6 +87,8 @@ class ReadView(APIView):
 class UnknownPath(ReadView):
     """Paths under `/api/` that do not exist."""
 
+    schema = None  # Not in the OpenAPI document.
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse whoever has the right to know that, as any other path would."""
         super(ReadView, self).initial(request, *args, **kwargs)
@@ -91,19 +100,3 @@ class UnknownPath(ReadView):
     def get(self, request: Request, **_route: Any) -> Response:
         """Exist, so that the refusal is a 404 and no 405."""
         raise AssertionError("refused before")
-
-
-def check_names(query: Mapping[str, Any], known: set[str]) -> None:
-    """Refuse parameters that are not known here.
-
-    Raises:
-        InvalidRequestError: the first of them, by its name.
-    """
-    for name in query:
-        if name not in known:
-            listed = ", ".join(sorted(known)) or "none"
-            raise InvalidRequestError(
-                f"Unknown parameter '{name[:100]}'. There are: {listed}.",
-                param=name[:100],
-                code="unknown_parameter",
-            )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from metrics.history.asked import Asked
+    from metrics.history.query import HistoryQuery
     from metrics.history.values import Counts, Figures
     from metrics.models import ServerEventLog
 
@@ -48,16 +48,16 @@ BOUNDS = {
 }
 
 
-def read_history(asked: Asked, *, now: datetime) -> History:
+def read_history(query: HistoryQuery, *, now: datetime) -> History:
     """Return the series of a range."""
-    asked = replace(asked, span=rows.readable(asked.span))
-    span, now_s = asked.span, int(now.timestamp())
-    requests = RequestSums(span, rows.sum_rows(asked), rows.text_rows(asked))
-    gauges = GaugeSums(span, models=frozenset(asked.columns.get("model", ())))
-    gauges.add(rows.gauge_rows(asked))
+    query = replace(query, span=rows.readable(query.span))
+    span, now_s = query.span, int(now.timestamp())
+    requests = RequestSums(span, rows.sum_rows(query), rows.text_rows(query))
+    gauges = GaugeSums(span, models=frozenset(query.choices.get("model", ())))
+    gauges.add(rows.gauge_rows(query))
     down = stretches_down(span, requests.seen | gauges.seen, now_s=now_s)
     up = points_up(span, down, now_s=now_s)
-    events = rows.events(asked)
+    events = rows.events(query)
     choices = _choices(rows.choices(now))
     return History(
         start=span.start_s,
@@ -65,7 +65,7 @@ def read_history(asked: Asked, *, now: datetime) -> History:
         now=now_s,
         step=span.step_s,
         level=span.level.value,
-        is_open=asked.is_open,
+        is_open=query.is_open,
         is_empty=not (choices.model or requests.by_model),
         at=list(span.points),
         up=up,
@@ -74,8 +74,8 @@ def read_history(asked: Asked, *, now: datetime) -> History:
         depth=gauges.depth(),
         memory=gauges.memory(),
         budget=gauges.budget(),
-        keys=rows.uses(asked),
-        before=rows.before(asked),
+        keys=rows.uses(query),
+        before=rows.before(query),
         events=[_event(event) for event in reversed(events[: rows.MOST_EVENTS])],
         events_left_out=len(events) > rows.MOST_EVENTS,
         choices=choices,

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from metrics.histograms import merged, quantile
-from metrics.history.rows import ERRORS, SumRow
 from metrics.history.values import Percentiles, Speed
-from metrics.models.rollups import ENDS
+from metrics.models.rollups import ENDS, ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from metrics.history.rows import TextRow
+    from metrics.history.rows import SumRow, TextRow
     from metrics.history.steps import Span
 
 BY_MODEL = ("requests", "prompt_tokens", "completion_tokens")

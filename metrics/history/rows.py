@@ -16,14 +16,15 @@ from django.db.models.functions import Cast
 
 from metrics.history.values import Before, Use
 from metrics.models import Gauge, Level, Rollup, ServerEventLog
+from metrics.models.rollups import ERRORS
+from metrics.selection.filters import CHOICES, SUMMED_CHOICES
 
 if TYPE_CHECKING:
-    from metrics.history.asked import Asked
+    from metrics.history.query import HistoryQuery
     from metrics.history.steps import Span
 
 MOST_EVENTS = 500
-CHOICE_COLUMNS = ("model", "endpoint", "key_name", "node")
-ERRORS = ("rejected", "invalid", "timed_out", "failed", "interrupted")
+CHOICE_COLUMNS = tuple(choice.column for choice in SUMMED_CHOICES)
 CHOICES_REACH = timedelta(days=90)
 
 
@@ -97,73 +98,73 @@ def unix_s(text: str) -> int:
     return int(at.replace(tzinfo=at.tzinfo or UTC).timestamp())
 
 
-def sum_rows(asked: Asked) -> list[SumRow]:
+def sum_rows(query: HistoryQuery) -> list[SumRow]:
     """Sum up by span and model."""
     columns = {
         f"{name}_": _LOWEST_HIGHEST.get(name, Sum)(name) for name in SumRow._fields[2:]
     }
-    found = _rollups(asked).values("at", "model").annotate(at_=_WHEN, **columns)
+    found = _rollups(query).values("at", "model").annotate(at_=_WHEN, **columns)
     return [
         SumRow(unix_s(at), *row)
         for at, *row in found.values_list("at_", "model", *columns)
     ]
 
 
-def text_rows(asked: Asked) -> list[TextRow]:
+def text_rows(query: HistoryQuery) -> list[TextRow]:
     """Put what no database can add up into one text by span."""
     columns = {
         f"{name}_": Joined(Cast(name, TextField())) for name in TextRow._fields[1:]
     }
-    found = _rollups(asked).values("at").annotate(at_=_WHEN, **columns)
+    found = _rollups(query).values("at").annotate(at_=_WHEN, **columns)
     return [
         TextRow(unix_s(at), *row) for at, *row in found.values_list("at_", *columns)
     ]
 
 
-def uses(asked: Asked) -> list[Use]:
+def uses(query: HistoryQuery) -> list[Use]:
     """Sum up by key, the busiest first."""
     names = ("requests", "prompt_tokens", "completion_tokens")
     sums = {f"{name}_": Sum(name) for name in names}
     errors = reduce(add, map(Sum, ERRORS))
-    found = _rollups(asked).values("key_name").annotate(**sums, errors_=errors)
+    found = _rollups(query).values("key_name").annotate(**sums, errors_=errors)
     rows = found.values_list("key_name", *sums, "errors_")
     return sorted((Use(*row) for row in rows), key=lambda use: (-use.requests, use.key))
 
 
-def _rollups(asked: Asked) -> Any:
-    return _within(Rollup, asked.span).filter(_wanted(asked, *CHOICE_COLUMNS))
+def _rollups(query: HistoryQuery) -> Any:
+    return _within(Rollup, query.span).filter(_wanted(query, *query.choices))
 
 
-def gauge_rows(asked: Asked) -> list[GaugeRow]:
+def gauge_rows(query: HistoryQuery) -> list[GaugeRow]:
     """Read what the servers were seen doing: whole servers, and the models asked for.
 
     Nobody looked at endpoints or keys.
     """
-    rows = _within(Gauge, asked.span).filter(_about(asked))
+    rows = _within(Gauge, query.span).filter(_about(query))
     found = rows.annotate(at_=Cast("at", TextField()))
     values = found.values_list("at_", *GaugeRow._fields[1:])
     return [GaugeRow(unix_s(at), *row) for at, *row in values.iterator()]
 
 
-def before(asked: Asked) -> Before:
+def before(query: HistoryQuery) -> Before:
     """Sum up the equally long range before."""
-    length = asked.span.end - asked.span.start
+    length = query.span.end - query.span.start
     rows = Rollup.objects.filter(
-        level=asked.span.level,
-        at__gte=asked.span.start - length,
-        at__lt=asked.span.start,
-    ).filter(_wanted(asked, *CHOICE_COLUMNS))
+        level=query.span.level,
+        at__gte=query.span.start - length,
+        at__lt=query.span.start,
+    ).filter(_wanted(query, *query.choices))
     sums = rows.order_by().aggregate(
         **{name: Sum(name, default=0) for name in ("requests", *ERRORS)}
     )
     return Before(sums["requests"], sum(sums[name] for name in ERRORS))
 
 
-def events(asked: Asked) -> list[ServerEventLog]:
+def events(query: HistoryQuery) -> list[ServerEventLog]:
     """Read the newest events of a range, one more than are told."""
     rows = ServerEventLog.objects.filter(
-        at__gte=asked.span.start, at__lt=asked.span.end
-    ).filter(_about(asked))
+        at__gte=query.span.start, at__lt=query.span.end
+    ).filter(_about(query))
     return list(rows.order_by("-at", "-id")[: MOST_EVENTS + 1])
 
 
@@ -201,15 +202,15 @@ def _within(table: Any, span: Span) -> Any:
     )
 
 
-def _about(asked: Asked) -> Q:
+def _about(query: HistoryQuery) -> Q:
     """Return what concerns whole servers, or the models that are asked for."""
-    models = _wanted(asked, "model")
-    return _wanted(asked, "node") & (models | Q(model="") if models else models)
+    models = _wanted(query, "model")
+    return _wanted(query, "node") & (models | Q(model="") if models else models)
 
 
-def _wanted(asked: Asked, *columns: str) -> Q:
+def _wanted(query: HistoryQuery, *names: str) -> Q:
     wanted = Q()
-    for column in columns:
-        if column in asked.columns:
-            wanted &= Q((f"{column}__in", asked.columns[column]))
+    for name in names:
+        if name in query.choices:
+            wanted &= Q((f"{CHOICES[name].column}__in", query.choices[name]))
     return wanted

@@ -14,6 +14,8 @@ from django.db import models
 from inference.core.outcomes import Outcome
 
 ENDS = tuple(end.value for end in Outcome if end is not Outcome.RUNNING)
+# Those that somebody should look into; a client that leaves is none.
+ERRORS = tuple(end for end in ENDS if end not in (Outcome.FINISHED, Outcome.CANCELLED))
 
 
 class Level(models.TextChoices):

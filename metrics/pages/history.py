@@ -17,8 +17,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from metrics.history import BadParameterError, read_asked, read_history
-from metrics.history.asked import DEFAULT_RANGE, RANGES
+from inference.core.errors import InvalidRequestError
+from metrics.history import HistoryQuery, read_history
+from metrics.history.query import DEFAULT_RANGE, RANGES
 from metrics.history.steps import MOST_POINTS, STEPS_S
 
 if TYPE_CHECKING:
@@ -48,11 +49,11 @@ def history_data(request: HttpRequest) -> HttpResponse:
     _check(request)
     now = timezone.now()
     try:
-        asked = read_asked(request.GET.dict(), now=now)
-    except BadParameterError as error:
-        body = {"error": {"message": str(error), "param": error.parameter}}
+        query = HistoryQuery.parse(request.GET, now=now)
+    except InvalidRequestError as error:
+        body = {"error": {"message": error.message, "param": error.param}}
         return JsonResponse(body, status=400)
-    history = msgspec.json.encode(read_history(asked, now=now))
+    history = msgspec.json.encode(read_history(query, now=now))
     return HttpResponse(history, content_type="application/json")
 
 

@@ -7,17 +7,13 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from inference.core.events import RequestObserver
 from inference.core.outcomes import FinishReason, Outcome
 from metrics.histograms import bucket_of
 from metrics.prometheus.measures import MEASURES, Measure
 
 if TYPE_CHECKING:
-    from inference.core.events import (
-        RequestBodies,
-        RequestRecord,
-        ServerEvent,
-        ServerSample,
-    )
+    from inference.core.events import RequestRecord, ServerEvent
 
 # Beyond so many, a name is counted under `other`: nobody may fill a monitoring
 # system's memory by inventing names.
@@ -125,8 +121,8 @@ class ModelCounts:
 
 
 @dataclass(slots=True)
-class RunCounts:
-    """Implements `RequestObserver`; lives on the event loop.
+class RunCounts(RequestObserver):
+    """Counts what this server run did; lives on the event loop.
 
     `requests` counts the rows that ended by endpoint, outcome and reason; `open` are
     those without an end yet.
@@ -160,12 +156,6 @@ class RunCounts:
             self.of(event.model).loads[_LOADS[event.kind]] += 1
         elif event.kind == "worker_died":
             self.of(event.model).worker_deaths += 1
-
-    def server_sample(self, sample: ServerSample) -> None:
-        """A scraper looks for itself."""
-
-    def request_bodies(self, bodies: RequestBodies) -> None:
-        """What was said is nobody's figure."""
 
     def of(self, model: str) -> ModelCounts:
         """Return the counts of a model, from zero where it is new."""

@@ -11,7 +11,7 @@ from prometheus_client.exposition import choose_encoder
 
 from inference.core.timing import Clock, SystemClock
 from inference.runtime.app import current_app
-from metrics.prometheus.families import families
+from metrics.prometheus.families import PREFIX, families, under_old_name
 from metrics.prometheus.moment import Moment
 
 if TYPE_CHECKING:
@@ -27,9 +27,13 @@ class _Still:
     """Gives a registry the families of one moment."""
 
     moment: Moment
+    has_old_names: bool
 
     def collect(self) -> Iterable[Metric]:
-        return families(self.moment)
+        for family in families(self.moment):
+            yield family
+            if self.has_old_names and family.name.startswith(PREFIX):
+                yield under_old_name(family)
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -45,6 +49,7 @@ class PrometheusExposition:
 
     counts: RunCounts
     versions: Mapping[str, str]
+    has_old_names: bool = True
     clock: Clock = field(default_factory=SystemClock)
     started_at: float = field(init=False)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -61,12 +66,13 @@ class PrometheusExposition:
                 versions=self.versions,
                 started_at=self.started_at,
             )
-            return await asyncio.to_thread(_text, moment, accept)
+            still = _Still(moment, self.has_old_names)
+            return await asyncio.to_thread(_text, still, accept)
 
 
-def _text(moment: Moment, accept: str) -> tuple[bytes, str]:
+def _text(still: _Still, accept: str) -> tuple[bytes, str]:
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)
-    registry.register(_Still(moment))
+    registry.register(still)
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from metrics.prometheus.counts import Distribution, ModelCounts
     from metrics.prometheus.moment import Moment
 
+# What names of our own begin with; those of version 0.1 are shown beside them.
+PREFIX, OLD_PREFIX = "mlx_server_", "mlxsite_"
 # vLLM numbers its engines; there is one here.
 ENGINE = "0"
 MODEL_LABELS = ("model_name", "engine")
@@ -43,23 +45,36 @@ def families(moment: Moment) -> Iterator[Metric]:
     yield from _histograms(moment)
 
 
+def under_old_name(family: Metric) -> Metric:
+    """Return one of our own families under its name of version 0.1."""
+    name = family.name.replace(PREFIX, OLD_PREFIX, 1)
+    old = Metric(name, f"Old name of {family.name}.", family.type)
+    old.samples = [
+        sample._replace(name=sample.name.replace(PREFIX, OLD_PREFIX, 1))
+        for sample in family.samples
+    ]
+    return old
+
+
 def _server_families(moment: Moment) -> Iterator[Metric]:
-    yield InfoMetricFamily("mlxsite_build", "Versions.", value=dict(moment.versions))
-    yield _gauge("mlxsite_start_time_seconds", "Start, Unix time.", moment.started_at)
-    yield _gauge("mlxsite_ready", "Whether a model can answer.", moment.is_ready)
-    yield _gauge("mlxsite_draining", "Whether it shuts down.", moment.is_draining)
+    yield InfoMetricFamily("mlx_server_build", "Versions.", value=dict(moment.versions))
+    yield _gauge(
+        "mlx_server_start_time_seconds", "Start, Unix time.", moment.started_at
+    )
+    yield _gauge("mlx_server_ready", "Whether a model can answer.", moment.is_ready)
+    yield _gauge("mlx_server_draining", "Whether it shuts down.", moment.is_draining)
     requests = _labelled_counter(
-        "mlxsite_requests",
+        "mlx_server_requests",
         "Requests that ended, as many as there are rows; unsuccessful by reason.",
         ("endpoint", "outcome", "reason"),
         moment.counts.requests.items(),
     )
     yield requests
     yield _gauge(
-        "mlxsite_requests_open", "Requests without an end.", moment.counts.open
+        "mlx_server_requests_open", "Requests without an end.", moment.counts.open
     )
     yield _labelled_counter(
-        "mlxsite_events",
+        "mlx_server_events",
         "What happened to the server and its models.",
         ("kind",),
         (((kind,), count) for kind, count in moment.counts.events.items()),
@@ -69,11 +84,11 @@ def _server_families(moment: Moment) -> Iterator[Metric]:
 def _queue_families(moment: Moment) -> Iterator[Metric]:
     queues = moment.queues
     text = "Waiting places, over all models."
-    yield _gauge("mlxsite_queue_places", text, queues.max_waiting)
+    yield _gauge("mlx_server_queue_places", text, queues.max_waiting)
     text = "Requests that wait for a seat, a load or memory, over all models."
-    yield _gauge("mlxsite_queue_waiting", text, queues.waiting)
+    yield _gauge("mlx_server_queue_waiting", text, queues.waiting)
     yield _gauge(
-        "mlxsite_memory_budget_bytes",
+        "mlx_server_memory_budget_bytes",
         "What all models together may hold.",
         moment.budget_bytes,
     )
@@ -81,20 +96,20 @@ def _queue_families(moment: Moment) -> Iterator[Metric]:
 
 def _record_families(moment: Moment) -> Iterator[Metric]:
     yield _gauge(
-        "mlxsite_record_lag_bytes",
+        "mlx_server_record_lag_bytes",
         "Bytes of the record on disk that are not in the database yet.",
         moment.lag_bytes,
     )
     yield _gauge(
-        "mlxsite_record_backlog_lines",
+        "mlx_server_record_backlog_lines",
         "Lines of the record that wait in memory because the disk takes none.",
         moment.backlog_lines,
     )
     yield CounterMetricFamily(
-        "mlxsite_record_dropped_lines", "Lines lost.", moment.dropped_lines
+        "mlx_server_record_dropped_lines", "Lines lost.", moment.dropped_lines
     )
     yield CounterMetricFamily(
-        "mlxsite_record_suppressed_rows",
+        "mlx_server_record_suppressed_rows",
         "Refusals of unknown callers that left no row.",
         moment.suppressed_rows,
     )
@@ -118,16 +133,18 @@ def _card_families(moment: Moment) -> Iterator[Metric]:
         moment.cache_share,
     )
     held = "Memory that the model's worker holds."
-    yield gauge("mlxsite_model_memory_bytes", held, lambda card: card.memory_bytes or 0)
+    yield gauge(
+        "mlx_server_model_memory_bytes", held, lambda card: card.memory_bytes or 0
+    )
     weights = "Memory that the model's weights take."
-    yield gauge("mlxsite_model_size_bytes", weights, lambda card: card.size_bytes)
+    yield gauge("mlx_server_model_size_bytes", weights, lambda card: card.size_bytes)
     seats = "Sequences that may be generated at once."
-    yield gauge("mlxsite_model_seats", seats, lambda card: card.max_concurrency)
+    yield gauge("mlx_server_model_seats", seats, lambda card: card.max_concurrency)
     load = "How long the last load took."
-    yield gauge("mlxsite_model_load_seconds", load, lambda card: card.load_s)
+    yield gauge("mlx_server_model_load_seconds", load, lambda card: card.load_s)
     yield _filled(
         GaugeMetricFamily(
-            "mlxsite_model_state",
+            "mlx_server_model_state",
             "1 for the state that the model is in, 0 for the others.",
             labels=("model_name", "state"),
         ),
@@ -180,17 +197,17 @@ def _model_families(moment: Moment) -> Iterator[Metric]:
     text = "Images whose features were known."
     yield counter("vllm:mm_cache_hits", text, lambda counts: counts.images_cached)
     text = "Tokens of thinking among those generated."
-    yield counter("mlxsite_reasoning_tokens", text, lambda c: c.reasoning_tokens)
+    yield counter("mlx_server_reasoning_tokens", text, lambda c: c.reasoning_tokens)
     text = "Requests that ended, by model; those that found none are not here."
     yield by_word(
-        "mlxsite_model_requests", text, "outcome", lambda c: c.outcomes, ENDED
+        "mlx_server_model_requests", text, "outcome", lambda c: c.outcomes, ENDED
     )
     text = "Loads that ended, by whether they went well."
     yield by_word(
-        "mlxsite_model_loads", text, "result", lambda c: c.loads, ("ok", "failed")
+        "mlx_server_model_loads", text, "result", lambda c: c.loads, ("ok", "failed")
     )
-    text = "Worker processes that ended unasked."
-    yield counter("mlxsite_worker_deaths", text, lambda counts: counts.worker_deaths)
+    text = "Worker processes that died unexpectedly."
+    yield counter("mlx_server_worker_deaths", text, lambda counts: counts.worker_deaths)
 
 
 def _histograms(moment: Moment) -> Iterator[Metric]:

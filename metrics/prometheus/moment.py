@@ -55,7 +55,7 @@ class Moment:
             lag_bytes=app.record.spool_lag_bytes,
             backlog_lines=app.record.backlog_lines,
             dropped_lines=app.record.dropped_total,
-            suppressed_rows=app.strangers.suppressed_total,
+            suppressed_rows=app.unauthenticated.suppressed_total,
             is_ready=app.service.is_ready,
             is_draining=app.service.is_draining,
         )

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
 
-from metrics.selection.fields import NONE
+from inference.core.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from metrics.selection.fields import Choice
-
-MOST_HOURS = 87_600.0
+# Stands for the empty value of a column.
+NONE = "none"
 MOST_VALUES = 50
 MOST_CHARACTERS = 255
-SEARCH_CHARACTERS = 200
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,9})?")
@@ -28,13 +26,11 @@ _NUMBER = re.compile(r"\d{1,12}(\.\d{1,9})?")
 _LOST_PLUS = re.compile(r" (?=\d\d:?\d\d$)")
 
 
-class SelectionError(ValueError):
-    """A parameter that cannot be understood; says which and what is wrong."""
+class SelectionError(InvalidRequestError):
+    """A parameter whose value means nothing; says which and what is wrong."""
 
     def __init__(self, param: str, message: str) -> None:
-        super().__init__(f"{param}: {message}")
-        self.param = param
-        self.message = message
+        super().__init__(f"Invalid '{param}': {message}.", param=param)
 
 
 def given(params: Mapping[str, str], name: str) -> str:
@@ -48,7 +44,7 @@ def given(params: Mapping[str, str], name: str) -> str:
         texts = [params.get(name, "")]
     text = ",".join(filter(None, texts)).strip()
     if "\0" in text:
-        raise SelectionError(name, "holds a NUL character")
+        raise SelectionError(name, "contains a NUL character")
     return text
 
 
@@ -112,36 +108,29 @@ def write_number(number: float) -> str:
 def read_flag(name: str, text: str) -> bool | None:
     """Read yes or no."""
     if text not in ("", "yes", "no"):
-        raise SelectionError(name, f"{_short(text)} is neither yes nor no")
+        raise SelectionError(name, f"must be yes or no, not {_short(text)}")
     return text == "yes" if text else None
 
 
-def read_values(choice: Choice, text: str) -> tuple[str, ...]:
+def read_values(name: str, text: str, allowed: tuple[str, ...] = ()) -> tuple[str, ...]:
     r"""Read values between commas; `\` keeps a comma, and a real "none", as it is."""
     values = sorted({_plain(part) for part in _parts(text)})
     if len(values) > MOST_VALUES:
-        raise SelectionError(choice.name, f"holds over {MOST_VALUES} values")
+        raise SelectionError(name, f"has more than {MOST_VALUES} values")
     for value in values:
         if len(value) > MOST_CHARACTERS:
             message = f"{_short(value)} is longer than {MOST_CHARACTERS} characters"
-            raise SelectionError(choice.name, message)
-        if choice.allowed and value and value not in choice.allowed:
-            known = ", ".join(choice.allowed)
-            message = f"{_short(value)} is none of {known}, {NONE}"
-            raise SelectionError(choice.name, message)
+            raise SelectionError(name, message)
+        if allowed and value and value not in allowed:
+            known = ", ".join(allowed)
+            message = f"{_short(value)} is not one of {known}, {NONE}"
+            raise SelectionError(name, message)
     return tuple(values)
 
 
 def write_values(values: tuple[str, ...]) -> str:
     """Write values so that `read_values` returns them."""
     return ",".join(_escaped(value) for value in values)
-
-
-def read_search(name: str, text: str) -> str:
-    """Read what to look for."""
-    if len(text) > SEARCH_CHARACTERS:
-        raise SelectionError(name, f"is longer than {SEARCH_CHARACTERS} characters")
-    return text
 
 
 def _parts(text: str) -> list[str]:

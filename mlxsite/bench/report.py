@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked for beside the plan; `computes_on` is the server's own word."""
+class RunSettings:
+    """What a run was set to beside its plan; `computes_on` is what the server reports."""
 
     prompts: str
     input_tokens: int | None
@@ -35,7 +35,7 @@ class Report:
 
     at: datetime
     duration_s: float
-    asked: Asked
+    settings: RunSettings
     targets: tuple[Target, ...]
     parameters: dict[str, Any]
     figures: tuple[tuple[LevelFigures, ...], ...]
@@ -44,7 +44,7 @@ class Report:
 
     @classmethod
     def of(
-        cls, bench: Bench, asked: Asked, *, at: datetime, duration_s: float
+        cls, bench: Bench, settings: RunSettings, *, at: datetime, duration_s: float
     ) -> Report:
         """Sum up what was measured so far."""
         levels = [level for level in bench.levels if any(level.results)]
@@ -52,9 +52,9 @@ class Report:
         return cls(
             at=at,
             duration_s=duration_s,
-            asked=asked,
+            settings=settings,
             targets=bench.targets,
-            parameters=_parameters(bench, asked),
+            parameters=_parameters(bench, settings),
             figures=tuple(level.figures() for level in levels),
             pairs=tuple(pair for level in levels for pair in level.pairs),
             ratios=tuple(level.ratios() for level in levels) if is_compared else (),
@@ -75,13 +75,13 @@ class Report:
         other = others[0] if others else None
         return {
             "at": self.at,
-            "node": self.asked.node,
-            "is_near": self.asked.is_near,
+            "node": self.settings.node,
+            "is_near": self.settings.is_near,
             "model": this.model,
             "base_url": without_password(this.base_url),
             "against_model": other.model if other else "",
             "against_url": without_password(other.base_url) if other else "",
-            "note": self.asked.note,
+            "note": self.settings.note,
             "duration_s": self.duration_s,
             "hardware": self._hardware(),
             "versions": shown_versions(),
@@ -95,8 +95,8 @@ class Report:
     def _hardware(self) -> dict[str, Any]:
         """Return this machine; a server on it knows best what it computes on."""
         found = hardware()
-        if self.asked.is_near and self.asked.computes_on:
-            found["computes_on"] = self.asked.computes_on
+        if self.settings.is_near and self.settings.computes_on:
+            found["computes_on"] = self.settings.computes_on
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -110,15 +110,15 @@ def without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _parameters(bench: Bench, asked: Asked) -> dict[str, Any]:
+def _parameters(bench: Bench, settings: RunSettings) -> dict[str, Any]:
     plan = bench.plan
     return {
         "concurrency": list(plan.levels),
         "requests": [plan.requests_at(level) for level in plan.levels],
         "rounds": plan.rounds,
         "max_tokens": plan.max_tokens,
-        "prompts": asked.prompts,
-        "input_tokens": asked.input_tokens,
+        "prompts": settings.prompts,
+        "input_tokens": settings.input_tokens,
         "temperature": 0,
         "timeout_s": plan.timeout_s,
     }

@@ -1,3 +1,3 @@
-"""`mlx-server doctor`: looks at everything a start needs, each look within its time."""
+"""`mlx-server doctor`: probes all that a start needs, each with a time limit."""
 
 from __future__ import annotations

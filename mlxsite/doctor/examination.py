@@ -1,21 +1,21 @@
-"""The whole examination: which looks there are, and how long each may take."""
+"""Which probes there are, and the time limit of each."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from mlxsite.doctor.findings import State
-from mlxsite.doctor.looks import Answer, Look, all_found
 from mlxsite.doctor.machine import (
     PROBE_S,
     EngineError,
     ask_engine,
-    look_at_engine,
-    look_at_machine,
-    look_at_python,
-    look_at_settings,
-    look_at_versions,
+    check_engine,
+    check_machine,
+    check_python,
+    check_settings,
+    check_versions,
 )
+from mlxsite.doctor.probes import Answer, Probe, all_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,23 +29,23 @@ ENGINE_S = PROBE_S + 5.0
 
 
 def examine(config: ServerConfig | None, *, problem: str = "") -> list[Finding]:
-    """Look at everything; without settings, at what needs none."""
+    """Run all probes; without settings, those that need none."""
     engine = Answer(lambda: ask_engine(config))
     asked_bytes = config.memory_budget_bytes if config else 0
-    looks = [
-        Look("Python", QUICK_S, look_at_python),
-        Look("machine", QUICK_S, look_at_machine),
-        Look(
+    probes = [
+        Probe("Python", QUICK_S, check_python),
+        Probe("machine", QUICK_S, check_machine),
+        Probe(
             "MLX",
             ENGINE_S,
-            lambda: look_at_engine(lambda: engine.within(ENGINE_S), asked_bytes),
+            lambda: check_engine(lambda: engine.within(ENGINE_S), asked_bytes),
         ),
-        Look("versions", QUICK_S, look_at_versions),
-        Look("settings", QUICK_S, lambda: look_at_settings(config, problem)),
+        Probe("versions", QUICK_S, check_versions),
+        Probe("settings", QUICK_S, lambda: check_settings(config, problem)),
     ]
     if config is not None:
-        looks += _looks_with_settings(config, engine)
-    return all_found(looks)
+        probes += _probes_with_settings(config, engine)
+    return all_found(probes)
 
 
 def is_healthy(findings: list[Finding]) -> bool:
@@ -53,17 +53,17 @@ def is_healthy(findings: list[Finding]) -> bool:
     return all(finding.state is not State.WRONG for finding in findings)
 
 
-def _looks_with_settings(
+def _probes_with_settings(
     config: ServerConfig, engine: Answer[Engine]
-) -> Iterator[Look]:
+) -> Iterator[Probe]:
     # Imported here: without settings there are no models to import.
-    from mlxsite.doctor.serving import look_at_models, look_at_port
-    from mlxsite.doctor.stores import look_at_data_dir, look_at_database
+    from mlxsite.doctor.serving import check_models, check_port
+    from mlxsite.doctor.stores import check_data_dir, check_database
 
-    yield Look("database", QUICK_S, look_at_database)
-    yield Look("data folder", QUICK_S, lambda: look_at_data_dir(config))
-    yield Look("port", QUICK_S, lambda: look_at_port(config))
-    yield Look("model", ENGINE_S, lambda: look_at_models(config, _gpu_bytes(engine)))
+    yield Probe("database", QUICK_S, check_database)
+    yield Probe("data folder", QUICK_S, lambda: check_data_dir(config))
+    yield Probe("port", QUICK_S, lambda: check_port(config))
+    yield Probe("model", ENGINE_S, lambda: check_models(config, _gpu_bytes(engine)))
 
 
 def _gpu_bytes(engine: Answer[Engine]) -> int:

@@ -1,4 +1,4 @@
-"""What a look found: well, worth knowing, worth mending, or wrong; and what to do."""
+"""What a probe found: fine, a note, a warning or an error; and what to do."""
 
 from __future__ import annotations
 

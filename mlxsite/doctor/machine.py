@@ -56,19 +56,19 @@ def ask_engine(config: ServerConfig | None) -> Engine:
     """
     choice, advice = config.openblas if config else openblas.AUTO, ""
     # What the next start will copy is copied elsewhere: to look is not to touch.
-    with tempfile.TemporaryDirectory(prefix="mlxsite-doctor-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="mlx-server-doctor-") as scratch:
         elsewhere = Path(scratch)
         kept = config.openblas_folder if config else elsewhere
         try:
             library = openblas.provide_openblas(choice, kept, scratch=elsewhere)
         except openblas.OpenBlasError as error:
             library, advice = None, str(error)
-        engine = _asked(library)
+        engine = _probe_engine(library)
     advice = advice or openblas.advice_on(choice)
     return msgspec.structs.replace(engine, advice=advice)
 
 
-def _asked(library: Path | None) -> Engine:
+def _probe_engine(library: Path | None) -> Engine:
     command = [sys.executable, "-m", "inference.engine.hardware.probe"]
     try:
         found = subprocess.run(  # noqa: S603 -- our own interpreter
@@ -89,7 +89,7 @@ def _asked(library: Path | None) -> Engine:
     return msgspec.json.decode(found.stdout.splitlines()[-1], type=Engine)
 
 
-def look_at_python() -> list[Finding]:
+def check_python() -> list[Finding]:
     """Whether this is a Python that MLX runs on."""
     words = f"{platform.python_version()}, {platform.machine()}"
     if sys.version_info < OLDEST_PYTHON:
@@ -104,14 +104,14 @@ def look_at_python() -> list[Finding]:
     return [well("Python", words, path=sys.executable)]
 
 
-def look_at_machine() -> list[Finding]:
+def check_machine() -> list[Finding]:
     """What the machine is."""
     memory = size_in_words(memory_bytes())
     words = f"{processor_name()}, {core_count()} cores, {memory} of memory"
     return [well("machine", f"{words}; {system_name()}")]
 
 
-def look_at_engine(ask: Callable[[], Engine], asked_bytes: int) -> list[Finding]:
+def check_engine(ask: Callable[[], Engine], asked_bytes: int) -> list[Finding]:
     """Whether MLX computes, on what, with which BLAS, and how much it may hold."""
     try:
         engine = ask()
@@ -149,7 +149,7 @@ def _blas(engine: Engine) -> Finding:
     return well("BLAS", names.get(engine.blas, engine.blas))
 
 
-def look_at_versions() -> list[Finding]:
+def check_versions() -> list[Finding]:
     """Whether everything is installed."""
     found = component_versions()
     words = ", ".join(f"{name} {version}" for name, version in found.items())
@@ -159,7 +159,7 @@ def look_at_versions() -> list[Finding]:
     return [well("versions", words, **found)]
 
 
-def look_at_settings(config: ServerConfig | None, problem: str) -> list[Finding]:
+def check_settings(config: ServerConfig | None, problem: str) -> list[Finding]:
     """Whether the settings can be read, and what the system checks say of them."""
     if config is None:
         advice = "Mend that first: the rest cannot be looked at without settings."

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 ASK_S = 3.0
 ANSWER_BYTES = 1_000_000
-OWNER = "mlxsite"
+# What models of this server are owned by: its name, and its old one.
+OWNERS = frozenset({"mlx-server", "mlxsite"})
 
 
-def look_at_port(config: ServerConfig) -> list[Finding]:
+def check_port(config: ServerConfig) -> list[Finding]:
     """Whether the port is free, and if not, who answers there."""
     name = f"port {config.port}"
     try:
@@ -44,14 +45,14 @@ def _who_answers(name: str, config: ServerConfig) -> Finding:
     url = base_url(config.host, config.port)
     advice = "Stop that program, or choose another port with PORT or --port."
     try:
-        listed, is_ready = _asked(url, config.api_key)
+        listed, is_ready = _fetch_models(url, config.api_key)
     except (httpx.HTTPError, ValueError, TypeError):
         return wrong(name, f"another program listens at {url}", advice)
     if "error" in listed:
         words = f"a server at {url} does not take the key of these settings"
         return wrong(name, words, advice)
     models = listed.get("data") or []
-    if not any(one.get("owned_by") == OWNER for one in models):
+    if not any(one.get("owned_by") in OWNERS for one in models):
         return wrong(name, f"another server answers at {url}", advice)
     if not is_ready:
         return note(name, f"our server runs at {url}; no model is ready there yet")
@@ -59,7 +60,7 @@ def _who_answers(name: str, config: ServerConfig) -> Finding:
     return well(name, f"our server runs at {url} with {', '.join(loaded)}")
 
 
-def _asked(url: str, api_key: str) -> tuple[dict[str, Any], bool]:
+def _fetch_models(url: str, api_key: str) -> tuple[dict[str, Any], bool]:
     """Return what a server lists as its models, and whether it says it is ready."""
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     with httpx.Client(timeout=ASK_S, trust_env=False) as client:
@@ -81,7 +82,7 @@ def _json(client: httpx.Client, url: str, headers: dict[str, str]) -> dict[str, 
     return found
 
 
-def look_at_models(config: ServerConfig, gpu_bytes: int) -> list[Finding]:
+def check_models(config: ServerConfig, gpu_bytes: int) -> list[Finding]:
     """Whether the models of a start are there, whole, and fit into memory."""
     names = config.default_models or ("",)
     budget = MemoryBudget.of(
@@ -89,10 +90,10 @@ def look_at_models(config: ServerConfig, gpu_bytes: int) -> list[Finding]:
         machine_bytes=memory_bytes(),
         gpu_bytes=gpu_bytes,
     )
-    return [_look_at_model(name, config, budget.total_bytes) for name in names]
+    return [_check_model(name, config, budget.total_bytes) for name in names]
 
 
-def _look_at_model(name: str, config: ServerConfig, budget_bytes: int) -> Finding:
+def _check_model(name: str, config: ServerConfig, budget_bytes: int) -> Finding:
     key, found, rest = name.partition("=")
     source = rest if found and not Path(name).expanduser().is_dir() else name
     shown = printable(key if found else name) or DEFAULT_MODEL

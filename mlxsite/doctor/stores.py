@@ -25,7 +25,7 @@ LOCK_PATIENCE_S = 2.0
 ELSEWHERE = "Set MLX_DATA_DIR to a folder you may write to."
 
 
-def look_at_database() -> list[Finding]:
+def check_database() -> list[Finding]:
     """Whether it can be reached and written, and has this version's tables."""
     is_file = connection.vendor == "sqlite"
     path = str(connection.settings_dict["NAME"])
@@ -55,7 +55,7 @@ _REACH = {
 }
 
 
-def look_at_data_dir(config: ServerConfig) -> list[Finding]:
+def check_data_dir(config: ServerConfig) -> list[Finding]:
     """Whether the server may write, and has room to."""
     folder = config.data_dir
     if not folder.is_dir():

@@ -20,13 +20,13 @@ from django.views.decorators.cache import never_cache
 
 from inference.core.limits import DEFAULT_LIMITS
 from inference.runtime.app import NotInstalledError, current_app
-from inference.runtime.strangers import MinuteBudget
+from inference.runtime.unauthenticated import MinuteBudget
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-logger = logging.getLogger("mlxsite.login")
+logger = logging.getLogger("mlx_server.login")
 
 EVENT = "login_failed"
 GATHER_S = 10.0

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_safe
 
 from inference.runtime.app import App, NotInstalledError, current_app
 from mlxsite import __version__
+from mlxsite.pages.server_status import server_status
 from mlxsite.pages.snippets import snippets_for
-from mlxsite.pages.standing import standing_of
 from mlxsite.pages.visitors import Visitor, visitor_of
 from mlxsite.startup.network import is_loopback
 
@@ -30,11 +30,11 @@ async def home(request: HttpRequest) -> HttpResponse:
     """Say where to point a client, and what to do first. Its script asks for it again."""
     app = _app()
     visitor = await visitor_of(request, app)
-    standing = await standing_of(app, visitor)
+    status = await server_status(app, visitor)
     base_url = request.build_absolute_uri("/v1")
-    model = standing.subject.key if standing.subject else ""
+    model = status.subject.key if status.subject else ""
     context = {
-        "standing": standing,
+        "status": status,
         "base_url": base_url,
         "is_local_address": is_loopback(split_domain_port(request.get_host())[0]),
         "snippets": snippets_for(base_url, model=model, needs_key=visitor.needs_key),

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """One who opened a page; `needs_key` says what the server asks of strangers."""
+    """One who opened a page; `needs_key`: the server asks for a key."""
 
     needs_key: bool
     is_staff: bool
     may_watch: bool
 
     @property
-    def is_stranger(self) -> bool:
+    def is_unauthenticated(self) -> bool:
         """Whether `/v1` would refuse this one without a key."""
         return self.needs_key and not self.is_staff
 

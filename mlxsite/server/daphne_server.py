@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mlxsite.server.proxies import TrustedProxies
     from mlxsite.server.refusals import Refusal
 
-logger = logging.getLogger("mlxsite")
+logger = logging.getLogger("mlx_server")
 
 CANCEL_GRACE_S = 3.0
 GOING_AWAY = 1001
@@ -89,7 +89,7 @@ class StreamServer(daphne.server.Server):  # type: ignore[misc]
             endpoints=endpoints,
             signal_handlers=False,
             verbosity=1,
-            server_name="mlxsite",
+            server_name="mlx-server",
             websocket_max_message_size=bounds.websocket_bytes,
             websocket_max_frame_size=bounds.websocket_bytes,
         )

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from inference.conf import ServerConfig
     from inference.core.models import ModelSource
 
-logger = logging.getLogger("mlxsite")
+logger = logging.getLogger("mlx_server")
 
 FAILED_START = 2
 RECORD_FLUSH_S = 5.0
@@ -189,7 +189,9 @@ class ServerRun:
                 scrapers=_scrapers(config, keys, hosts),
                 sessions=StaffSessions(),
                 exposition=PrometheusExposition(
-                    self._counts, versions=shown_versions()
+                    self._counts,
+                    versions=shown_versions(),
+                    has_old_names=config.metrics_old_names,
                 ),
                 strict_params=config.strict_params,
                 allow_download=config.allow_download,

@@ -56,7 +56,7 @@ def leave_row(refusal: Refusal) -> str:
             user_agent=refusal.user_agent[: app.limits.header_chars],
         ),
     )
-    if app.strangers.may_leave_row(refusal.client_host):
+    if app.unauthenticated.may_leave_row(refusal.client_host):
         trace.open()
     trace.fail(refusal.error)
     trace.close()

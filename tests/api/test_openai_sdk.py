@@ -154,4 +154,4 @@ async def test_it_shows_the_sdk_its_models(
 ) -> None:
     make_house()
     assert [model.id async for model in sdk.models.list()] == [MODEL]
-    assert (await sdk.models.retrieve(MODEL)).owned_by == "mlxsite"
+    assert (await sdk.models.retrieve(MODEL)).owned_by == "mlx-server"

@@ -36,7 +36,7 @@ async def test_it_lists_the_served_models(
         "id": MODEL,
         "object": "model",
         "created": 5,
-        "owned_by": "mlxsite",
+        "owned_by": "mlx-server",
     }
     assert {"state", "kind", "context_length", "size_bytes"} <= set(model)
     assert model["state"] == "ready"

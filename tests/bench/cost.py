@@ -190,7 +190,7 @@ class ForgetfulServer(Server):
 def main(pairs: int) -> int:
     """Start both servers and measure."""
     model = REPOSITORY / "tests" / "models" / "tiny-qwen2-vl"
-    with tempfile.TemporaryDirectory(prefix="mlxsite-cost-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mlx-server-cost-") as folder:
         servers = [
             kind(Path(folder) / name, model)
             for name, kind in (("kept", Server), ("forgetful", ForgetfulServer))

@@ -142,7 +142,7 @@ def of_metrics(server: Server) -> Counter[str]:
     text = httpx.get(f"{server.base_url}/metrics", timeout=30).text
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if sample.name == "mlxsite_requests_total":
+            if sample.name == "mlx_server_requests_total":
                 found[sample.labels["outcome"]] += int(sample.value)
     return counts(found)
 
@@ -263,7 +263,7 @@ async def measure(server: Server, count: int) -> bool:
 
 def main(count: int) -> int:
     """Serve, measure, and say whether all agree."""
-    with tempfile.TemporaryDirectory(prefix="mlxsite-tally-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mlx-server-tally-") as folder:
         model = Path(folder) / "rambler"
         make_rambler(REPOSITORY / "tests" / "models" / "tiny-qwen2-vl", model)
         server = Server(

@@ -163,6 +163,24 @@ def test_bodies_hold_texts_calls_and_hashes_but_no_images(
     ]
 
 
+def test_a_body_holds_each_call_once_however_its_pieces_arrive(
+    trace: RequestTrace, ledger: Ledger
+) -> None:
+    trace.body = BodyKeeper()
+    trace.describe(saying(TextPart("look twice")))
+    head, second = ToolCallDelta(0, "call_1", "look"), ToolCallDelta(1, "call_2", "go")
+    pieces = [ToolCallDelta(0, arguments=text) for text in ("{", '"a": 1', "}")]
+    trace.arrived(Delta(tool_calls=(head, *pieces[:2])), 1)
+    trace.arrived(Delta(tool_calls=(*pieces[2:], second)), 1)
+    trace.arrived(Delta(tool_calls=(ToolCallDelta(1, arguments="{}"),)), 1)
+    trace.finish()
+    trace.close()
+    assert ledger.bodies[0].answer[0]["tool_calls"] == [
+        {"id": "call_1", "name": "look", "arguments": '{"a": 1}'},
+        {"id": "call_2", "name": "go", "arguments": "{}"},
+    ]
+
+
 def test_long_texts_in_bodies_are_cut(trace: RequestTrace, ledger: Ledger) -> None:
     trace.body = BodyKeeper()
     trace.describe(saying(TextPart("x" * (BODY_TEXT_CHARS + 1))))

@@ -1,4 +1,4 @@
-"""A request's story: two records, true times, one end."""
+"""The trace of a request: two records, true times, one end."""
 
 from __future__ import annotations
 

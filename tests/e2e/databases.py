@@ -97,7 +97,7 @@ def _database_of(data_dir: Path) -> str:
 @cache
 def migrated_file() -> Path:
     """Return a SQLite file with all tables, to be copied."""
-    folder = Path(tempfile.mkdtemp(prefix="mlxsite-migrated-"))
+    folder = Path(tempfile.mkdtemp(prefix="mlx-server-migrated-"))
     atexit.register(shutil.rmtree, folder)
     migrate(folder)
     return folder / "db.sqlite3"

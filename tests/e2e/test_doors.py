@@ -209,7 +209,7 @@ async def test_it_refuses_other_websocket_paths_without_a_traceback(
     [
         "%2e%2e/%2e%2e/etc/passwd",
         "/etc/passwd",
-        "..%2f%1b]0;owned%07%0d%0a2026-01-01 INFO mlxsite all is well".replace(
+        "..%2f%1b]0;owned%07%0d%0a2026-01-01 INFO mlx_server all is well".replace(
             " ", "%20"
         ),
         "a%00b",

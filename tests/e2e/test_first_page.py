@@ -69,7 +69,9 @@ def test_it_says_by_itself_when_the_model_is_there_is_gone_and_cannot_be_had(
     key = smollm2_dir.name
     visit(browser, server)
     assert text_of(browser, "h1") == f"{key} is loading."
-    assert "requests wait until the model is there" in text_of(browser, ".standing")
+    assert "requests wait until the model is there" in text_of(
+        browser, ".server-status"
+    )
     os.kill(worker, signal.SIGCONT)
     see(browser, "Your server is ready.")
     assert text_of(browser, "#told") == "Your server is ready."
@@ -78,7 +80,7 @@ def test_it_says_by_itself_when_the_model_is_there_is_gone_and_cannot_be_had(
     client = server.client()
     client.post("/models/unload", body={"key": key}, cast_to=object)
     see(browser, "There is no model yet.")
-    assert "mlx-server load" in text_of(browser, ".standing")
+    assert "mlx-server load" in text_of(browser, ".server-status")
     client.post("/models/load", body={"model": key}, cast_to=object)
     see(browser, "Your server is ready.")
 
@@ -86,7 +88,7 @@ def test_it_says_by_itself_when_the_model_is_there_is_gone_and_cannot_be_had(
     os.kill(worker, signal.SIGKILL)
     see(browser, f"{key} cannot answer.")
     assert text_of(browser, '.chip[data-m="quarantined"]') == "quarantined"
-    assert "mlx-server load" in text_of(browser, ".standing")
+    assert "mlx-server load" in text_of(browser, ".server-status")
 
     server.kill()
     lost = "the server does not answer; trying again"
@@ -153,7 +155,7 @@ def test_its_tabs_and_buttons_work_with_the_keyboard(
         "/models/unload", body={"key": "tiny-qwen2-vl"}, cast_to=object
     )
     wait_until(
-        lambda: "No model is in memory" in text_of(browser, ".standing"),
+        lambda: "No model is in memory" in text_of(browser, ".server-status"),
         "the newest state",
         PATIENCE_S,
     )

@@ -162,7 +162,7 @@ def test_a_stream_is_seen_running_and_one_waiting_and_both_are_cancelled(
         cancel_button(browser, 0).click()
     see_phases(browser)
     assert first.joined() == "cancelled_by_staff"
-    said = f"{str(seen)[:12]} cancelled. Its row keeps the tokens made so far."
+    said = f"{str(seen)[:12]} cancelled. Its record keeps the tokens generated so far."
     wait_until(lambda: said in told(), "a word", PATIENCE_S)
     server.count_rows()
     row = server.rows()[str(seen)]

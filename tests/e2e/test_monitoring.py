@@ -124,7 +124,7 @@ async def test_the_figures_agree_with_the_client_and_the_rows(
     samples = scrape(server)
     of_metrics = {
         (labels["endpoint"], labels["outcome"], labels["reason"]): value
-        for labels, value in samples["mlxsite_requests_total"]
+        for labels, value in samples["mlx_server_requests_total"]
     }
     assert of_metrics == of_rows
     assert Counter((row["outcome"], row["reason"]) for row in rows) == tally.ends
@@ -138,9 +138,9 @@ async def test_the_figures_agree_with_the_client_and_the_rows(
     )
     ((_, tokens),) = samples["vllm:generation_tokens_total"]
     assert tokens == sum(row["completion_tokens"] or 0 for row in rows)
-    ((_, deaths),) = samples["mlxsite_worker_deaths_total"]
+    ((_, deaths),) = samples["mlx_server_worker_deaths_total"]
     assert deaths == 1
-    ((_, still_open),) = samples["mlxsite_requests_open"]
+    ((_, still_open),) = samples["mlx_server_requests_open"]
     assert still_open == 0
 
 
@@ -209,12 +209,12 @@ def queries(dashboard: Any) -> list[str]:
 
 
 def test_the_dashboard_asks_for_what_is_there(tiny_server: Server) -> None:
-    path = REPOSITORY / "docs" / "grafana" / "mlxsite.json"
+    path = REPOSITORY / "docs" / "grafana" / "mlx-server.json"
     asked = queries(json.loads(path.read_text()))
     names = {
         name
         for query in asked
-        for name in re.findall(r"\b(?:vllm:|mlxsite_|process_)\w+", query)
+        for name in re.findall(r"\b(?:vllm:|mlx_server_|process_)\w+", query)
     }
     assert len(asked) > 25
     assert len(names) > 20
@@ -232,5 +232,5 @@ def test_the_dashboard_asks_for_what_is_there(tiny_server: Server) -> None:
 def _has_label(
     shown: dict[str, list[tuple[dict[str, str], float]]], query: str, label: str
 ) -> bool:
-    names = re.findall(r"\b(?:vllm:|mlxsite_|process_)\w+", query)
+    names = re.findall(r"\b(?:vllm:|mlx_server_|process_)\w+", query)
     return any(label in labels for name in names for labels, _ in shown[name])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import pytest
 from django.urls import reverse
@@ -68,7 +70,7 @@ def test_it_shows_figures_phases_and_the_reason(admin_client):
     assert "worker_died: out of memory" in text
 
 
-def test_a_request_tells_its_story(admin_client):
+def test_the_page_of_a_request_shows_all_of_it(admin_client):
     row = kept(
         outcome=Outcome.FAILED,
         reason="worker_died",
@@ -202,8 +204,16 @@ def test_a_filter_that_makes_no_sense_is_told_and_nothing_is_shown(admin_client)
     ):
         assert listed(admin_client, **{name: value}) == set()
         text = page(admin_client, LIST, **{name: value})
-        assert f"Nothing is shown: {name}: " in text
-        assert "A filter could not be understood." in text
+        assert f"Nothing is shown. Invalid &#x27;{name}&#x27;: " in text
+        assert "A filter is not valid." in text
+
+
+def test_a_link_to_the_charts_carries_only_what_charts_can_be_filtered_by(admin_client):
+    kept(model="a,b")
+    params = {"model": r"a\,b", "outcome": "failed", "hours": "24", "q": "x"}
+    text = unescape(page(admin_client, LIST, **params))
+    (link,) = re.findall(r'href="/admin/history/\?([^"]+)"', text)
+    assert dict(parse_qsl(link)) == {"model": r"a\,b", "hours": "24"}
 
 
 def test_each_active_filter_is_a_chip_that_takes_it_away(admin_client):
@@ -274,7 +284,9 @@ def test_pages_keep_the_filters(admin_client):
 def test_a_place_that_is_none_leads_to_the_newest(admin_client, place):
     row = kept()
     assert listed(admin_client, older=place) == {row.request_id}
-    assert "“older” is no place in this list" in page(admin_client, LIST, older=place)
+    assert "“older” is not a place in this list" in page(
+        admin_client, LIST, older=place
+    )
 
 
 def test_what_has_no_index_is_looked_for_among_the_newest_and_the_page_says_so(
@@ -285,11 +297,11 @@ def test_what_has_no_index_is_looked_for_among_the_newest_and_the_page_says_so(
     assert listed(admin_client, max_tps="4") == {rows[4], rows[3], rows[2]}
     response = admin_client.get(LIST, {"max_tps": "4"})
     text = response.content.decode()
-    assert "Looked at the newest 3 requests, back to" in text
+    assert "Searched the newest 3 requests, back to" in text
     beyond = response.context["cl"].beyond_link
     older = admin_client.get(LIST + beyond).context["cl"].result_list
     assert [row.request_id for row in older] == [rows[1], rows[0]]
-    assert "Looked at" not in page(admin_client, LIST, model="tiny")
+    assert "Searched" not in page(admin_client, LIST, model="tiny")
 
 
 def test_it_finds_a_request_by_id_and_by_error_text(admin_client):
@@ -300,7 +312,7 @@ def test_it_finds_a_request_by_id_and_by_error_text(admin_client):
     assert listed(admin_client, q="out of memory") == {row.request_id}
     assert listed(admin_client, q="nothing like it") == set()
     text = page(admin_client, LIST, q="nothing like it")
-    assert "Nothing matches." in text
+    assert "No match." in text
 
 
 def test_it_says_what_will_appear_where_nothing_is_yet(admin_client):

@@ -137,7 +137,7 @@ class TestForms:
             "gen_ai.response.finish_reasons": ["stop"],
             "gen_ai.response.time_to_first_chunk": 1.0,
             "gen_ai.conversation.id": "s",
-            "mlxsite.tag.t": "1",
+            "mlx_server.tag.t": "1",
         }
         assert expected.items() <= attributes.items()
         assert "error.type" not in attributes
@@ -165,7 +165,7 @@ class TestDoor:
         [
             ({}, "format: must be one of csv, jsonl, otel"),
             ({"format": "xml"}, "format: must be one of csv, jsonl, otel"),
-            ({"format": "csv", "hours": "x"}, "hours: “x” is not a number"),
+            ({"format": "csv", "hours": "x"}, "Invalid 'hours': “x” is not a number."),
         ],
     )
     def test_it_refuses_what_it_does_not_understand(

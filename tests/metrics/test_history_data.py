@@ -46,7 +46,7 @@ def test_a_bad_parameter_is_a_400_that_names_it() -> None:
     answer = fetch(client(is_staff=True, is_superuser=True), range="2h")
     assert answer.status_code == 400
     assert answer.json()["error"] == {
-        "message": "range: one of 1h, 24h, 7d, 30d, 90d",
+        "message": "Invalid 'range': must be one of 1h, 24h, 7d, 30d, 90d.",
         "param": "range",
     }
 

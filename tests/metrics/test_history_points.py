@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from metrics.history.asked import read_asked
 from metrics.history.gauges import points_up, stretches_down
+from metrics.history.query import HistoryQuery
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def test_a_server_that_runs_runs_in_the_newest_point_too(
     seconds: float, is_down: bool
 ) -> None:
     now = NOON + timedelta(seconds=seconds)
-    span = read_asked({}, now=now).span
+    span = HistoryQuery.parse({}, now=now).span
     now_s = int(now.timestamp())
     looked_until_s = now_s - now_s % 60 - (3600 if is_down else 0)
     seen = set(range(span.start_s, looked_until_s, 60))

@@ -47,7 +47,7 @@ def test_it_logs_a_finished_generation_in_five_lines(caplog):
     totals = Totals()
     slower = ended(started(), completion_tokens=41, total_s=1.0, queue_s=0.5, tps=82.0)
     record = ended(started(), kind=RequestKind.VISION_STREAM)
-    with caplog.at_level(logging.INFO, "mlxsite.requests"):
+    with caplog.at_level(logging.INFO, "mlx_server.requests"):
         totals.request_finished(slower)
         observers = Observers((totals, CompletionLog(totals)))
         observers.request_finished(record)
@@ -70,7 +70,7 @@ def test_it_logs_other_ends_in_one_line(caplog):
         phase=Phase.QUEUED,
         kind=RequestKind.OTHER,
     )
-    with caplog.at_level(logging.INFO, "mlxsite.requests"):
+    with caplog.at_level(logging.INFO, "mlx_server.requests"):
         log.request_finished(failed)
         log.request_finished(refused)
     assert caplog.messages == [
@@ -82,7 +82,7 @@ def test_it_logs_other_ends_in_one_line(caplog):
 
 def test_it_keeps_to_the_level_that_was_set(caplog):
     log = CompletionLog(Totals())
-    with caplog.at_level(logging.WARNING, "mlxsite.requests"):
+    with caplog.at_level(logging.WARNING, "mlx_server.requests"):
         log.request_finished(ended(started()))
         log.request_finished(ended(started(), outcome=Outcome.FAILED, reason="hang"))
     assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -90,6 +90,6 @@ def test_it_keeps_to_the_level_that_was_set(caplog):
 
 def test_it_is_silent_about_what_generates_nothing(caplog):
     log = CompletionLog(Totals())
-    with caplog.at_level(logging.INFO, "mlxsite.requests"):
+    with caplog.at_level(logging.INFO, "mlx_server.requests"):
         log.request_finished(ended(started(), kind=RequestKind.OTHER, admitted=False))
     assert caplog.messages == []

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from inference.core.catalog import ModelCard, QueueSnapshot
 from inference.core.outcomes import ModelState, Outcome
 from inference.runtime.app import App, install_app
-from inference.runtime.strangers import StrangerBudget
+from inference.runtime.unauthenticated import UnauthenticatedCallers
 from metrics.prometheus import PrometheusExposition, RunCounts, exposition
 from metrics.prometheus.counts import ENDPOINTS_MOST, MODELS_MOST, OTHER
 from metrics.prometheus.families import families as families_of
@@ -97,7 +97,12 @@ class Scraped:
         service: Any = self.service
         health: Any = record
         install_app(
-            App(service=service, record=health, strangers=StrangerBudget(), **parts)
+            App(
+                service=service,
+                record=health,
+                unauthenticated=UnauthenticatedCallers(),
+                **parts,
+            )
         )
 
     def end(self, record: RequestRecord) -> None:
@@ -135,14 +140,14 @@ def test_it_counts_every_request_that_ended_once(scraped: Scraped) -> None:
     ):
         scraped.end(ended(started(), outcome=outcome, reason=reason))
     scraped.counts.request_started(started())
-    counted = scraped.samples()["mlxsite_requests_total"]
+    counted = scraped.samples()["mlx_server_requests_total"]
     assert sum(value for _, value in counted) == 4
     path = "/v1/chat/completions"
-    name = "mlxsite_requests_total"
+    name = "mlx_server_requests_total"
     assert scraped.value(name, endpoint=path, outcome="finished", reason="") == 2
     refused = {"endpoint": path, "outcome": "rejected", "reason": "queue_full"}
     assert scraped.value(name, **refused) == 1
-    assert scraped.value("mlxsite_requests_open") == 1
+    assert scraped.value("mlx_server_requests_open") == 1
 
 
 @pytest.mark.parametrize("name", BOUNDS)
@@ -155,7 +160,9 @@ def test_every_bucket_of_vllm_is_there(scraped: Scraped, name: str) -> None:
 def test_series_of_a_model_begin_at_zero(scraped: Scraped) -> None:
     assert scraped.value("vllm:generation_tokens_total", **TINY) == 0
     assert scraped.value("vllm:e2e_request_latency_seconds_count", **TINY) == 0
-    assert scraped.value("mlxsite_model_requests_total", **TINY, outcome="failed") == 0
+    assert (
+        scraped.value("mlx_server_model_requests_total", **TINY, outcome="failed") == 0
+    )
 
 
 def test_it_adds_up_tokens_and_times_of_what_had_a_seat(scraped: Scraped) -> None:
@@ -201,22 +208,22 @@ def test_it_shows_queues_memory_and_the_record(scraped: Scraped) -> None:
     assert scraped.value("vllm:num_requests_waiting", **TINY) == 3
     # 200 bytes beside the weights, of the 800 that weights leave.
     assert scraped.value("vllm:kv_cache_usage_perc", **TINY) == 0.25
-    assert scraped.value("mlxsite_model_memory_bytes", **TINY) == 400
-    assert scraped.value("mlxsite_memory_budget_bytes") == 1000
-    assert scraped.value("mlxsite_queue_places") == 100
-    assert scraped.value("mlxsite_record_lag_bytes") == 7
-    assert scraped.value("mlxsite_record_dropped_lines_total") == 2
+    assert scraped.value("mlx_server_model_memory_bytes", **TINY) == 400
+    assert scraped.value("mlx_server_memory_budget_bytes") == 1000
+    assert scraped.value("mlx_server_queue_places") == 100
+    assert scraped.value("mlx_server_record_lag_bytes") == 7
+    assert scraped.value("mlx_server_record_dropped_lines_total") == 2
     state = {"model_name": "tiny", "state": "ready"}
-    assert scraped.value("mlxsite_model_state", **state) == 1
+    assert scraped.value("mlx_server_model_state", **state) == 1
 
 
 def test_it_counts_loads_and_deaths(scraped: Scraped) -> None:
     for kind in ("model_load", "model_load_failed", "worker_died", "worker_died"):
         scraped.counts.server_event(event(kind=kind, model="tiny"))
-    assert scraped.value("mlxsite_model_loads_total", **TINY, result="ok") == 1
-    assert scraped.value("mlxsite_model_loads_total", **TINY, result="failed") == 1
-    assert scraped.value("mlxsite_worker_deaths_total", **TINY) == 2
-    assert scraped.value("mlxsite_events_total", kind="worker_died") == 2
+    assert scraped.value("mlx_server_model_loads_total", **TINY, result="ok") == 1
+    assert scraped.value("mlx_server_model_loads_total", **TINY, result="failed") == 1
+    assert scraped.value("mlx_server_worker_deaths_total", **TINY) == 2
+    assert scraped.value("mlx_server_events_total", kind="worker_died") == 2
 
 
 def test_nobody_can_invent_labels_without_end(scraped: Scraped) -> None:
@@ -230,7 +237,7 @@ def test_nobody_can_invent_labels_without_end(scraped: Scraped) -> None:
     }
     assert len(tokens) == MODELS_MOST + 1
     assert tokens[OTHER] == 150 * (1000 - MODELS_MOST)
-    paths = {labels["endpoint"] for labels, _ in samples["mlxsite_requests_total"]}
+    paths = {labels["endpoint"] for labels, _ in samples["mlx_server_requests_total"]}
     assert len(paths) == ENDPOINTS_MOST + 1
     assert len(samples["vllm:num_requests_running"]) == MODELS_MOST
 
@@ -278,7 +285,30 @@ def test_it_speaks_openmetrics_where_asked(scraped: Scraped) -> None:
     scraped.end(ended(started()))
     text = scraped.text("application/openmetrics-text; version=1.0.0")
     names = {family.name for family in open_families(text)}
-    assert {"vllm:generation_tokens", "mlxsite_requests"} <= names
+    assert {"vllm:generation_tokens", "mlx_server_requests"} <= names
+
+
+def test_what_is_our_own_is_shown_under_its_old_name_too_until_that_is_turned_off(
+    scraped: Scraped,
+) -> None:
+    scraped.end(ended(started()))
+    for accept in ("", "application/openmetrics-text; version=1.0.0"):
+        parse = open_families if accept else text_string_to_metric_families
+        shown = {family.name: family for family in parse(scraped.text(accept))}
+        ours = {name for name in shown if name.startswith("mlx_server_")}
+        assert len(ours) > 20
+        assert {name for name in shown if name.startswith("mlxsite_")} == {
+            name.replace("mlx_server_", "mlxsite_") for name in ours
+        }
+        for name in ours:
+            old = shown[name.replace("mlx_server_", "mlxsite_")]
+            assert (old.type, values(old)) == (shown[name].type, values(shown[name]))
+    scraped.exposition.has_old_names = False
+    assert "mlxsite_" not in scraped.text("")
+
+
+def values(family: Metric) -> list[tuple[dict[str, str], float]]:
+    return [(sample.labels, sample.value) for sample in family.samples]
 
 
 def test_labels_may_hold_anything(scraped: Scraped) -> None:

@@ -124,4 +124,4 @@ def test_help_groups_every_command_once_with_examples_and_exit_codes() -> None:
     assert sorted(told) == sorted(COMMANDS)
     assert [word for words in grouped_commands().values() for word in words] == told
     assert "\nexamples:\n  mlx-server launch " in text
-    assert "exit codes: 0 well, 1 failed, 2 wrong usage" in text
+    assert "exit codes: 0 success, 1 failed, 2 wrong usage" in text

@@ -20,8 +20,8 @@ import pytest
 from inference.conf import ServerConfig
 from mlxsite.doctor import machine
 from mlxsite.doctor.findings import State, well
-from mlxsite.doctor.looks import Answer, Look, all_found
-from mlxsite.doctor.stores import look_at_data_dir
+from mlxsite.doctor.probes import Answer, Probe, all_found
+from mlxsite.doctor.stores import check_data_dir
 from tests.e2e.servers import Server
 from tests.e2e.terminals import on_terminal
 from tests.mlxsite.commands import mlx_server
@@ -216,7 +216,7 @@ def test_a_full_disk_is_told_in_time(
     usage = type("Usage", (), {"free": free_bytes})
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     config = replace(ServerConfig.from_settings(), data_dir=tmp_path)
-    (finding,) = look_at_data_dir(config)
+    (finding,) = check_data_dir(config)
     assert finding.state == state
 
 
@@ -241,7 +241,7 @@ def test_an_mlx_that_does_not_start_is_told_with_its_last_line(
         return started(*words, env=env | {"PYTHONPATH": path}, **options)
 
     monkeypatch.setattr(subprocess, "run", with_broken_mlx)
-    (finding,) = machine.look_at_engine(lambda: machine.ask_engine(None), 0)
+    (finding,) = machine.check_engine(lambda: machine.ask_engine(None), 0)
     assert finding.state == State.WRONG
     assert finding.words == "ImportError: libmlx.so is gone"
 
@@ -252,7 +252,7 @@ def test_a_translated_python_on_a_mac_is_wrong(
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(machine, "sysctl", {"sysctl.proc_translated": "1"}.get)
-    (finding,) = machine.look_at_python()
+    (finding,) = machine.check_python()
     assert finding.state == State.WRONG
     assert finding.words.endswith("translated by Rosetta")
     assert "arm64" in finding.advice
@@ -265,12 +265,12 @@ def test_a_look_that_hangs_is_given_up_and_the_others_are_told() -> None:
         never.wait()
         return []
 
-    looks = [
-        Look("disk", 0.05, hang),
-        Look("clock", 60.0, lambda: [well("clock", "ticks")]),
-        Look("bug", 60.0, lambda: [1 / 0]),  # type: ignore[list-item]
+    probes = [
+        Probe("disk", 0.05, hang),
+        Probe("clock", 60.0, lambda: [well("clock", "ticks")]),
+        Probe("bug", 60.0, lambda: [1 / 0]),  # type: ignore[list-item]
     ]
-    disk, clock, bug = all_found(looks)
+    disk, clock, bug = all_found(probes)
     never.set()
     assert (disk.state, disk.words) == (State.WRONG, "no answer within 0.05 s")
     assert clock.words == "ticks"

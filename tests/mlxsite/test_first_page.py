@@ -148,7 +148,7 @@ def test_it_says_that_the_server_is_going(install: Install) -> None:
 
 def test_it_says_that_no_server_runs_in_this_process() -> None:
     text = page()
-    assert headline(text) == "No models are served here."
+    assert headline(text) == "No server runs in this process."
     assert "mlx-server launch" in text
 
 

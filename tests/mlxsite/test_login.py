@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 import mlxsite.pages.login
-from inference.runtime.strangers import MinuteBudget
+from inference.runtime.unauthenticated import MinuteBudget
 from mlxsite.pages.login import FailedLogins
 
 if TYPE_CHECKING:

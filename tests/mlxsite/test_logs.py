@@ -15,22 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ESC_BEL = "\x1b]0;owned\x07"
-FORGED = f"x\r\n2026-01-01 INFO mlxsite all is well{ESC_BEL}\x9b2K\u202e\u2028"
-ESCAPED = r"x\r\n2026-01-01 INFO mlxsite all is well\x1b]0;owned\x07\x9b2K\u202e\u2028"
+FORGED = f"x\r\n2026-01-01 INFO mlx_server all is well{ESC_BEL}\x9b2K\u202e\u2028"
+ESCAPED = (
+    r"x\r\n2026-01-01 INFO mlx_server all is well\x1b]0;owned\x07\x9b2K\u202e\u2028"
+)
 
 
 def record_of(message: str, *args: object, failing: bool = False) -> logging.LogRecord:
     exc_info = (ValueError, ValueError("no"), None) if failing else None
-    return logging.LogRecord("mlxsite", 20, __file__, 1, message, args, exc_info)
+    return logging.LogRecord("mlx_server", 20, __file__, 1, message, args, exc_info)
 
 
 def test_a_client_cannot_forge_a_line() -> None:
-    record = record_of("asked for %s", "x\r\n2026 INFO mlxsite all is well\x1b[2K")
+    record = record_of("asked for %s", "x\r\n2026 INFO mlx_server all is well\x1b[2K")
 
     line = SafeFormatter(FORMAT).format(record)
 
-    assert line.endswith(r"asked for x\r\n2026 INFO mlxsite all is well\x1b[2K")
-    assert record.args == ("x\r\n2026 INFO mlxsite all is well\x1b[2K",)
+    assert line.endswith(r"asked for x\r\n2026 INFO mlx_server all is well\x1b[2K")
+    assert record.args == ("x\r\n2026 INFO mlx_server all is well\x1b[2K",)
 
 
 def test_a_message_keeps_its_own_lines_and_its_numbers() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -19,8 +22,15 @@ from inference.protocol.body import parameters_of, read_body
 from inference.protocol.parameters import ChatRequestBody
 from inference.runtime.app import install_app
 from metrics.api.views import ReadView
+from metrics.models import RequestLog, Rollup
+from metrics.serializers import (
+    RequestDetailSerializer,
+    RequestSerializer,
+    RollupSerializer,
+)
 from mlxsite.openapi import document
 from tests.metrics.api.cast import KEY, open_doors
+from tests.metrics.cast import ended, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,8 +145,45 @@ def test_a_list_documents_each_parameter_it_reads() -> None:
         if path.startswith("/api/") and "{" not in path and path != "/api/schema":
             view: Any = get_resolver("metrics.api.urls").resolve(path).func.cls  # type: ignore[attr-defined]
             assert issubclass(view, ReadView)
-            documented = [each["name"] for each in methods["get"]["parameters"]]
+            documented = [each["name"] for each in methods["get"].get("parameters", ())]
             assert documented == [each.name for each in view.parameters]
+
+
+def test_a_view_documents_its_refusals() -> None:
+    for path, methods in document()["paths"].items():
+        if path.startswith("/api/"):
+            answers = methods["get"]["responses"]
+            missing = {"404"} if path.endswith("{request_id}") else set()
+            assert set(answers) == {"200", "400", "401", "403"} | missing
+            errors = [answers[status] for status in set(answers) - {"200"}]
+            for error in errors:
+                schema = error["content"]["application/json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Error"}
+
+
+@pytest.mark.django_db
+def test_a_row_is_what_the_document_says() -> None:
+    row = RequestLog.from_record(ended(started(), warnings=("one",)))
+    row.save()
+    rollup = Rollup(level="hour", at=row.started_at, ttft=[1, 0])
+    assert is_valid(RequestDetailSerializer(row).data, "RequestDetail")
+    assert is_valid(dict(RequestSerializer(row).data), "Request")
+    assert is_valid(dict(RollupSerializer(rollup).data), "Rollup")
+    assert not is_valid(dict(RequestSerializer(row).data) | {"tps": "fast"}, "Request")
+
+
+def test_what_reads_the_views_is_not_loaded_before_it_is_asked_for() -> None:
+    asked = "import sys, django; django.setup(); import mlxsite.urls; "
+    told = "print([name for name in sys.modules if name.startswith('drf_spect')])"
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mlxsite.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", asked + told],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.django_db

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from mlxsite.environment import Environment
 from tests.mlxsite.commands import manage, mlx_server, only_line
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 SHOW_KEY = "from django.conf import settings; print(settings.SECRET_KEY)"
 
@@ -155,6 +152,25 @@ def test_it_says_so_when_the_data_folder_cannot_be_made(tmp_path: Path) -> None:
 
     assert line.startswith("error: The secret key ")
     assert "MLX_DATA_DIR" in line
+
+
+def test_a_data_folder_of_the_old_name_is_used_until_there_is_one_of_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLX_DATA_DIR", raising=False)
+    show = "from django.conf import settings; print(settings.MLX_DATA_DIR)"
+
+    def used() -> Path:
+        homes = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+        told = manage("shell", "-v", "0", "-c", show, **homes)
+        return Path(told.stdout.strip())
+
+    new = used()
+    assert (new.name, new.is_dir()) == ("mlx-server", True)
+    shutil.move(new, new.with_name("mlxsite"))
+    assert used() == new.with_name("mlxsite")
+    new.mkdir()
+    assert used() == new
 
 
 def test_it_closes_a_data_folder_that_others_can_read(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def joined(first: Pieces, then: Pieces) -> Pieces:
     return Pieces(
         text=first.text + then.text,
         reasoning=first.reasoning + then.reasoning,
-        calls=joined_calls(first.calls, then.calls),
+        calls=joined_calls((*first.calls, *then.calls)),
     )
 
 

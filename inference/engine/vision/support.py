@@ -1,4 +1,4 @@
-"""What makes a model one that sees."""
+"""What makes a model a vision model."""
 
 from __future__ import annotations
 

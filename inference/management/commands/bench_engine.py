@@ -185,7 +185,7 @@ def load(
 @contextmanager
 def serving(model: Path) -> Iterator[str]:
     """Run a server on a free port with a data folder of its own; yield its /v1."""
-    with tempfile.TemporaryDirectory(prefix="mlxsite-bench-") as data_dir:
+    with tempfile.TemporaryDirectory(prefix="mlx-server-bench-") as data_dir:
         port = _free_port()
         process = subprocess.Popen(  # noqa: S603 -- our own interpreter
             [

@@ -18,7 +18,7 @@
     const ERRORS = Object.keys(GLYPHS).join(',');
     const FILTERS = ['model', 'key', 'endpoint', 'node'];
 
-    const {h, figure, clock, NOTHING} = window.ui;
+    const {h, figure, clock, filterValue, NOTHING} = window.ui;
     const {Board} = window.charts;
     const {sum} = window.drawing;
     const {showTotals, showKeys, Lane} = window.panels;
@@ -84,11 +84,11 @@
         for (const select of document.querySelectorAll('[data-filter]')) {
             const name = select.dataset.filter;
             const chosen = asked.get(name) || '';
-            const values = choices[name].map((value) => value || 'none');
+            const values = choices[name].map(filterValue);
             if (chosen && !values.includes(chosen)) {
                 values.push(chosen);
             }
-            const options = values.map((value) => h('option', {value}, value === 'none' ? `no ${name}` : value));
+            const options = values.map((value) => h('option', {value}, value === 'none' ? `no ${name}` : value.replace(/\\(.)/g, '$1')));
             if (JSON.stringify(values) !== select.dataset.values) {
                 select.replaceChildren(select.options[0], ...options);
                 select.dataset.values = JSON.stringify(values);
@@ -111,12 +111,12 @@
             taken.set(model, [...taken.values()].includes(own) ? COLORS.find((color) => ![...taken.values()].includes(color)) : own);
         }
         const series = models.filter((model) => shown.includes(model)).map((model) => ({
-            label: model || 'no model', color: model ? taken.get(model) : REST, data: columns[model], filter: {model: model || 'none'},
+            label: model || 'no model', color: model ? taken.get(model) : REST, data: columns[model], filter: {model: filterValue(model)},
         }));
         const rest = models.filter((model) => !shown.includes(model));
         if (rest.length) {
             const added = data.at.map((_, i) => (data.up[i] ? sum(rest.map((model) => columns[model][i])) : null));
-            series.push({label: 'others', color: REST, data: added, filter: {model: rest.map((model) => model || 'none').join(',')}});
+            series.push({label: 'others', color: REST, data: added, filter: {model: rest.map(filterValue).join(',')}});
         }
         return series.length ? series : [{label: 'none', color: REST, data: data.at.map((_, i) => (data.up[i] ? 0 : null))}];
     }

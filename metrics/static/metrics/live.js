@@ -54,7 +54,7 @@ function hear(message) {
             draw();
         }
     } else if (message.type === 'cancelled') {
-        tell(message.done ? `${message.id.slice(0, 12)} cancelled. Its row keeps the tokens made so far.` : `${message.id.slice(0, 12)} had ended already.`);
+        tell(message.done ? `${message.id.slice(0, 12)} cancelled. Its record keeps the tokens generated so far.` : `${message.id.slice(0, 12)} had ended already.`);
     } else if (message.type === 'error') {
         tell(message.message);
     }

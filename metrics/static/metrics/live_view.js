@@ -44,7 +44,7 @@ function drawOutcomes(outcomes, since) {
 
 export function drawServer(server, now) {
     const state = server.is_draining ? ', shutting down' : '';
-    say($('server'), `mlxsite ${server.version} on ${server.node}, up ${age(Math.floor(now - server.started_at)).replace('.0 s', ' s')}${state}`);
+    say($('server'), `mlx-server ${server.version} on ${server.node}, up ${age(Math.floor(now - server.started_at)).replace('.0 s', ' s')}${state}`);
 }
 
 /* One point per half second, also where nothing changed. */

@@ -1,7 +1,7 @@
 'use strict';
 /* What stands around the charts: totals, the tally of outcomes, the lane of events, use per key. */
 {
-    const {h, figure, clock, day, NOTHING} = window.ui;
+    const {h, figure, clock, day, filterValue, NOTHING} = window.ui;
     const DAY_S = 86400;
     const AROUND_S = 300;
     const GLYPHS = {
@@ -160,7 +160,7 @@
             const bar = h('svg', {class: 'bar', height: 8, role: 'img', 'aria-label': figure.share(share)},
                 h('rect', {class: 'rail', width: '100%', height: 8, rx: 2}), h('rect', {class: 'used', width: `${(100 * share).toFixed(2)}%`, height: 8, rx: 2}));
             return h('tr', {},
-                h('th', {scope: 'row'}, h('a', {href: rows({key: use.key || 'none'})}, use.key || 'no key')),
+                h('th', {scope: 'row'}, h('a', {href: rows({key: filterValue(use.key)})}, use.key || 'no key')),
                 h('td', {class: 'share'}, bar),
                 h('td', {class: 'n', 'data-label': 'requests'}, figure.whole(use.requests)),
                 h('td', {class: 'n', 'data-label': 'in'}, figure.count(use.prompt_tokens)),
@@ -168,7 +168,7 @@
                 h('td', {class: 'n', 'data-label': 'errors'}, use.requests ? `${percent(use.errors / use.requests)} %` : NOTHING));
         }));
         if (!keys.length) {
-            find('keys').append(h('tr', {}, h('td', {colspan: 6, class: 'dim'}, 'Nobody asked for anything in this time.')));
+            find('keys').append(h('tr', {}, h('td', {colspan: 6, class: 'dim'}, 'No requests in this time range.')));
         }
     }
 

@@ -77,6 +77,11 @@
         return `${at.getDate()} ${MONTHS[at.getMonth()]}`;
     }
 
+    /* A column's value as a filter wants it: commas and a real "none" escaped, "none" for the empty one. */
+    function filterValue(value) {
+        return value === 'none' ? '\\none' : value ? value.replace(/[\\,]/g, '\\$&') : 'none';
+    }
+
     /* Copies a text, and says on the button whether that went well. */
     async function copy(button, text) {
         const label = button.textContent;
@@ -114,5 +119,5 @@
     new MutationObserver(themed).observe(document.documentElement, {attributeFilter: ['data-theme']});
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', themed);
 
-    window.ui = {h, figure, clock, day, copy, NOTHING};
+    window.ui = {h, figure, clock, day, filterValue, copy, NOTHING};
 }

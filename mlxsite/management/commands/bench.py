@@ -28,7 +28,7 @@ from inference.management.client_command import (
 from mlxsite.bench.keeping import NotKeptError, keep
 from mlxsite.bench.options import STDOUT, PlanError, add_bench_options, plan_of
 from mlxsite.bench.progress import BenchProgress
-from mlxsite.bench.report import Asked, Report
+from mlxsite.bench.report import Report, RunSettings
 from mlxsite.bench.tables import print_report
 from mlxsite.startup.network import base_url
 
@@ -80,7 +80,7 @@ class Command(ClientCommand):
         end = self._measure(bench)
         report = Report.of(
             bench,
-            _asked(address, options),
+            _run_settings(address, options),
             at=began_at,
             duration_s=time.perf_counter() - began,
         )
@@ -173,10 +173,10 @@ async def _prompts(
     return essays()
 
 
-def _asked(address: ServerAddress, options: dict[str, Any]) -> Asked:
+def _run_settings(address: ServerAddress, options: dict[str, Any]) -> RunSettings:
     kind = "words" if options["input_tokens"] else "essays"
     file = options["prompt_file"]
-    return Asked(
+    return RunSettings(
         prompts=f"file {file.name}" if file else kind,
         input_tokens=options["input_tokens"],
         note=options["note"],

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from inference.conf import ServerConfig
 from inference.management.client_command import FAILED, ClientCommand
 from mlxsite.doctor.examination import examine, is_healthy
-from mlxsite.doctor.telling import tell
+from mlxsite.doctor.report import write_report
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -41,6 +41,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Examine; leave with 1 where something is wrong."""
         findings = examine(ServerConfig.from_settings())
-        tell(findings, sys.stdout, as_json=options["json"])
+        write_report(findings, sys.stdout, as_json=options["json"])
         if not is_healthy(findings):
             sys.exit(FAILED)

@@ -10,8 +10,8 @@ const link = document.getElementById('link');
 const seen = new Map();
 let timer = 0;
 
-function word() {
-    return document.querySelector('.standing').dataset.word;
+function state() {
+    return document.querySelector('.server-status').dataset.state;
 }
 
 async function look() {
@@ -22,16 +22,16 @@ async function look() {
             if (!answer.ok) {
                 throw new Error(answer.status);
             }
-            const before = word();
+            const before = state();
             show(new DOMParser().parseFromString(await answer.text(), 'text/html'));
-            if (word() !== before) {
-                document.getElementById('told').textContent = document.querySelector('.standing h1').textContent;
+            if (state() !== before) {
+                document.getElementById('told').textContent = document.querySelector('.server-status h1').textContent;
             }
             setLink('', '');
         } catch {
             setLink('lost', 'the server does not answer; trying again');
         }
-        timer = setTimeout(look, SETTLED.has(word()) && !link.dataset.link ? CALM_MS : EAGER_MS);
+        timer = setTimeout(look, SETTLED.has(state()) && !link.dataset.link ? CALM_MS : EAGER_MS);
     }
 }
 

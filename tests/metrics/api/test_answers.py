@@ -96,6 +96,49 @@ def test_the_history_has_the_figures_of_its_rollups(reader: Reader) -> None:
     assert sum(filter(None, of_tiny["requests"]["tiny"])) == 3
 
 
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        ({"model": "tiny"}, 1),
+        ({"model": r"a\,b"}, 1),
+        ({"model": r"a\,b,tiny"}, 2),
+        ({"model": "a,b"}, 0),
+        ({"key": "none"}, 2),
+        ({"from": "2027-01-15T10:00:00 02:00", "to": "2027-01-15T12:00+02:00"}, 2),
+        ({"to": "2027-01-15T08:00:00Z"}, 0),
+    ],
+)
+def test_the_list_and_the_history_read_a_filter_alike(
+    reader: Reader, asked: dict[str, str], count: int
+) -> None:
+    for model in ("tiny", "a,b"):
+        add_rows(1, model=model)
+        add_rollup(level="minute", requests=1, model=model)
+    assert len(reader.get("/api/requests", **asked)["data"]) == count
+    span = {"to": "2027-01-15T10:00:00 00:00"} | asked
+    assert reader.get("/api/history", **span)["totals"]["requests"] == count
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"from": "yesterday"},
+        {"from": "200", "to": "100"},
+        {"hours": "0"},
+        {"hours": "1", "to": "100"},
+        {"model": "x" * 256},
+        {"key": "a\0b"},
+    ],
+)
+def test_the_list_and_the_history_refuse_a_filter_in_the_same_words(
+    reader: Reader, asked: dict[str, str]
+) -> None:
+    paths = ("requests", "history", "rollups")
+    refusals = [reader.refusal(f"/api/{path}", **asked) for path in paths]
+    assert refusals == [refusals[0]] * len(paths)
+    assert refusals[0][0] == 400
+
+
 def test_events_can_be_narrowed(reader: Reader) -> None:
     for kind in ("server_start", "worker_died"):
         ServerEventLog.from_event(event(kind=kind)).save()

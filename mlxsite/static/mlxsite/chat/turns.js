@@ -105,7 +105,7 @@ export class ModelTurn {
         return [
             words ? h('span', {}, words) : null,
             pictures && text ? h('span', {}, pictures === 1 ? 'reads text only: an earlier picture was left out' : 'reads text only: earlier pictures were left out') : null,
-            id && this.rows ? h('a', { href: `${this.rows}?q=${encodeURIComponent(id)}` }, 'its row') : null,
+            id && this.rows ? h('a', { href: `${this.rows}?q=${encodeURIComponent(id)}` }, 'request record') : null,
         ].filter(Boolean);
     }
 }

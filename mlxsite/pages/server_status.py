@@ -1,4 +1,4 @@
-"""How the server stands, in the one word that decides what a newcomer does next."""
+"""The status of the server: the one state that decides what a newcomer does next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PRESENT = (ModelState.READY, *COMING, *_BROKEN, ModelState.STOPPING)
 SHOWN_UNLOADED = 8
 
 
-class Word(StrEnum):
+class ServerState(StrEnum):
     """What a newcomer has to know first."""
 
     READY = "ready"
@@ -30,41 +30,43 @@ class Word(StrEnum):
     LOADING = "loading"
     FAILED = "failed"
     EMPTY = "empty"
-    NOT_READY = "not_ready"  # all that a stranger is told
+    NOT_READY = "not_ready"  # all that one without a key is told
     STOPPING = "stopping"
     NO_SERVICE = "no_service"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """The word, the model it is about, the models to show and how many more there are."""
+class ServerStatus:
+    """The state, the model it is about, the models to show and how many more there are."""
 
-    word: Word
+    state: ServerState
     subject: ModelLine | None = None
     models: tuple[ModelLine, ...] = ()
     hidden: int = 0
 
 
-async def standing_of(app: App | None, visitor: Visitor) -> Standing:
-    """Return how the server stands, as far as this visitor may know."""
+async def server_status(app: App | None, visitor: Visitor) -> ServerStatus:
+    """Return the status of the server, as far as this visitor may know."""
     if app is None:
-        return Standing(Word.NO_SERVICE)
+        return ServerStatus(ServerState.NO_SERVICE)
     service = app.service
     if service.is_draining:
-        return Standing(Word.STOPPING)
-    if visitor.is_stranger:
-        return Standing(Word.READY if service.is_ready else Word.NOT_READY)
-    return judged(await service.known_cards(), is_ready=service.is_ready)
+        return ServerStatus(ServerState.STOPPING)
+    if visitor.is_unauthenticated:
+        return ServerStatus(
+            ServerState.READY if service.is_ready else ServerState.NOT_READY
+        )
+    return status_of_models(await service.known_cards(), is_ready=service.is_ready)
 
 
-def judged(cards: Sequence[ModelCard], *, is_ready: bool) -> Standing:
-    """Return what these models come to; `is_ready` as `/health/ready` has it."""
-    word, subject = _first_of_all(cards, is_ready=is_ready)
+def status_of_models(cards: Sequence[ModelCard], *, is_ready: bool) -> ServerStatus:
+    """Return the status that these models make; `is_ready` as `/health/ready` has it."""
+    state, subject = _first_of_all(cards, is_ready=is_ready)
     present = [card for card in cards if card.state in _PRESENT]
     unloaded = [card for card in cards if card.state not in _PRESENT]
     shown = (*present, *unloaded[:SHOWN_UNLOADED])
-    return Standing(
-        word,
+    return ServerStatus(
+        state,
         subject=ModelLine.of(subject) if subject else None,
         models=tuple(ModelLine.of(card) for card in shown),
         hidden=len(cards) - len(shown),
@@ -73,16 +75,16 @@ def judged(cards: Sequence[ModelCard], *, is_ready: bool) -> Standing:
 
 def _first_of_all(
     cards: Sequence[ModelCard], *, is_ready: bool
-) -> tuple[Word, ModelCard | None]:
+) -> tuple[ServerState, ModelCard | None]:
     if ready := _first(cards, (ModelState.READY,)):
-        return Word.READY, ready
+        return ServerState.READY, ready
     if coming := _first(cards, COMING):
-        return Word.LOADING, coming
+        return ServerState.LOADING, coming
     if is_ready:
-        return Word.ON_DEMAND, _first(cards, (ModelState.UNLOADED,))
+        return ServerState.ON_DEMAND, _first(cards, (ModelState.UNLOADED,))
     if broken := _first(cards, _BROKEN):
-        return Word.FAILED, broken
-    return Word.EMPTY, None
+        return ServerState.FAILED, broken
+    return ServerState.EMPTY, None
 
 
 def _first(

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from inference.core.errors import InferenceError
 
 CLIENTS_MOST = 10_000
-_STRANGERS_CODES = frozenset({"invalid_api_key", "unknown_url", "cross_site_request"})
+_CODES = frozenset({"invalid_api_key", "unknown_url", "cross_site_request"})
 
 
-def is_strangers(error: InferenceError) -> bool:
+def is_unauthenticated(error: InferenceError) -> bool:
     """Whether an error says that nobody let this caller in."""
-    return error.code in _STRANGERS_CODES
+    return error.code in _CODES
 
 
 class MinuteBudget:
@@ -53,13 +53,13 @@ class MinuteBudget:
         return 60 - self._clock.monotonic() % 60
 
 
-class StrangerBudget:
+class UnauthenticatedCallers:
     """Counts refusals per client and minute."""
 
     def __init__(
         self,
         *,
-        rows_per_minute: int = DEFAULT_LIMITS.strangers_rows_per_minute,
+        rows_per_minute: int = DEFAULT_LIMITS.unauthenticated_rows_per_minute,
         clock: Clock | None = None,
     ) -> None:
         self._rows = MinuteBudget(rows_per_minute, clock=clock)

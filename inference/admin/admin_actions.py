@@ -1,4 +1,4 @@
-"""What staff begin with models: on the server's loop, and never waited for long."""
+"""What staff do to models from the admin: on the server's loop, with a bounded wait."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ logger = logging.getLogger("inference")
 # Views share one thread: a refusal comes within this time, or is told later.
 PATIENCE_S = 0.5
 
-Deed = Callable[[], Coroutine[Any, Any, None]]
+Action = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """How it stands with what was begun: keys, and the words of refusals by key."""
+    """What became of the actions: keys, and why some were refused, by key."""
 
     done: list[str] = []
     pending: list[str] = []
     refused: dict[str, str] = {}
 
 
-class Deeds:
-    """Begins what staff ask for; keeps why it failed where that came late, by key."""
+class AdminActions:
+    """Starts actions; keeps, by key, why one failed after the view had answered."""
 
     def __init__(self, *, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
         self.failures: dict[str, str] = {}
 
     def begin(
-        self, app: App, deeds: Mapping[str, Deed], *, in_order: bool = False
+        self, app: App, actions: Mapping[str, Action], *, in_order: bool = False
     ) -> Begun:
-        """Begin one deed per key, side by side or one after the other.
+        """Start one action per key, side by side or one after the other.
 
         Raises:
             NotInstalledError: no service runs here.
         """
         turns = asyncio.Lock() if in_order else None
         begun = {
-            key: app.begin(partial(self._do, key, deed, turns))
-            for key, deed in deeds.items()
+            key: app.begin(partial(self._do, key, action, turns))
+            for key, action in actions.items()
         }
         concurrent.futures.wait(begun.values(), timeout=self._patience_s)
         ended = {key for key, future in begun.items() if future.done()}
@@ -66,57 +66,57 @@ class Deeds:
             refused=refused,
         )
 
-    async def _do(self, key: str, deed: Deed, turns: asyncio.Lock | None) -> None:
+    async def _do(self, key: str, action: Action, turns: asyncio.Lock | None) -> None:
         self.failures.pop(key, None)
         try:
             if turns is None:
-                await deed()
+                await action()
             else:
                 async with turns:
-                    await deed()
+                    await action()
         except InferenceError as error:
             self.failures[key] = error.message
         except Exception:
-            logger.exception("What staff began with %s failed", key)
+            logger.exception("An action of staff on %s failed", key)
             self.failures[key] = "It failed; the log says why."
 
 
-def load(service: ModelService, key: str) -> Deed:
-    """Return the deed of loading a model; it is never downloaded."""
+def load(service: ModelService, key: str) -> Action:
+    """Return the action of loading a model; it is never downloaded."""
 
-    async def deed() -> None:
+    async def action() -> None:
         asked = LoadRequest(model=key)
         await service.load_by_name(asked, may_download=False, on_update=_unheard)
 
-    return deed
+    return action
 
 
-def unload(service: ModelService, key: str, *, force: bool = False) -> Deed:
-    """Return the deed of unloading a model, once its requests ended or at once."""
+def unload(service: ModelService, key: str, *, force: bool = False) -> Action:
+    """Return the action of unloading a model, once its requests ended or at once."""
 
-    async def deed() -> None:
+    async def action() -> None:
         await service.unload(key, force=force)
 
-    return deed
+    return action
 
 
-def release(service: ModelService, key: str) -> Deed:
-    """Return the deed of taking a model out of quarantine."""
+def release(service: ModelService, key: str) -> Action:
+    """Return the action of taking a model out of quarantine."""
 
-    async def deed() -> None:
+    async def action() -> None:
         await service.release(key)
 
-    return deed
+    return action
 
 
-def pin(service: ModelService, key: str, *, pinned: bool) -> Deed:
-    """Return the deed of pinning a model, where the server has it already."""
+def pin(service: ModelService, key: str, *, pinned: bool) -> Action:
+    """Return the action of pinning a model, where the server has it already."""
 
-    async def deed() -> None:
+    async def action() -> None:
         with suppress(ModelNotFoundError):
             service.pin(key, pinned)
 
-    return deed
+    return action
 
 
 def _unheard(update: LoadUpdate) -> None:
@@ -124,4 +124,4 @@ def _unheard(update: LoadUpdate) -> None:
 
 
 # One per process, like the service.
-DEEDS = Deeds()
+ADMIN_ACTIONS = AdminActions()

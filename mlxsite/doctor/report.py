@@ -24,7 +24,7 @@ COLOURS = {
 }
 
 
-def tell(findings: list[Finding], out: TextIO, *, as_json: bool) -> None:
+def write_report(findings: list[Finding], out: TextIO, *, as_json: bool) -> None:
     """Write all findings."""
     if as_json:
         found = {

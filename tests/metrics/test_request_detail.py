@@ -224,11 +224,11 @@ def test_the_same_client_is_its_session_else_its_user_else_its_key(admin_client)
     kept(3600, session_id="s")
     found = context(admin_client, row)
     assert [one.pk for one in found["neighbours"]] == [near.pk, row.pk]
-    assert found["client"].words == "session s"
+    assert found["client"].text == "session s"
     by_user = kept(user="v", key_name="k")
-    assert context(admin_client, by_user)["client"].words == "user v"
+    assert context(admin_client, by_user)["client"].text == "user v"
     by_key = kept(key_name="k")
-    assert context(admin_client, by_key)["client"].words == "key k"
+    assert context(admin_client, by_key)["client"].text == "key k"
 
 
 def test_events_of_its_model_and_server_around_it_are_shown(admin_client):

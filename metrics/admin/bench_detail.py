@@ -86,7 +86,7 @@ def chart_of(run: BenchRun) -> dict[str, Any]:
     }
 
 
-def story_of(run: BenchRun) -> dict[str, Any]:
+def bench_detail(run: BenchRun) -> dict[str, Any]:
     """Return the context of a run's page."""
     parameters = run.parameters | {
         "requests": ", ".join(map(str, run.parameters.get("requests", []))),

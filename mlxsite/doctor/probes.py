@@ -1,4 +1,4 @@
-"""Looks that take no longer than they may: each in a thread that nobody waits for."""
+"""Probes with a time limit, each in a daemon thread."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One look: its name, the seconds it may take, and how it is done."""
+class Probe:
+    """One probe: its name, the seconds it may take, and how it is done."""
 
     name: str
     patience_s: float
@@ -60,19 +60,19 @@ class Answer(Generic[T]):
             self._found.put((None, error))
 
 
-def all_found(looks: Sequence[Look]) -> list[Finding]:
-    """Look at everything at once; return what was found, in the order of the looks."""
-    asked = [(look, Answer(look.find)) for look in looks]
-    return [finding for look, answer in asked for finding in _found(look, answer)]
+def all_found(probes: Sequence[Probe]) -> list[Finding]:
+    """Run all probes at once; return what they found, in their order."""
+    asked = [(probe, Answer(probe.find)) for probe in probes]
+    return [finding for probe, answer in asked for finding in _found(probe, answer)]
 
 
-def _found(look: Look, answer: Answer[Sequence[Finding]]) -> Sequence[Finding]:
+def _found(probe: Probe, answer: Answer[Sequence[Finding]]) -> Sequence[Finding]:
     try:
-        return answer.within(look.begun_at + look.patience_s - time.monotonic())
+        return answer.within(probe.begun_at + probe.patience_s - time.monotonic())
     except TimeoutError:
         advice = "Something there hangs: a disk, a network, or another program."
-        return [wrong(look.name, f"no answer within {look.patience_s:g} s", advice)]
+        return [wrong(probe.name, f"no answer within {probe.patience_s:g} s", advice)]
     except Exception as error:  # noqa: BLE001 -- a doctor tells what ails him
         words = " ".join(f"{type(error).__name__}: {error}".split())
         advice = "This is a mistake of the doctor's: please report it."
-        return [wrong(look.name, words, advice)]
+        return [wrong(probe.name, words, advice)]

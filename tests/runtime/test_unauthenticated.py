@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference.runtime.strangers import StrangerBudget
+from inference.runtime.unauthenticated import UnauthenticatedCallers
 
 
 class HandClock:
@@ -18,7 +18,7 @@ class HandClock:
 
 
 def test_it_counts_what_it_does_not_keep() -> None:
-    budget = StrangerBudget(rows_per_minute=2, clock=HandClock())
+    budget = UnauthenticatedCallers(rows_per_minute=2, clock=HandClock())
     kept = [budget.may_leave_row("a") for _ in range(5)]
     assert kept == [True, True, False, False, False]
     assert budget.suppressed_total == 3
@@ -26,7 +26,7 @@ def test_it_counts_what_it_does_not_keep() -> None:
 
 def test_it_gives_every_client_its_own_budget_each_minute() -> None:
     clock = HandClock()
-    budget = StrangerBudget(rows_per_minute=1, clock=clock)
+    budget = UnauthenticatedCallers(rows_per_minute=1, clock=clock)
     assert budget.may_leave_row("a")
     assert budget.may_leave_row("b")
     assert not budget.may_leave_row("a")

@@ -34,14 +34,14 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One message: who said it, and the text."""
+class Message:
+    """One message: its role, and the text."""
 
     role: str
     text: str
 
 
-def story_of(row: RequestLog, *, origin: str) -> dict[str, Any]:
+def request_detail(row: RequestLog, *, origin: str) -> dict[str, Any]:
     """Return the context of a request's page."""
     client = _client_of(row)
     body = RequestBody.objects.filter(request_id=row.request_id).first()
@@ -50,8 +50,8 @@ def story_of(row: RequestLog, *, origin: str) -> dict[str, Any]:
         "timeline": Timeline.of(row),
         "parameters": parameters_of(row),
         "body": body,
-        "prompt": said_in(body.prompt) if body else (),
-        "answer": said_in(body.answer) if body else (),
+        "prompt": messages_in(body.prompt) if body else (),
+        "answer": messages_in(body.answer) if body else (),
         "curl": CurlCommand.of(row, body, origin=origin),
         "neighbours": neighbours_of(row, client),
         "client": client,
@@ -113,26 +113,26 @@ def events_around(row: RequestLog) -> list[ServerEventLog]:
     return list(events.order_by("at", "id")[:EVENTS])
 
 
-def said_in(value: Any) -> tuple[Said, ...]:
+def messages_in(value: Any) -> tuple[Message, ...]:
     """Return a kept body as messages; what has another form as one JSON text."""
     if value is None or value in ("", [], {}):
         return ()
     if isinstance(value, dict) and isinstance(value.get("messages"), list):
         tools = value.get("tools")
-        told = (Said("tools", _json(tools, indent=2)),) if tools else ()
-        return (*told, *said_in(value["messages"]))
+        told = (Message("tools", _json(tools, indent=2)),) if tools else ()
+        return (*told, *messages_in(value["messages"]))
     messages = [value] if _is_message(value) else value
     if isinstance(messages, list) and all(_is_message(one) for one in messages):
-        return tuple(_said(one) for one in messages)
-    return (Said("", value if isinstance(value, str) else _json(value, indent=2)),)
+        return tuple(_message(one) for one in messages)
+    return (Message("", value if isinstance(value, str) else _json(value, indent=2)),)
 
 
 def _client_of(row: RequestLog) -> Selection:
     if row.session_id:
-        return Selection(choices={"session": (row.session_id,)})
+        return Selection(conditions={"session": (row.session_id,)})
     if row.user:
-        return Selection(choices={"user": (row.user,)})
-    return Selection(choices={"key": (row.key_name,)})
+        return Selection(conditions={"user": (row.user,)})
+    return Selection(conditions={"key": (row.key_name,)})
 
 
 def _beside(row: RequestLog) -> dict[str, int | None]:
@@ -153,7 +153,7 @@ def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and "content" in value
 
 
-def _said(message: dict[str, Any]) -> Said:
+def _message(message: dict[str, Any]) -> Message:
     """Return a message as text: thinking first, then what it says, then its calls."""
     thinking = message.get("reasoning_content") or message.get("reasoning")
     content = message["content"]
@@ -167,7 +167,7 @@ def _said(message: dict[str, Any]) -> Said:
     role = str(message.get("role", ""))
     if not role and message.get("index"):
         role = f"choice {message['index'] + 1}"
-    return Said(role, "\n".join(filter(None, texts)))
+    return Message(role, "\n".join(filter(None, texts)))
 
 
 def _part_text(part: Any) -> str:
