@@ -66,7 +66,7 @@ def settle_dtype(model: nn.Module) -> None:
     """Have floating weights be float32 on CPU, where nothing else is fast.
 
     Reference BLAS serves float16 at a hundredth of float32's speed; see
-    `docs/architecture.md`. Nothing is computed yet.
+    `docs/decisions.md`. Nothing is computed yet.
     """
     if is_cpu():
         model.set_dtype(mx.float32)
