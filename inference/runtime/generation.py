@@ -54,7 +54,7 @@ class Generation:
         self._model = model
         self._trace = trace
         self._pool = pool
-        self._context = pool.house
+        self._context = pool.context
         self._deadline = Deadline(
             self._context.config.request_timeout_s,
             self._context.clock,

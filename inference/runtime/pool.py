@@ -19,7 +19,7 @@ from inference.core.models import LoadStage, LoadUpdate
 from inference.core.outcomes import ModelState
 from inference.library.errors import LibraryError
 from inference.runtime.folders import looked_at
-from inference.runtime.room import MemoryRoom
+from inference.runtime.memory_admission import MemoryAdmission
 from inference.runtime.served import ServedModel
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from inference.core.catalog import ModelCard
     from inference.core.frames import LoadProgress
     from inference.core.models import ModelSource
-    from inference.runtime.house import House
+    from inference.runtime.context import RuntimeContext
     from inference.runtime.registry import ModelRegistry
     from inference.runtime.worker import WorkerHandle
 
@@ -40,11 +40,11 @@ OnUpdate = Callable[[LoadUpdate], None]
 class ModelPool:
     """Owns the loads under way and the idle timers."""
 
-    def __init__(self, registry: ModelRegistry, house: House) -> None:
+    def __init__(self, registry: ModelRegistry, context: RuntimeContext) -> None:
         self._registry = registry
-        self.house = house
-        self._clock = house.clock
-        self.memory = MemoryRoom(registry, house, evict=self._evict)
+        self.context = context
+        self._clock = context.clock
+        self.memory = MemoryAdmission(registry, context, evict=self._evict)
         self._loads: dict[str, asyncio.Task[None]] = {}
         self._first_loads: set[asyncio.Task[None]] = set()
         self._idle_timers: dict[str, asyncio.TimerHandle] = {}
@@ -56,7 +56,7 @@ class ModelPool:
         """Know a model, without loading it."""
         model = ServedModel(
             source,
-            house=self.house,
+            context=self.context,
             on_unused=lambda: self._note_unused(model),
         )
         self._registry.add(model)
@@ -124,7 +124,7 @@ class ModelPool:
                 await _within(model.wait_settled(), left_s)
             elif model.state is ModelState.UNLOADED:
                 if (
-                    not self.house.config.allow_on_demand
+                    not self.context.config.allow_on_demand
                     and model.key not in self._loads
                 ):
                     raise ModelUnavailableError(
@@ -168,7 +168,7 @@ class ModelPool:
                 param="key",
                 code="model_not_quarantined",
             )
-        self.house.publish("model_released", model=model.key)
+        self.context.publish("model_released", model=model.key)
         await self._join_load(model, patience_s=0.0)
 
     def send_away(self, error: InferenceError) -> None:
@@ -183,7 +183,7 @@ class ModelPool:
         for timer in self._idle_timers.values():
             timer.cancel()
         await asyncio.gather(
-            self.house.spare.stop(), *(model.stop() for model in self._registry.all())
+            self.context.spare.stop(), *(model.stop() for model in self._registry.all())
         )
 
     # --- loading
@@ -272,7 +272,7 @@ class ModelPool:
             task.exception()  # told to those who wait, if anybody still does
         self.memory.changed()
         if not self._loads:
-            self.house.spare.refill()
+            self.context.spare.refill()
 
     # --- unloading
 
@@ -284,7 +284,7 @@ class ModelPool:
         # Before anything is awaited it is no longer ready: nobody gets a seat.
         await model.stop()
         logger.info("Model %s unloaded %s", model.key, detail)
-        self.house.publish(
+        self.context.publish(
             kind,
             model=model.key,
             detail=detail,

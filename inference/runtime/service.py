@@ -19,9 +19,9 @@ from inference.images.loader import ImageLoader
 from inference.library.hub import Downloads
 from inference.runtime.admission import WaitingRoom
 from inference.runtime.checkers import Checkers
+from inference.runtime.context import RuntimeContext
 from inference.runtime.cores import CoreShare
 from inference.runtime.generation import Generation
-from inference.runtime.house import House
 from inference.runtime.live import LiveCount
 from inference.runtime.loading import ModelLoader
 from inference.runtime.pool import ModelPool
@@ -82,7 +82,7 @@ class ModelService:
         self._fetches = supplies.fetches
         self._registry = ModelRegistry(any_model_name=config.any_model_name)
         cores = CoreShare(config.cores) if config.openblas and config.cores else None
-        self._house = House(
+        self._context = RuntimeContext(
             config=config,
             clock=self._clock,
             waiting=WaitingRoom(places=config.queue_size),
@@ -98,7 +98,7 @@ class ModelService:
             publish=self.publish,
             checkers=Checkers(publish=self.publish, clock=self._clock),
         )
-        self._pool = ModelPool(self._registry, self._house)
+        self._pool = ModelPool(self._registry, self._context)
         self._loader = ModelLoader(
             registry=self._registry,
             pool=self._pool,
@@ -239,8 +239,8 @@ class ModelService:
         cards = self.cards()
         return QueueSnapshot(
             running=not self.is_draining,
-            waiting=self._house.waiting.taken,
-            max_waiting=self._house.waiting.places,
+            waiting=self._context.waiting.taken,
+            max_waiting=self._context.waiting.places,
             active=sum(card.active for card in cards),
             max_concurrency=self._config.max_concurrency,
             models=cards,
@@ -311,8 +311,8 @@ class ModelService:
         """End all workers and downloads."""
         self.is_draining = True
         await asyncio.gather(
-            self._house.images.close(),
-            self._house.checkers.stop(),
+            self._context.images.close(),
+            self._context.checkers.stop(),
             self._fetches.close(),
             self._pool.stop(),
         )

@@ -28,8 +28,7 @@ from inference.core.frames import (
     WorkerHello,
     to_bytes,
 )
-from inference.runtime.process import WorkerProcess
-from inference.runtime.reports import ReportProtocol
+from inference.runtime.process import ReportProtocol, WorkerProcess
 from inference.runtime.streams import TokenStream
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference.core.outcomes import ModelState
 from inference.runtime.memory import MemoryBudget
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from inference.core.frames import LoadProgress, ModelLoaded, WorkerHello
     from inference.core.models import ModelSource
-    from inference.runtime.house import House
+    from inference.runtime.context import RuntimeContext
     from inference.runtime.worker import WorkerHandle
 
 logger = logging.getLogger("inference")
 
 
-class Keeper:
+class WorkerSupervisor:
     """Owns one model's worker from the first load to the unload, over its deaths.
 
     `on_state(state, error)` is told whenever the model becomes something else.
@@ -31,14 +31,14 @@ class Keeper:
         self,
         source: ModelSource,
         *,
-        house: House,
+        context: RuntimeContext,
         on_state: Callable[[ModelState, str], None],
         on_progress: Callable[[LoadProgress], None],
     ) -> None:
         self._source = source
-        self._house = house
-        self._config = house.config
-        self._clock = house.clock
+        self._context = context
+        self._config = context.config
+        self._clock = context.clock
         self._on_state = on_state
         self._on_progress = on_progress
         self._task: asyncio.Task[None] | None = None
@@ -60,6 +60,30 @@ class Keeper:
             await asyncio.gather(self._task, return_exceptions=True)
         if self.worker is not None:
             await self.worker.stop()
+
+    def card_fields(self) -> dict[str, Any]:
+        """Return the fields of a `ModelCard` that tell of this life in memory."""
+        loaded, progress = self.loaded, self.progress
+        fields: dict[str, Any] = {
+            "created": int(self.loaded_at or 0),
+            "loaded_at": self.loaded_at,
+            "restarts": self.restarts,
+        }
+        if self.worker is not None and self.worker.hello is not None:
+            fields["computes_on"] = self.worker.hello.computes_on
+        if loaded is not None:
+            fields |= {
+                "context_length": loaded.context_length,
+                "size_bytes": loaded.weight_bytes,
+                "load_s": loaded.load_s,
+                "capabilities": loaded.capabilities,
+                "dialect": loaded.dialect,
+                "notes": loaded.notes,
+            }
+        elif progress is not None:
+            share = progress.done_bytes / max(1, progress.total_bytes)
+            fields["progress"] = min(1.0, share)
+        return fields
 
     async def _keep_up(self) -> None:
         """Load, wait for death, pause, and again; give up on what cannot load."""
@@ -93,7 +117,7 @@ class Keeper:
     async def _load(self) -> WorkerHandle:
         """Return a worker that holds the model; one that does not is ended."""
         async with asyncio.timeout(self._config.load_timeout_s):
-            worker = await self._house.spare.take()
+            worker = await self._context.spare.take()
             self.worker = worker
             worker.on_load_progress = self._note_progress
             try:
@@ -128,7 +152,7 @@ class Keeper:
         assert loaded is not None
         assert hello is not None
         key = self._source.key
-        self._house.publish(
+        self._context.publish(
             "worker_restart" if self.restarts else "model_load",
             model=key,
             detail=f"loaded in {wall_s:.1f} s",
@@ -161,7 +185,7 @@ class Keeper:
     def _tell_death(self, reason: str, deaths: int) -> None:
         beat = self.worker.last_beat if self.worker is not None else None
         held = beat.active_bytes + beat.cache_bytes if beat is not None else 0
-        self._house.publish(
+        self._context.publish(
             "worker_died",
             model=self._source.key,
             detail=reason,
@@ -205,7 +229,7 @@ class Keeper:
         key = self._source.key
         times = "" if deaths == 1 else f" {deaths} times in a row, the last time"
         why = f"its worker died{times}: {reason}"
-        self._house.publish(
+        self._context.publish(
             "model_quarantined", model=key, detail=why, data={"deaths": deaths}
         )
         logger.error("The model %s is in quarantine: %s", key, why)
@@ -213,7 +237,7 @@ class Keeper:
 
     def _give_up(self, reason: str) -> None:
         key = self._source.key
-        self._house.publish("model_load_failed", model=key, detail=reason)
+        self._context.publish("model_load_failed", model=key, detail=reason)
         logger.error("The model %s cannot be loaded: %s", key, reason)
         self._on_state(ModelState.FAILED, reason)
 

@@ -19,7 +19,7 @@ Publish = Callable[..., None]
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class RuntimeContext:
     """One per service; `publish` tells that something happened to a model."""
 
     config: RuntimeConfig
