@@ -11,7 +11,7 @@ from inference.dialects.call_forms import forced_calls, marked_calls
 from inference.dialects.call_rules import CallRules
 from inference.dialects.dialect import Opener
 from inference.dialects.json_calls import JSONCalls
-from inference.engines.followers import Answer, CallGuide
+from inference.engines.followers import CallGuide, RequiredAnswer
 from inference.structure.calls import calls_grammar
 from inference.structure.fitting import fits
 from inference.structure.grammars import to_llguidance
@@ -50,7 +50,7 @@ class AnswerForms:
         """What stands between thinking and an answer."""
         return self.dialect.resumes if self.dialect else ""
 
-    def answer(self, resumes: str = "") -> tuple[Answer | None, Opener | None]:
+    def answer(self, resumes: str = "") -> tuple[RequiredAnswer | None, Opener | None]:
         """Return what the answer has to match, and who reads it as a whole.
 
         Raises:
@@ -60,11 +60,11 @@ class AnswerForms:
         if tools is not None and (tools.is_forced or grammar is not None):
             calls, whole = self._calls(tools, resumes)
             if tools.is_forced or grammar is None:
-                return Answer(calls=calls), whole
-            return Answer(self._text(grammar, resumes), calls), whole
+                return RequiredAnswer(calls=calls), whole
+            return RequiredAnswer(self._text(grammar, resumes), calls), whole
         if grammar is None:
             return None, None
-        return Answer(self._text(grammar, resumes)), None
+        return RequiredAnswer(self._text(grammar, resumes)), None
 
     def marks(self) -> tuple[tuple[CallGuide, ...], tuple[str, ...]]:
         """Return how free text goes on behind marks of calls, and warnings."""

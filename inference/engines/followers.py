@@ -32,7 +32,7 @@ class CallGuide:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RequiredAnswer:
     """What a whole answer has to match: `text`, or `calls`, or either of them."""
 
     text: LLMatcher | None = None

@@ -47,7 +47,7 @@ LONGEST_LINE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ImportPlan:
     """What becomes of a file: its weights in their order there, and the other files."""
 
     name: str
@@ -69,7 +69,7 @@ class Plan:
         }
 
 
-def plan_of(source: Path, *, dtype: str) -> Plan:
+def plan_of(source: Path, *, dtype: str) -> ImportPlan:
     """Read all of `source` but its weights, and hold everything against each other.
 
     Raises:
@@ -87,7 +87,7 @@ def plan_of(source: Path, *, dtype: str) -> Plan:
     if FACTORS in header.tensors:
         config["rope_scaling"] = _scaling(source, header, config)
     files["config.json"] = config | files["generation_config.json"]
-    return Plan(metadata.text("general.name", ""), weights, files)
+    return ImportPlan(metadata.text("general.name", ""), weights, files)
 
 
 def convert(

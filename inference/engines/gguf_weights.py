@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.engines.gguf_header import Tensor
-    from inference.engines.gguf_layers import Place
+    from inference.engines.gguf_layers import TensorPlace
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -37,7 +37,7 @@ class Weight:
     """One tensor on its way: from where in the file to which place in which form."""
 
     tensor: Tensor
-    place: Place
+    place: TensorPlace
     form: str
 
     @property

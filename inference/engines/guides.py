@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference.core.errors import GrammarExhaustedError
-from inference.engines.followers import Answer, Follower, Stage, fill_from
+from inference.engines.followers import Follower, RequiredAnswer, Stage, fill_from
 from inference.engines.markers import Marker, RecentTokens
 from inference.engines.token_masks import ALL, Mask, allow, allow_only, forbid
 from inference.structure.faults import gist
@@ -45,9 +45,9 @@ class GuidePlan:
     ways, `tokens_of` some tokens for bytes.
     """
 
-    answer: Answer | None = None
+    answer: RequiredAnswer | None = None
     marks: tuple[CallGuide, ...] = ()
-    resumed: Answer | None = None
+    resumed: RequiredAnswer | None = None
     head: LLMatcher | None = None
     streams: bool = True
     think_start: Marker | None = None
@@ -192,7 +192,7 @@ class Guide:
             self.stage, self._followers = Stage.BODY, answer.open()
         elif was_cut and plan.head is not None:
             self.stage = Stage.HEAD
-            self._followers = Answer(text=plan.head).open()
+            self._followers = RequiredAnswer(text=plan.head).open()
         else:
             self.stage = Stage.FREE
 

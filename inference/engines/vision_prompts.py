@@ -96,7 +96,7 @@ class ImagePrompts:
                     opened(data, paths), paths, data, strict=True
                 )
             ]
-            page = _Page(
+            page = _VisionPage(
                 self._tokenizer, self._processor, self._style, images, tokenizer_lock
             )
             page.places = 0 if self._placement == NOWHERE else len(images)
@@ -111,7 +111,7 @@ class ImagePrompts:
         return rendered, pictures
 
     def _rendered(
-        self, page: _Page, prompt: ChatPrompt, formats: ModelFormats
+        self, page: _VisionPage, prompt: ChatPrompt, formats: ModelFormats
     ) -> RenderedPrompt:
         return render(
             page,
@@ -155,7 +155,7 @@ class ImagePrompts:
         return tuple(marked)
 
 
-class _Page:
+class _VisionPage:
     """Stands in for the tokenizer while one prompt is rendered.
 
     `reads_whole`: the processor tokenizes a prompt in one piece.

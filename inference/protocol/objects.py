@@ -73,7 +73,7 @@ class TemplateArguments(StrictField):
         )
 
 
-class Metadata(StrictField):
+class MetadataField(StrictField):
     """Pairs of strings."""
 
     types = (dict,)

@@ -25,7 +25,7 @@ from inference.protocol.fields import (
     Text,
 )
 from inference.protocol.messages import ROLES, to_messages, unknown_keys
-from inference.protocol.objects import Metadata, Prediction, TemplateArguments
+from inference.protocol.objects import MetadataField, Prediction, TemplateArguments
 from inference.protocol.sampling_fields import LogitBias, StopStrings, TokenIds
 from inference.protocol.structure import Guided, ResponseFormat, StructuredOutputs
 from inference.protocol.tool_fields import ToolChoice, Tools
@@ -60,7 +60,7 @@ class Messages(StrictField):
         return unknown_keys(data)
 
 
-class StreamOptions(BodySerializer):
+class StreamOptionsFields(BodySerializer):
     """How to stream."""
 
     include_usage = Flag(
@@ -93,7 +93,7 @@ class ChatParameters(BodySerializer):
 
     # Streaming.
     stream = Flag(absent="`false`", help_text="Answer as server-sent events.")
-    stream_options = StreamOptions(
+    stream_options = StreamOptionsFields(
         help_text="How to stream.", refuses="without `stream`"
     )
 
@@ -256,7 +256,7 @@ class ChatParameters(BodySerializer):
     safety_identifier = Text(
         512, blank=True, standing=NO_EFFECT, help_text="Kept in the record."
     )
-    metadata = Metadata(standing=NO_EFFECT, help_text="Kept in the record.")
+    metadata = MetadataField(standing=NO_EFFECT, help_text="Kept in the record.")
     service_tier = Choice(
         *("auto", "default", "flex", "scale", "priority", "fast"),
         standing=NO_EFFECT,

@@ -12,7 +12,7 @@ from inference.core.errors import InferenceError, QueueTimeoutError
 from inference.core.outcomes import Outcome, Phase
 from inference.core.requests import ToolMode
 from inference.images.parts import refuse_images
-from inference.runtime.answer import Answer
+from inference.runtime.answer import AdmittedAnswer
 from inference.runtime.deadline import Deadline
 from inference.runtime.deltas import ChoiceCounter
 from inference.runtime.sampling import (
@@ -61,7 +61,7 @@ class Generation:
             spent_s=trace.elapsed_s,
         )
 
-    async def admit(self, stack: AsyncExitStack) -> Answer:
+    async def admit(self, stack: AsyncExitStack) -> AdmittedAnswer:
         """Return the answer once it begins; `stack` lets go of all it holds.
 
         Raises:
@@ -76,7 +76,7 @@ class Generation:
             raise
         worker, stream, counter = begun
         self._end_in_time(worker, stream, stack)
-        return Answer(stream, counter, self._trace)
+        return AdmittedAnswer(stream, counter, self._trace)
 
     async def _steps(
         self, stack: AsyncExitStack

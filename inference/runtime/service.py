@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from inference.core.models import LoadRequest, ModelSource
     from inference.core.requests import Generate
     from inference.core.trace import RequestTrace, ServerIdentity
-    from inference.runtime.answer import Answer
+    from inference.runtime.answer import AdmittedAnswer
     from inference.runtime.config import RuntimeConfig
     from inference.runtime.loading import Fetches
     from inference.runtime.pool import OnUpdate
@@ -271,7 +271,7 @@ class ModelService:
 
     async def admit(
         self, work: Generate, key: str, trace: RequestTrace, stack: AsyncExitStack
-    ) -> Answer:
+    ) -> AdmittedAnswer:
         """Return the answer of the model under `key` once it begins.
 
         Tells `trace` the phases, the prompt's length and every delta, but not

@@ -17,7 +17,7 @@ from typing import Any
 
 from inference.core.requests import Grammar, GrammarKind, SamplingSpec, Tool
 from inference.engines.batch import DecodeBatch
-from inference.engines.followers import Answer
+from inference.engines.followers import RequiredAnswer
 from inference.engines.guides import GuidePlan
 from inference.engines.prefill import PrefillQueue
 from inference.engines.prefill_groups import PrefillPace
@@ -50,7 +50,7 @@ def spec(**options: Any) -> SamplingSpec:
 
 
 def plan_of(text: TextModel, grammar: str) -> GuidePlan:
-    return GuidePlan(Answer(text.words.matcher_for(grammar, param="bench")))
+    return GuidePlan(RequiredAnswer(text.words.matcher_for(grammar, param="bench")))
 
 
 def mixed_rows(text: TextModel, schema: GuidePlan, call: GuidePlan) -> list[Row]:

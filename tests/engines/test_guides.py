@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from llguidance import LLMatcher
 
-from inference.engines.followers import Answer, CallGuide
+from inference.engines.followers import CallGuide, RequiredAnswer
 from inference.engines.guides import Guide, GuidePlan
 from inference.engines.markers import Marker
 from inference.engines.text import TextModel, load_text_model
@@ -60,7 +60,7 @@ def accept(guide: Guide, *ids: int) -> None:
 
 
 def test_it_is_over_with_the_last_token_of_the_grammar(text: TextModel) -> None:
-    guide = GuidePlan(answer=Answer(number(text))).open(None)
+    guide = GuidePlan(answer=RequiredAnswer(number(text))).open(None)
     assert guide is not None
     one, two = tokens(text, "4"), tokens(text, "2")
     assert one[0] in allowed(text, guide)
@@ -73,7 +73,7 @@ def test_it_is_over_with_the_last_token_of_the_grammar(text: TextModel) -> None:
 
 
 def test_it_says_what_went_wrong_when_a_token_was_not_allowed(text: TextModel) -> None:
-    guide = GuidePlan(answer=Answer(number(text))).open(None)
+    guide = GuidePlan(answer=RequiredAnswer(number(text))).open(None)
     assert guide is not None
     accept(guide, *tokens(text, "x"))
     assert guide.is_over
@@ -81,7 +81,7 @@ def test_it_says_what_went_wrong_when_a_token_was_not_allowed(text: TextModel) -
 
 
 def test_it_keeps_choices_of_one_plan_apart(text: TextModel) -> None:
-    plan = GuidePlan(answer=Answer(number(text)))
+    plan = GuidePlan(answer=RequiredAnswer(number(text)))
     first, second = plan.open(None), plan.open(None)
     assert first is not None
     assert second is not None
@@ -92,7 +92,10 @@ def test_it_keeps_choices_of_one_plan_apart(text: TextModel) -> None:
 def test_its_grammar_waits_for_the_end_of_thinking(text: TextModel) -> None:
     eos = tuple(text.eos_ids)
     plan = GuidePlan(
-        answer=Answer(number(text)), think_end=END_THINK, opens_thinking=True, ends=eos
+        answer=RequiredAnswer(number(text)),
+        think_end=END_THINK,
+        opens_thinking=True,
+        ends=eos,
     )
     guide = plan.open(None)
     assert guide is not None
@@ -106,7 +109,7 @@ def test_its_grammar_waits_for_the_end_of_thinking(text: TextModel) -> None:
 
 def test_an_answer_may_open_its_thinking_itself(text: TextModel) -> None:
     plan = GuidePlan(
-        answer=Answer(number(text)), think_start=THINK, think_end=END_THINK
+        answer=RequiredAnswer(number(text)), think_start=THINK, think_end=END_THINK
     )
     guide = plan.open(None)
     assert guide is not None
@@ -181,7 +184,7 @@ def test_a_forced_answer_is_calls_and_nothing_else(text: TextModel) -> None:
         f"start: <[{CALL.tokens[0]}]> /[0-9]/ (<[{CALL.tokens[0]}]> /[0-9]/){{0,2}}"
     )
     calls = text.words.matcher_for(source, param="tools")
-    guide = GuidePlan(answer=Answer(calls=calls), ends=eos).open(None)
+    guide = GuidePlan(answer=RequiredAnswer(calls=calls), ends=eos).open(None)
     assert guide is not None
     for _ in range(2):
         assert CALL.tokens[0] in allowed(text, guide)
@@ -194,7 +197,7 @@ def test_a_forced_answer_is_calls_and_nothing_else(text: TextModel) -> None:
 def test_an_answer_may_be_a_call_or_a_text_that_fits(text: TextModel) -> None:
     source = f"start: <[{CALL.tokens[0]}]> /[0-9]/"
     calls = text.words.matcher_for(source, param="tools")
-    plan = GuidePlan(answer=Answer(number(text), calls))
+    plan = GuidePlan(answer=RequiredAnswer(number(text), calls))
     first, second = plan.open(None), plan.open(None)
     assert first is not None
     assert second is not None
@@ -214,7 +217,7 @@ def test_nothing_to_guide_costs_nothing() -> None:
 
 
 def test_a_grammar_that_fails_while_masking_ends_its_sequence(text: TextModel) -> None:
-    guide = GuidePlan(answer=Answer(number(text))).open(None)
+    guide = GuidePlan(answer=RequiredAnswer(number(text))).open(None)
     assert guide is not None
     # A mask of the wrong size is what llguidance raises for.
     guide.fill(np.zeros(1, dtype=np.int32))
@@ -227,7 +230,7 @@ def test_a_grammar_that_becomes_too_much_work_ends_with_a_reason_of_its_own(
 ) -> None:
     grammar = LLMatcher.grammar_from_lark(AMBIGUOUS)
     body = text.words.matcher_for(grammar, param="guided_grammar")
-    guide = GuidePlan(answer=Answer(body)).open(None)
+    guide = GuidePlan(answer=RequiredAnswer(body)).open(None)
     assert guide is not None
     (letter,) = tokens(text, "a")
     for _ in range(3000):

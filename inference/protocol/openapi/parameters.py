@@ -13,7 +13,7 @@ from inference.protocol.fields import (
     StrictField,
     Text,
 )
-from inference.protocol.objects import Metadata
+from inference.protocol.objects import MetadataField
 from inference.protocol.openapi.shapes import Schema, array_of
 from inference.protocol.parameters import Messages
 from inference.protocol.sampling_fields import LogitBias, StopStrings, TokenIds
@@ -142,7 +142,7 @@ def _biases(field: LogitBias) -> Schema:
     }
 
 
-def _metadata(field: Metadata) -> Schema:
+def _metadata(field: MetadataField) -> Schema:
     limits = field.limits
     value = {"type": "string", "maxLength": limits.metadata_value_chars}
     return {
@@ -221,7 +221,7 @@ _OWN_SCHEMAS: dict[type, Callable[[Any], Schema]] = {
     StopStrings: _stops,
     TokenIds: _token_ids,
     LogitBias: _biases,
-    Metadata: _metadata,
+    MetadataField: _metadata,
     Tools: _tools,
     ToolChoice: _tool_choice,
     ResponseFormat: _response_format,
