@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from inference.core.models import ModelSource
 
 if TYPE_CHECKING:
     from inference.core.timing import Clock
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 # `publish(kind, model=…, detail=…, data=…)`
 Publish = Callable[..., None]
+# Looks at a model's files: as `folders.look_at`.
+LookAt = Callable[[ModelSource], Awaitable[ModelSource]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class RuntimeContext:
     clock: Clock
     waiting: WaitingRoom
     spare: SpareWorker
+    look_at: LookAt
     images: ImageLoader
     publish: Publish
     checkers: Checkers

@@ -18,7 +18,6 @@ from inference.core.errors import (
 from inference.core.models import LoadStage, LoadUpdate
 from inference.core.outcomes import ModelState
 from inference.library.errors import LibraryError
-from inference.runtime.folders import looked_at
 from inference.runtime.memory_admission import MemoryAdmission
 from inference.runtime.served import ServedModel
 
@@ -30,11 +29,14 @@ if TYPE_CHECKING:
     from inference.core.models import ModelSource
     from inference.runtime.context import RuntimeContext
     from inference.runtime.registry import ModelRegistry
-    from inference.runtime.worker import WorkerHandle
+    from inference.runtime.worker_protocol import Worker
 
 logger = logging.getLogger("inference")
 
 OnUpdate = Callable[[LoadUpdate], None]
+# Of the time that a request waits for its model: when nothing made room by then,
+# it is told who holds the memory, which takes a moment more.
+MEMORY_SHARE = 0.95
 
 
 class ModelPool:
@@ -110,7 +112,7 @@ class ModelPool:
                 code="model_already_loaded",
             )
 
-    async def ready(self, model: ServedModel, timeout_s: float) -> WorkerHandle:
+    async def ready(self, model: ServedModel, timeout_s: float) -> Worker:
         """Return the model's worker, loading the model where that is allowed.
 
         Raises:
@@ -131,7 +133,9 @@ class ModelPool:
                         f"The model `{model.key}` is not loaded; "
                         "POST /v1/models/load loads it."
                     )
-                await _within(self._join_load(model, patience_s=left_s), left_s)
+                await _within(
+                    self._join_load(model, patience_s=left_s * MEMORY_SHARE), left_s
+                )
             else:
                 break
         return await model.wait_ready(max(0.0, left_s), patience_s=timeout_s)
@@ -230,6 +234,7 @@ class ModelPool:
         # Whoever leaves does not take the load with it.
         await asyncio.wait((task,))
         if task.cancelled():
+            model.raise_if_refusing()
             raise ModelUnavailableError(f"The load of `{model.key}` was given up.")
         task.result()
 
@@ -259,7 +264,7 @@ class ModelPool:
     async def _look_at(self, model: ServedModel) -> None:
         """Refuse files that cannot be a model, before anything makes room for it."""
         try:
-            model.source = await asyncio.to_thread(looked_at, model.source)
+            model.source = await self.context.look_at(model.source)
         except LibraryError as error:
             model.fail(str(error))
             raise ModelLoadFailedError(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from inference.core.frames import LoadProgress, ModelLoaded
     from inference.core.models import ModelSource
     from inference.runtime.context import RuntimeContext
-    from inference.runtime.worker import WorkerHandle
+    from inference.runtime.worker_protocol import Worker
 
 logger = logging.getLogger("inference")
 
@@ -99,6 +99,11 @@ class ServedModel:
     def is_refusing(self) -> bool:
         """Whether the server ends, and with it every request."""
         return self._refusal is not None
+
+    def raise_if_refusing(self) -> None:
+        """Raise what every request is refused with, where the server ends."""
+        if self._refusal is not None:
+            raise self._refusal
 
     @property
     def is_evictable(self) -> bool:
@@ -192,7 +197,7 @@ class ServedModel:
 
     async def wait_ready(
         self, timeout_s: float, *, patience_s: float | None = None
-    ) -> WorkerHandle:
+    ) -> Worker:
         """Return the worker, waiting while it loads or restarts.
 
         Raises:
@@ -202,8 +207,7 @@ class ServedModel:
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._settled.wait()
-        if self._refusal is not None:
-            raise self._refusal
+        self.raise_if_refusing()
         if self.state is ModelState.QUARANTINED:
             raise ModelQuarantinedError(
                 f"The model `{self.key}` is in quarantine: {self.error}."
@@ -248,7 +252,7 @@ class ServedModel:
         self.supervisor = None
         self._become(ModelState.UNLOADED, "")
 
-    def current_worker(self) -> WorkerHandle | None:
+    def current_worker(self) -> Worker | None:
         """Return the live worker, if there is one."""
         return self.supervisor.worker if self.supervisor is not None else None
 

@@ -20,17 +20,17 @@ from inference.library.hub import Downloads
 from inference.runtime.admission import WaitingRoom
 from inference.runtime.checkers import Checkers
 from inference.runtime.context import RuntimeContext
-from inference.runtime.cores import CoreShare
+from inference.runtime.folders import look_at
 from inference.runtime.generation import Generation
 from inference.runtime.live import LiveCount
 from inference.runtime.loading import ModelLoader
 from inference.runtime.pool import ModelPool
 from inference.runtime.registry import ModelRegistry
 from inference.runtime.spare import SpareWorker
-from inference.runtime.worker import WorkerHandle
+from inference.runtime.worker import worker_processes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AsyncExitStack
 
     from inference.core.catalog import ModelCatalog
@@ -39,9 +39,11 @@ if TYPE_CHECKING:
     from inference.core.trace import RequestTrace, ServerIdentity
     from inference.runtime.answer import AdmittedAnswer
     from inference.runtime.config import RuntimeConfig
+    from inference.runtime.context import LookAt
     from inference.runtime.loading import Fetches
     from inference.runtime.pool import OnUpdate
     from inference.runtime.served import ServedModel
+    from inference.runtime.worker_protocol import Worker
 
 logger = logging.getLogger("inference")
 
@@ -51,8 +53,10 @@ LAST_WORDS_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Supplies:
-    """Where a service gets models and images from."""
+    """Where a service gets workers, models and images from."""
 
+    workers: Callable[[RuntimeConfig], Callable[[], Worker]] = worker_processes
+    look_at: LookAt = look_at
     catalog: ModelCatalog = field(default_factory=NoCatalog)
     fetches: Fetches = field(default_factory=Downloads)
     images: ImageLoader = field(default_factory=ImageLoader)
@@ -81,19 +85,14 @@ class ModelService:
         self._catalog = supplies.catalog
         self._fetches = supplies.fetches
         self._registry = ModelRegistry(any_model_name=config.any_model_name)
-        cores = CoreShare(config.cores) if config.openblas and config.cores else None
         self._context = RuntimeContext(
             config=config,
             clock=self._clock,
             waiting=WaitingRoom(places=config.queue_size),
             spare=SpareWorker(
-                make=lambda: WorkerHandle(
-                    stream_limit_bytes=config.stream_limit_bytes,
-                    openblas=config.openblas,
-                    cores=cores,
-                ),
-                is_enabled=config.has_spare_worker,
+                make=supplies.workers(config), is_enabled=config.has_spare_worker
             ),
+            look_at=supplies.look_at,
             images=supplies.images,
             publish=self.publish,
             checkers=Checkers(publish=self.publish, clock=self._clock),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.core.outcomes import ModelState
 from inference.runtime.memory import MemoryBudget
-from inference.runtime.worker import ModelLoadError
+from inference.runtime.worker_protocol import ModelLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from inference.core.frames import LoadProgress, ModelLoaded, WorkerHello
     from inference.core.models import ModelSource
     from inference.runtime.context import RuntimeContext
-    from inference.runtime.worker import WorkerHandle
+    from inference.runtime.worker_protocol import Worker
 
 logger = logging.getLogger("inference")
 
@@ -42,7 +42,7 @@ class WorkerSupervisor:
         self._on_state = on_state
         self._on_progress = on_progress
         self._task: asyncio.Task[None] | None = None
-        self.worker: WorkerHandle | None = None
+        self.worker: Worker | None = None
         self.loaded: ModelLoaded | None = None
         self.loaded_at: float | None = None
         self.progress: LoadProgress | None = None
@@ -114,7 +114,7 @@ class WorkerSupervisor:
                 return
             await self._pause(reason, deaths)
 
-    async def _load(self) -> WorkerHandle:
+    async def _load(self) -> Worker:
         """Return a worker that holds the model; one that does not is ended."""
         async with asyncio.timeout(self._config.load_timeout_s):
             worker = await self._context.spare.take()
@@ -133,7 +133,7 @@ class WorkerSupervisor:
         self.loaded_at = self._clock.wall()
         return worker
 
-    def _prefix_bytes(self, worker: WorkerHandle) -> int:
+    def _prefix_bytes(self, worker: Worker) -> int:
         """Return what the model may keep of prompts and answers."""
         hello, config = worker.hello, self._config
         budget = MemoryBudget.of(
@@ -147,7 +147,7 @@ class WorkerSupervisor:
         self.progress = progress
         self._on_progress(progress)
 
-    def _tell_loaded(self, worker: WorkerHandle, wall_s: float) -> None:
+    def _tell_loaded(self, worker: Worker, wall_s: float) -> None:
         loaded, hello = self.loaded, worker.hello
         assert loaded is not None
         assert hello is not None
@@ -196,14 +196,14 @@ class WorkerSupervisor:
             },
         )
 
-    async def _until_death(self, worker: WorkerHandle) -> str:
+    async def _until_death(self, worker: Worker) -> str:
         watch = asyncio.create_task(self._watch(worker))
         try:
             return await worker.wait_for_death()
         finally:
             watch.cancel()
 
-    async def _watch(self, worker: WorkerHandle) -> None:
+    async def _watch(self, worker: Worker) -> None:
         """End a worker that shows no life while it has work, as a crash."""
         patience_s = self._config.hang_timeout_s
         while True:
