@@ -140,7 +140,7 @@ class Stage:
     workers: FakeWorkers
     notes: Notes
     running: RunningRequests
-    _asked: list[Request] = field(default_factory=list)
+    asked: list[Request] = field(default_factory=list)
 
     def ask(
         self,
@@ -153,8 +153,8 @@ class Stage:
         message = ChatMessage("user", parts or (TextPart("Hello"),))
         sampling = SamplingRequest(max_tokens=tokens)
         request = asking(message, model=model, sampling=sampling, **said)
-        asked = Request(self, f"req-{len(self._asked)}", request)
-        self._asked.append(asked)
+        asked = Request(self, f"req-{len(self.asked)}", request)
+        self.asked.append(asked)
         return asked
 
     async def load(self, key: str, size: int = 100, **options: Any) -> ModelCard:
@@ -184,10 +184,12 @@ class Stage:
             assert not worker.has_work
 
 
-def source(key: str, size: int = 100, path: str = "", **options: Any) -> ModelSource:
+def source(
+    key: str, size: int = 100, *, path: str = "", kind: str = "lm", **options: Any
+) -> ModelSource:
     """Return a model whose weights take so many bytes; nothing lies on the disk."""
     return ModelSource(
-        key, path or f"/{key}", options=ModelOptions(**options), estimated_bytes=size
+        key, path or f"/{key}", kind, ModelOptions(**options), estimated_bytes=size
     )
 
 

@@ -152,6 +152,15 @@ class FakeWorker:
         """Say how much memory it holds."""
         self.last_beat = Heartbeat(0, 0, active_bytes, cache_bytes, 0, 0)
 
+    def write(self, text: str) -> None:
+        """Say a text of every sequence at once."""
+        for sequence_id, sequence in tuple(self.sequences.items()):
+            self._push(sequence_id, sequence, text)
+
+    def finish(self, sequence_id: int) -> None:
+        """End a sequence with what it has."""
+        self._end(sequence_id, "stop")
+
     # --- its life
 
     @property
@@ -275,10 +284,13 @@ class FakeWorker:
         if sequence.made == sequence.tokens:
             self._end(sequence_id, "length")
             return
-        delta = SequenceDelta(sequence_id, "a ", 1, completion_tokens=sequence.made)
+        self._push(sequence_id, sequence, "a ")
+        self._loop.call_later(self.conduct.step_s, self._step, sequence_id)
+
+    def _push(self, sequence_id: int, sequence: _Sequence, text: str) -> None:
+        delta = SequenceDelta(sequence_id, text, 1, completion_tokens=sequence.made)
         if not sequence.stream.push(delta, rows=len(self.sequences)):
             self.cancel(sequence.stream)
-        self._loop.call_later(self.conduct.step_s, self._step, sequence_id)
 
     def _end(self, sequence_id: int, finish: str = CANCELLED) -> None:
         if self._silent_since is not None:
