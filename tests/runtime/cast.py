@@ -74,8 +74,9 @@ class Notes:
 class Request:
     """A client's request, run as the exchange runs one."""
 
-    def __init__(self, stage: Stage, name: str, request: Any) -> None:
+    def __init__(self, stage: Stage, name: str, request: Any, read_s: float) -> None:
         self._stage = stage
+        self._read_s = read_s
         self.trace = RequestTrace(
             record=RequestRecord(
                 request_id=name,
@@ -117,6 +118,7 @@ class Request:
 
     async def _run(self, request: Any) -> None:
         trace, service = self.trace, self._stage.service
+        await asyncio.sleep(self._read_s)
         trace.open()
         trace.describe(request)
         try:
@@ -147,13 +149,14 @@ class Stage:
         model: str | None = None,
         *parts: ContentPart,
         tokens: int = 3,
+        read_s: float = 0.0,
         **said: Any,
     ) -> Request:
-        """Send a request whose answer has so many tokens."""
+        """Send a request whose answer has so many tokens; reading it takes a while."""
         message = ChatMessage("user", parts or (TextPart("Hello"),))
         sampling = SamplingRequest(max_tokens=tokens)
         request = asking(message, model=model, sampling=sampling, **said)
-        asked = Request(self, f"req-{len(self.asked)}", request)
+        asked = Request(self, f"req-{len(self.asked)}", request, read_s)
         self.asked.append(asked)
         return asked
 

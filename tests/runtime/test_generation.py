@@ -108,14 +108,21 @@ async def test_a_request_whose_time_is_over_gives_everything_back(halt: Halt) ->
         stage.assert_all_given_back()
 
 
+async def test_the_time_in_which_a_request_was_read_counts_too() -> None:
+    async with serving("tiny", request_timeout_s=60) as stage:
+        row = await stage.ask("tiny", tokens=ENDLESS, read_s=20).row()
+        assert (row.reason, row.total_s) == ("request_timeout", pytest.approx(60))
+
+
 @in_each_phase
 async def test_a_request_that_staff_cancel_gives_everything_back(halt: Halt) -> None:
     async with halt.stage() as stage:
         asked = await halt.ask(stage)
         assert stage.running.cancel(asked.trace.request_id, by="ann")
-        # The row is there before the request has noticed.
+        stopped_at = asyncio.get_running_loop().time()
         end = await asked.end()
         assert end == ("cancelled", "cancelled_by_staff", halt.phase, 499)
+        assert asyncio.get_running_loop().time() == stopped_at
         assert not stage.running.cancel(asked.trace.request_id, by="ann")
         await settled(stage)
 

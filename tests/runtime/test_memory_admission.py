@@ -59,7 +59,7 @@ async def test_a_load_by_hand_is_refused_at_once_with_the_figures() -> None:
         with pytest.raises(InsufficientMemoryError) as refusal:
             await stage.load("b", 600)
         assert asyncio.get_running_loop().time() == began
-        # Its weights, and keys and values of 8 tokens and 100 that may follow.
+        # Its weights, and what its prompt was promised.
         assert refusal.value.figures == {
             "needed_bytes": 600,
             "free_bytes": BUDGET - 608,
@@ -77,7 +77,10 @@ async def test_a_request_waits_for_busy_models_to_become_idle() -> None:
         busy = stage.ask("a", tokens=100)
         asked = await known_and_asked(stage)
         assert (await busy.row()).outcome == "finished"
-        assert (await asked.row()).outcome == "finished"
+        row = await asked.row()
+        assert row.outcome == "finished"
+        # The busy one's 101 s, and no longer than that; then the load.
+        assert row.load_s == pytest.approx(102)
         assert states(stage, "a", "b") == ["unloaded", "ready"]
 
 
@@ -103,6 +106,16 @@ async def test_a_request_is_refused_when_memory_does_not_come_free_in_time() -> 
         assert row.refusal["held_bytes"].keys() == {"a"}
         assert not busy.is_over
         await busy.hang_up()
+
+
+async def test_a_request_does_not_wait_for_what_can_never_fit() -> None:
+    async with serving(
+        source("a", SIZE, pin=True), memory_budget_bytes=BUDGET
+    ) as stage:
+        with pytest.raises(InsufficientMemoryError):
+            await stage.load("b", BUDGET - SIZE + 1)
+        row = await stage.ask("b").row()
+        assert (row.reason, row.load_s) == ("insufficient_memory", 0)
 
 
 async def test_nothing_is_evicted_where_that_would_not_be_enough() -> None:
@@ -157,6 +170,7 @@ async def test_a_prompt_that_does_not_fit_is_refused_and_gives_all_back() -> Non
         row = await stage.ask("a").row()
         assert (row.outcome, row.reason) == ("rejected", "insufficient_memory")
         assert row.refusal["needed_bytes"] == 1000
+        assert row.refusal["held_bytes"] == {"a": SIZE}
         assert (await stage.load("b", SIZE)).state is ModelState.READY
         stage.assert_all_given_back()
 

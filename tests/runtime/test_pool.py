@@ -151,6 +151,16 @@ async def test_a_model_that_nobody_uses_is_unloaded_after_its_time() -> None:
         assert stage.state("kept") is ModelState.READY
 
 
+async def test_a_model_whose_worker_was_just_replaced_is_not_unloaded_at_once() -> None:
+    async with serving("tiny", default_ttl_s=60) as stage:
+        await asyncio.sleep(50)
+        stage.workers.of("tiny").die("killed by SIGKILL")
+        await asyncio.sleep(40)
+        assert stage.state("tiny") is ModelState.READY
+        await asyncio.sleep(60)
+        assert stage.state("tiny") is ModelState.UNLOADED
+
+
 async def test_the_models_of_the_start_are_loaded_one_after_the_other() -> None:
     async with serving(conduct=Conduct(load_s=10)) as stage:
         stage.workers.let("broken", refuses="its shapes do not fit")
