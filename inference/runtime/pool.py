@@ -120,8 +120,7 @@ class ModelPool:
         """
         deadline = self._clock.monotonic() + timeout_s
         while (left_s := deadline - self._clock.monotonic()) > 0:
-            if model.is_refusing:
-                break
+            model.raise_if_refusing()
             if model.is_stopping:
                 await _within(model.wait_settled(), left_s)
             elif model.state is ModelState.UNLOADED:

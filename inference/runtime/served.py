@@ -95,11 +95,6 @@ class ServedModel:
         """Whether its worker is being ended."""
         return self.state is ModelState.STOPPING
 
-    @property
-    def is_refusing(self) -> bool:
-        """Whether the server ends, and with it every request."""
-        return self._refusal is not None
-
     def raise_if_refusing(self) -> None:
         """Raise what every request is refused with, where the server ends."""
         if self._refusal is not None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from inference.core.catalog import ModelCard, NoCatalog, QueueSnapshot
+from inference.core.catalog import ModelCard, QueueSnapshot
 from inference.core.errors import (
     ServerDrainingError,
     ShutdownInterruptError,
@@ -15,51 +14,33 @@ from inference.core.errors import (
 from inference.core.events import RequestObserver, ServerEvent
 from inference.core.outcomes import ModelState
 from inference.core.timing import Clock, SystemClock
-from inference.images.loader import ImageLoader
-from inference.library.hub import Downloads
 from inference.runtime.admission import WaitingRoom
 from inference.runtime.checkers import Checkers
 from inference.runtime.context import RuntimeContext
-from inference.runtime.folders import look_at
 from inference.runtime.generation import Generation
 from inference.runtime.live import LiveCount
 from inference.runtime.loading import ModelLoader
 from inference.runtime.pool import ModelPool
 from inference.runtime.registry import ModelRegistry
 from inference.runtime.spare import SpareWorker
-from inference.runtime.worker import worker_processes
+from inference.runtime.supplies import Supplies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from contextlib import AsyncExitStack
 
-    from inference.core.catalog import ModelCatalog
     from inference.core.models import LoadRequest, ModelSource
     from inference.core.requests import Generate
     from inference.core.trace import RequestTrace, ServerIdentity
     from inference.runtime.answer import AdmittedAnswer
     from inference.runtime.config import RuntimeConfig
-    from inference.runtime.context import LookAt
-    from inference.runtime.loading import Fetches
     from inference.runtime.pool import OnUpdate
     from inference.runtime.served import ServedModel
-    from inference.runtime.worker_protocol import Worker
 
 logger = logging.getLogger("inference")
 
 # For error events to reach the clients after the drain timeout.
 LAST_WORDS_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Supplies:
-    """Where a service gets workers, models and images from."""
-
-    workers: Callable[[RuntimeConfig], Callable[[], Worker]] = worker_processes
-    look_at: LookAt = look_at
-    catalog: ModelCatalog = field(default_factory=NoCatalog)
-    fetches: Fetches = field(default_factory=Downloads)
-    images: ImageLoader = field(default_factory=ImageLoader)
 
 
 class ModelService:

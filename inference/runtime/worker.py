@@ -28,7 +28,6 @@ from inference.core.frames import (
     WorkerHello,
     to_bytes,
 )
-from inference.runtime.cores import CoreShare
 from inference.runtime.process import ReportProtocol, WorkerProcess
 from inference.runtime.streams import TokenStream
 from inference.runtime.worker_protocol import ModelLoadError
@@ -41,17 +40,7 @@ if TYPE_CHECKING:
     from inference.core.images import ImageData
     from inference.core.models import ModelSource
     from inference.core.requests import Generate, Prompt, SamplingSpec
-    from inference.runtime.config import RuntimeConfig
-
-
-def worker_processes(config: RuntimeConfig) -> Callable[[], WorkerHandle]:
-    """Return what makes the workers of one service: they share the cores."""
-    cores = CoreShare(config.cores) if config.openblas and config.cores else None
-    return lambda: WorkerHandle(
-        stream_limit_bytes=config.stream_limit_bytes,
-        openblas=config.openblas,
-        cores=cores,
-    )
+    from inference.runtime.cores import CoreShare
 
 
 class WorkerHandle:

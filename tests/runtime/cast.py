@@ -15,7 +15,8 @@ from inference.core.requests import ChatMessage, SamplingRequest, TextPart
 from inference.core.trace import RequestTrace, ServerIdentity
 from inference.runtime.config import RuntimeConfig
 from inference.runtime.running import RunningRequests
-from inference.runtime.service import ModelService, Supplies
+from inference.runtime.service import ModelService
+from inference.runtime.supplies import Supplies
 from tests.asking import asking
 from tests.runtime.fake_worker import Conduct, FakeWorkers
 
