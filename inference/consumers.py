@@ -53,7 +53,7 @@ UNKNOWN_PATH = 4404
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
+class RunningAnswer:
     """A running answer: its story and the task that writes it."""
 
     trace: RequestTrace
@@ -75,7 +75,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     # The session is asked about again with each message: staff log out.
     is_by_session = False
     is_turned_away = False
-    generation: Generation | None = None
+    generation: RunningAnswer | None = None
     listing: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -210,7 +210,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         task = asyncio.create_task(self._generate(body, size_bytes, trace))
         # A task cancelled before its first step never reaches its own `finally`.
         task.add_done_callback(lambda _: trace.close())
-        self.generation = Generation(trace, task)
+        self.generation = RunningAnswer(trace, task)
 
     async def _generate(
         self, body: dict[str, Any], size_bytes: int, trace: RequestTrace

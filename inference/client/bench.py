@@ -36,7 +36,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BenchPlan:
     """What is to be measured. `requests` a round; `None`: by the level."""
 
     levels: tuple[int, ...]
@@ -86,7 +86,7 @@ class Level:
 class Bench:
     """Runs a plan. `levels` holds what is measured, also after an interruption."""
 
-    plan: Plan
+    plan: BenchPlan
     targets: tuple[Target, ...]
     prompts: Iterator[Messages]
     on_step: Callable[[Step], None] = lambda step: None

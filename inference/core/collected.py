@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class _Call:
+class _CollectedCall:
     id: str = ""
     name: str = ""
     pieces: list[str] = field(default_factory=list)
@@ -26,7 +26,7 @@ class CollectedChoice:
     logprobs: list[TokenLogprob] = field(default_factory=list)
     _texts: list[str] = field(default_factory=list)
     _reasoning: list[str] = field(default_factory=list)
-    _calls: dict[int, _Call] = field(default_factory=dict)
+    _calls: dict[int, _CollectedCall] = field(default_factory=dict)
 
     def add(self, delta: Delta) -> None:
         """Add what one delta of this choice brings."""
@@ -39,7 +39,7 @@ class CollectedChoice:
 
     def add_call(self, piece: ToolCallDelta) -> None:
         """Add a piece of a call."""
-        call = self._calls.setdefault(piece.index, _Call())
+        call = self._calls.setdefault(piece.index, _CollectedCall())
         call.id = call.id or piece.id
         call.name = call.name or piece.name
         call.pieces.append(piece.arguments)

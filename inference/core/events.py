@@ -1,4 +1,4 @@
-"""What the request path tells the rest of the house, and who may listen.
+"""What the request path tells the rest of the server, and who may listen.
 
 `inference` knows neither tables nor charts: it publishes these frozen values to
 a `RequestObserver` and asks a `StatsSource`; `mlxsite` wires both to `metrics`.

@@ -13,7 +13,7 @@ from inference.structure.schemas import rigid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from inference.dialects.text_values import Text, Value
+    from inference.dialects.text_values import TextValue, Value
 
 
 class CallRules:
@@ -91,7 +91,7 @@ class CallRules:
             raise CannotWriteError("a member holds a mark of calls")
         return f"{quoted(value.text) if value.text else ''} {self.literal(close)}"
 
-    def _text(self, value: Text, close: str, barred: str) -> str:
+    def _text(self, value: TextValue, close: str, barred: str) -> str:
         pieces = self._cut(close)
         first, rest = pieces[0], "".join(f" {self._spelled(p)}" for p in pieces[1:])
         bounds = " & ".join((*value.patterns, without(barred)))

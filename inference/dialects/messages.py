@@ -20,7 +20,7 @@ _HEAD_CHARS = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Messages:
+class MessageReader:
     """Reads `<|start|>assistant HEAD<|message|>text END`, as often as it comes.
 
     The prompt has begun the first head. `thinking` finds in a head that its message

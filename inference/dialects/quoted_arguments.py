@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.dialects.parameters import members_of
 from inference.dialects.schema_types import resolved
-from inference.dialects.text_values import Json, Text, Word, values_of, within
+from inference.dialects.text_values import Json, TextValue, Word, values_of, within
 from inference.structure.arguments import arguments_of
 from inference.structure.lark import quoted
 from inference.structure.patterns import ANNOTATIONS, CannotWriteError
@@ -71,7 +71,7 @@ class QuotedArguments:
     def _anything(self, rules: CallRules) -> str:
         """Return an object of whatever there may be."""
         name = rules.terminal("/[A-Za-z_][A-Za-z0-9_]{0,63}/")
-        text = rules.value(Text(), close=self.quote, barred=self.quote)
+        text = rules.value(TextValue(), close=self.quote, barred=self.quote)
         scalar = rules.json({"type": ["number", "boolean", "null"]})
         listed = '"[" (any_value ("," any_value){0,31})? "]"'
         quoted_text = f"{rules.literal(self.quote)} {text}"
@@ -102,7 +102,7 @@ class QuotedArguments:
             return rules.json(value.schema)
         if isinstance(value, Word) and not value.is_text:
             return quoted(value.text)
-        text = value if isinstance(value, Text) else Word(value.text, is_text=True)
+        text = value if isinstance(value, TextValue) else Word(value.text, is_text=True)
         inside = rules.value(text, close=self.quote, barred=self.quote)
         return f"{rules.literal(self.quote)} {inside}"
 

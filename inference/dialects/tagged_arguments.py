@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inference.dialects.parameters import Parameters, parameters_of
-from inference.dialects.text_values import Json, Text, Word, values_of
+from inference.dialects.text_values import Json, TextValue, Word, values_of
 from inference.structure.arguments import arguments_of
 from inference.structure.lark import regex
 from inference.structure.patterns import CannotWriteError
@@ -103,7 +103,7 @@ class TaggedArguments:
         name = "/[A-Za-z_][A-Za-z0-9_-]{0,63}/"
         if names:
             name += " & ~" + regex("|".join(map(re.escape, names)))
-        one = rules.rule(self._value(Text(), rules, undeclared=name))
+        one = rules.rule(self._value(TextValue(), rules, undeclared=name))
         return f"({one}){{0,{_UNDECLARED_MOST}}}"
 
     def _value(
@@ -112,14 +112,14 @@ class TaggedArguments:
         """Return a parameter with this value, `name` or the terminal `undeclared`."""
         tag, edge = self.tags.parameter, "\n" if self.tags.trims else ""
         is_text = not isinstance(value, Json) and (
-            isinstance(value, Text) or value.is_text
+            isinstance(value, TextValue) or value.is_text
         )
         types = _types_of(value)
         if "undeclared" in terminals:
             written = tag.writes.replace("{name}", "{undeclared}")
         else:
             written = tag.writes
-        if not (isinstance(value, Text) and value.types):
+        if not (isinstance(value, TextValue) and value.types):
             written = written.replace("{is_string}", str(is_text).lower())
         before = rules.filled(
             f"{tag.start}{written}{tag.head_end}{edge}",
@@ -138,7 +138,7 @@ def _types_of(value: Value) -> tuple[str, ...]:
         return ("string",) if value.is_text else _TYPE_NAMES
     types = value.types or frozenset()
     named = {"number" if name == "integer" else name for name in types}
-    if isinstance(value, Text):
+    if isinstance(value, TextValue):
         named.add("string")
     return tuple(sorted(named)) or _TYPE_NAMES
 

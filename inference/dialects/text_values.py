@@ -54,7 +54,7 @@ _OTHERS = frozenset(_READ_AS)
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextValue:
     """Any text that matches all of `patterns`, terminals in Lark, or one of `words`.
 
     `types` are those of the words that are no strings.
@@ -82,7 +82,7 @@ class Json:
     types: Types | None
 
 
-Value = Text | Word | Json
+Value = TextValue | Word | Json
 
 
 def values_of(schema: Any, root: dict[str, Any], fits: Fits) -> list[Value]:
@@ -99,7 +99,7 @@ def values_of(schema: Any, root: dict[str, Any], fits: Fits) -> list[Value]:
     for value in values:
         if isinstance(value, Word) and not _is_read_back(value, schema, root):
             raise CannotWriteError("a member is read as another value")
-    if not any(isinstance(value, Text) for value in values):
+    if not any(isinstance(value, TextValue) for value in values):
         return values
     return _joined(values, others)
 
@@ -110,9 +110,9 @@ def _joined(values: list[Value], others: Types) -> list[Value]:
     words: list[str] = []
     types: Types = frozenset()
     kept: list[Value] = []
-    texts: list[Text] = []
+    texts: list[TextValue] = []
     for value in values:
-        if isinstance(value, Text):
+        if isinstance(value, TextValue):
             texts.append(value)
         elif isinstance(value, Word):
             words.append(regex(re.escape(value.text)))
@@ -180,7 +180,7 @@ def _values_of(
         return _mixed(whole, types, root, fits)
     if said:
         raise CannotWriteError("it does not say its type")
-    return [Text()]
+    return [TextValue()]
 
 
 def _mixed(
@@ -202,13 +202,13 @@ _STRING_KEYS = frozenset({"pattern", "minLength", "maxLength", "format"})
 _KEPT = ANNOTATIONS | _STRING_KEYS | {"allOf"}
 
 
-def _text(schema: dict[str, Any], root: dict[str, Any], fits: Fits) -> Text:
+def _text(schema: dict[str, Any], root: dict[str, Any], fits: Fits) -> TextValue:
     patterns = tuple(patterns_of(schema, root))
     alone = {key: schema[key] for key in schema.keys() - {"allOf", "$ref"}}
     may_be_empty = not patterns or (
         not {"allOf"} & schema.keys() and fits({**alone, "type": "string"}, "")
     )
-    return Text(patterns, may_be_empty)
+    return TextValue(patterns, may_be_empty)
 
 
 def _words(schema: dict[str, Any], root: dict[str, Any], fits: Fits) -> list[Value]:

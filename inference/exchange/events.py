@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from inference.core.trace import RequestTrace
-    from inference.exchange.writers import Source, StreamWriter
+    from inference.exchange.writers import DeltaSource, StreamWriter
     from inference.protocol.sse import Event
 
 T = TypeVar("T")
 
 
 async def stream_events(
-    opened: Callable[[AsyncExitStack], Awaitable[Source[T]]],
+    opened: Callable[[AsyncExitStack], Awaitable[DeltaSource[T]]],
     writer: StreamWriter[T],
     trace: RequestTrace,
     *,

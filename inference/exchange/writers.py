@@ -57,7 +57,7 @@ class AnswerWriter(StreamWriter[Delta], Protocol):
         """Return the body of an answer that is not streamed."""
 
 
-class Source(Protocol[T_co]):
+class DeltaSource(Protocol[T_co]):
     """Hands out what a stream tells of, until it ends."""
 
     @property

@@ -68,7 +68,7 @@ def marks_of(path: Path, config: dict[str, Any]) -> Marks:
         LibraryError: its tokenizer's files cannot be read.
     """
     template = _all_text(_template_of(path, config))
-    clues = Clues(template, Vocabulary(path).__contains__)
+    clues = Clues(template, MarkerVocabulary(path).__contains__)
     dialect = dialect_of(clues)
     parser = config.get("tool_parser_type")
     name = parser if isinstance(parser, str) else ""
@@ -78,7 +78,7 @@ def marks_of(path: Path, config: dict[str, Any]) -> Marks:
     return Marks(dialect=name, thinks=bool(tags_of(clues)), names_tools=names_tools)
 
 
-class Vocabulary:
+class MarkerVocabulary:
     """Answers `token in vocabulary` for tokens in brackets.
 
     A token is found as the JSON text it is in the tokenizer's files. These are long:

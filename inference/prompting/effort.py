@@ -59,7 +59,7 @@ class EffortTraits:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class EffortChoice:
     """What is done about a request's effort.
 
     `budget`: most tokens of thinking. `is_ignored`: nothing is done.
@@ -90,24 +90,24 @@ def effort_traits_of(names: frozenset[str], source: str, trial: Trial) -> Effort
     return EffortTraits(levels, switch, on, off)
 
 
-def chosen(effort: str | None, traits: EffortTraits, *, thinks: bool) -> Chosen:
+def chosen(effort: str | None, traits: EffortTraits, *, thinks: bool) -> EffortChoice:
     """Decide what is done about an effort; `thinks`: the model's tags are known."""
     if effort is None:
-        return Chosen()
+        return EffortChoice()
     switch = {traits.switch: traits.on} if traits.switch else {}
     graded = [level for level in LEVELS if level in traits.levels and level != NONE]
     if effort == NONE:
         if traits.switch:
-            return Chosen({traits.switch: traits.off})
+            return EffortChoice({traits.switch: traits.off})
         if NONE in traits.levels:
-            return Chosen(traits.levels[NONE])
+            return EffortChoice(traits.levels[NONE])
         least = traits.levels[graded[0]] if graded else {}
-        return Chosen(least, budget=0 if thinks else None)
+        return EffortChoice(least, budget=0 if thinks else None)
     if graded:
-        return Chosen({**switch, **traits.levels[_nearest(effort, graded)]})
+        return EffortChoice({**switch, **traits.levels[_nearest(effort, graded)]})
     if switch or thinks or NONE in traits.levels:
-        return Chosen(switch, budget=BUDGETS.get(effort))
-    return Chosen(is_ignored=True)
+        return EffortChoice(switch, budget=BUDGETS.get(effort))
+    return EffortChoice(is_ignored=True)
 
 
 def in_its_words(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from inference.runtime.streams import TokenStream
 
 
-class Answer:
+class AdmittedAnswer:
     """One reader's view of a request's sequences; tells the trace of every delta."""
 
     def __init__(

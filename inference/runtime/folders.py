@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,16 @@ if TYPE_CHECKING:
     from inference.core.models import ModelSource
 
 
-def looked_at(source: ModelSource) -> ModelSource:
+async def look_at(source: ModelSource) -> ModelSource:
     """Return the source with what its weights will take; reads headers only.
 
     Raises:
         LibraryError: the folder is not, or no longer, a whole model.
     """
+    return await asyncio.to_thread(_looked_at, source)
+
+
+def _looked_at(source: ModelSource) -> ModelSource:
     path = Path(source.path)
     parts = (path, *map(Path, filter(None, _parts_of(source))))
     gone = next((part for part in parts if not part.is_dir()), None)

@@ -12,7 +12,7 @@ from inference.core.errors import InferenceError, QueueTimeoutError
 from inference.core.outcomes import Outcome, Phase
 from inference.core.requests import ToolMode
 from inference.images.parts import refuse_images
-from inference.runtime.answer import Answer
+from inference.runtime.answer import AdmittedAnswer
 from inference.runtime.deadline import Deadline
 from inference.runtime.deltas import ChoiceCounter
 from inference.runtime.sampling import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from inference.runtime.pool import ModelPool
     from inference.runtime.served import ServedModel
     from inference.runtime.streams import TokenStream
-    from inference.runtime.worker import WorkerHandle
+    from inference.runtime.worker_protocol import Worker
 
 
 class Generation:
@@ -54,14 +54,14 @@ class Generation:
         self._model = model
         self._trace = trace
         self._pool = pool
-        self._context = pool.house
+        self._context = pool.context
         self._deadline = Deadline(
             self._context.config.request_timeout_s,
             self._context.clock,
             spent_s=trace.elapsed_s,
         )
 
-    async def admit(self, stack: AsyncExitStack) -> Answer:
+    async def admit(self, stack: AsyncExitStack) -> AdmittedAnswer:
         """Return the answer once it begins; `stack` lets go of all it holds.
 
         Raises:
@@ -76,11 +76,11 @@ class Generation:
             raise
         worker, stream, counter = begun
         self._end_in_time(worker, stream, stack)
-        return Answer(stream, counter, self._trace)
+        return AdmittedAnswer(stream, counter, self._trace)
 
     async def _steps(
         self, stack: AsyncExitStack
-    ) -> tuple[WorkerHandle, TokenStream, ChoiceCounter]:
+    ) -> tuple[Worker, TokenStream, ChoiceCounter]:
         await self._check_grammar()
         images = await self._load_images()
         worker = await self._wait_for_worker()
@@ -147,7 +147,7 @@ class Generation:
         self._work = msgspec.structs.replace(self._work, prompts=(chat,))
         return loaded.images
 
-    async def _wait_for_worker(self) -> WorkerHandle:
+    async def _wait_for_worker(self) -> Worker:
         model, worker = self._model, self._model.current_worker()
         if model.is_ready and worker is not None:
             return worker
@@ -156,7 +156,7 @@ class Generation:
             return await self._pool.ready(model, self._patience_s())
 
     async def _prepare(
-        self, worker: WorkerHandle, images: tuple[ImageData, ...], held: ExitStack
+        self, worker: Worker, images: tuple[ImageData, ...], held: ExitStack
     ) -> list[PromptPrepared]:
         self._trace.enter(Phase.PREPARE)
         prompts = []
@@ -178,9 +178,7 @@ class Generation:
         self._trace.admitted()
         return seats
 
-    def _decode(
-        self, worker: WorkerHandle, prompts: list[PromptPrepared]
-    ) -> TokenStream:
+    def _decode(self, worker: Worker, prompts: list[PromptPrepared]) -> TokenStream:
         self._trace.enter(Phase.PREFILL)
         return worker.decode(
             [(prompt.prompt_id, self._spec(prompt)) for prompt in prompts],
@@ -188,7 +186,7 @@ class Generation:
         )
 
     def _end_in_time(
-        self, worker: WorkerHandle, stream: TokenStream, stack: AsyncExitStack
+        self, worker: Worker, stream: TokenStream, stack: AsyncExitStack
     ) -> None:
         """Have the answer end at the request's deadline, and when it is stopped."""
 

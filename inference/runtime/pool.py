@@ -18,8 +18,7 @@ from inference.core.errors import (
 from inference.core.models import LoadStage, LoadUpdate
 from inference.core.outcomes import ModelState
 from inference.library.errors import LibraryError
-from inference.runtime.folders import looked_at
-from inference.runtime.room import MemoryRoom
+from inference.runtime.memory_admission import MemoryAdmission
 from inference.runtime.served import ServedModel
 
 if TYPE_CHECKING:
@@ -28,23 +27,26 @@ if TYPE_CHECKING:
     from inference.core.catalog import ModelCard
     from inference.core.frames import LoadProgress
     from inference.core.models import ModelSource
-    from inference.runtime.house import House
+    from inference.runtime.context import RuntimeContext
     from inference.runtime.registry import ModelRegistry
-    from inference.runtime.worker import WorkerHandle
+    from inference.runtime.worker_protocol import Worker
 
 logger = logging.getLogger("inference")
 
 OnUpdate = Callable[[LoadUpdate], None]
+# Of the time that a request waits for its model: when nothing made room by then,
+# it is told who holds the memory, which takes a moment more.
+MEMORY_SHARE = 0.95
 
 
 class ModelPool:
     """Owns the loads under way and the idle timers."""
 
-    def __init__(self, registry: ModelRegistry, house: House) -> None:
+    def __init__(self, registry: ModelRegistry, context: RuntimeContext) -> None:
         self._registry = registry
-        self.house = house
-        self._clock = house.clock
-        self.memory = MemoryRoom(registry, house, evict=self._evict)
+        self.context = context
+        self._clock = context.clock
+        self.memory = MemoryAdmission(registry, context, evict=self._evict)
         self._loads: dict[str, asyncio.Task[None]] = {}
         self._first_loads: set[asyncio.Task[None]] = set()
         self._idle_timers: dict[str, asyncio.TimerHandle] = {}
@@ -56,7 +58,7 @@ class ModelPool:
         """Know a model, without loading it."""
         model = ServedModel(
             source,
-            house=self.house,
+            context=self.context,
             on_unused=lambda: self._note_unused(model),
         )
         self._registry.add(model)
@@ -110,7 +112,7 @@ class ModelPool:
                 code="model_already_loaded",
             )
 
-    async def ready(self, model: ServedModel, timeout_s: float) -> WorkerHandle:
+    async def ready(self, model: ServedModel, timeout_s: float) -> Worker:
         """Return the model's worker, loading the model where that is allowed.
 
         Raises:
@@ -118,20 +120,21 @@ class ModelPool:
         """
         deadline = self._clock.monotonic() + timeout_s
         while (left_s := deadline - self._clock.monotonic()) > 0:
-            if model.is_refusing:
-                break
+            model.raise_if_refusing()
             if model.is_stopping:
                 await _within(model.wait_settled(), left_s)
             elif model.state is ModelState.UNLOADED:
                 if (
-                    not self.house.config.allow_on_demand
+                    not self.context.config.allow_on_demand
                     and model.key not in self._loads
                 ):
                     raise ModelUnavailableError(
                         f"The model `{model.key}` is not loaded; "
                         "POST /v1/models/load loads it."
                     )
-                await _within(self._join_load(model, patience_s=left_s), left_s)
+                await _within(
+                    self._join_load(model, patience_s=left_s * MEMORY_SHARE), left_s
+                )
             else:
                 break
         return await model.wait_ready(max(0.0, left_s), patience_s=timeout_s)
@@ -168,7 +171,7 @@ class ModelPool:
                 param="key",
                 code="model_not_quarantined",
             )
-        self.house.publish("model_released", model=model.key)
+        self.context.publish("model_released", model=model.key)
         await self._join_load(model, patience_s=0.0)
 
     def send_away(self, error: InferenceError) -> None:
@@ -183,7 +186,7 @@ class ModelPool:
         for timer in self._idle_timers.values():
             timer.cancel()
         await asyncio.gather(
-            self.house.spare.stop(), *(model.stop() for model in self._registry.all())
+            self.context.spare.stop(), *(model.stop() for model in self._registry.all())
         )
 
     # --- loading
@@ -230,6 +233,7 @@ class ModelPool:
         # Whoever leaves does not take the load with it.
         await asyncio.wait((task,))
         if task.cancelled():
+            model.raise_if_refusing()
             raise ModelUnavailableError(f"The load of `{model.key}` was given up.")
         task.result()
 
@@ -259,7 +263,7 @@ class ModelPool:
     async def _look_at(self, model: ServedModel) -> None:
         """Refuse files that cannot be a model, before anything makes room for it."""
         try:
-            model.source = await asyncio.to_thread(looked_at, model.source)
+            model.source = await self.context.look_at(model.source)
         except LibraryError as error:
             model.fail(str(error))
             raise ModelLoadFailedError(
@@ -272,7 +276,7 @@ class ModelPool:
             task.exception()  # told to those who wait, if anybody still does
         self.memory.changed()
         if not self._loads:
-            self.house.spare.refill()
+            self.context.spare.refill()
 
     # --- unloading
 
@@ -284,7 +288,7 @@ class ModelPool:
         # Before anything is awaited it is no longer ready: nobody gets a seat.
         await model.stop()
         logger.info("Model %s unloaded %s", model.key, detail)
-        self.house.publish(
+        self.context.publish(
             kind,
             model=model.key,
             detail=detail,

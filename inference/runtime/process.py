@@ -1,4 +1,4 @@
-"""The operating system's side of a worker: its start, its output, its death."""
+"""The operating system's side of a worker: start, socket, output, death."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import logging
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference.core.child_processes import kill
+from inference.core.frames import FrameError, FrameReader
 from inference.runtime.environment import worker_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 logger = logging.getLogger("inference.worker")
@@ -101,3 +103,33 @@ class WorkerProcess:
             del self._output[:-OUTPUT_BYTES]
             for line in data.decode("utf-8", "replace").splitlines():
                 logger.info("%s", line)
+
+
+class ReportProtocol(asyncio.Protocol):
+    """Feeds the socket's bytes to a handle, frame by frame."""
+
+    def __init__(
+        self, on_report: Callable[[Any], None], on_lost: Callable[[], None]
+    ) -> None:
+        self._reader = FrameReader.for_reports()
+        self._on_report = on_report
+        self._on_lost = on_lost
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember what to close when the peer talks nonsense."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Hand over the frames that are now complete."""
+        try:
+            for report in self._reader.feed(data):
+                self._on_report(report)
+        except FrameError:
+            logger.exception("A worker sent something that is no frame")
+            if self._transport is not None:
+                self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Say that nothing will come any more."""
+        self._on_lost()

@@ -1,4 +1,4 @@
-"""One model key: its queue, its worker's keeper, who uses it and what it holds."""
+"""One model key: its queue, its supervisor, who uses it and what it holds."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from inference.core.errors import (
 )
 from inference.core.outcomes import ModelState
 from inference.runtime.admission import AdmissionQueue
-from inference.runtime.cards import life_fields
-from inference.runtime.keeper import Keeper
 from inference.runtime.leases import Leases
+from inference.runtime.supervisor import WorkerSupervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.core.frames import LoadProgress, ModelLoaded
     from inference.core.models import ModelSource
-    from inference.runtime.house import House
-    from inference.runtime.worker import WorkerHandle
+    from inference.runtime.context import RuntimeContext
+    from inference.runtime.worker_protocol import Worker
 
 logger = logging.getLogger("inference")
 
@@ -34,7 +33,7 @@ _SETTLED = (ModelState.READY, *_AT_REST)
 
 
 class ServedModel:
-    """Owns the admission queue, the keeper and the use of one model key.
+    """Owns the admission queue, the supervisor and the use of one model key.
 
     `on_unused()` is called when nobody uses it any more; `watchers` are told how
     far a load is.
@@ -44,21 +43,21 @@ class ServedModel:
         self,
         source: ModelSource,
         *,
-        house: House,
+        context: RuntimeContext,
         on_unused: Callable[[], None],
     ) -> None:
         self.source = source
         self.queue = AdmissionQueue(
-            seats=house.config.max_concurrency, room=house.waiting
+            seats=context.config.max_concurrency, room=context.waiting
         )
-        self.use = Leases(clock=house.clock, on_unused=on_unused)
+        self.use = Leases(clock=context.clock, on_unused=on_unused)
         self.watchers: set[Callable[[LoadProgress], None]] = set()
-        self.keeper: Keeper | None = None
+        self.supervisor: WorkerSupervisor | None = None
         self.state = ModelState.UNLOADED
         self.error = ""
         self.is_pinned = False
-        self._house = house
-        self._config = house.config
+        self._context = context
+        self._config = context.config
         self._settled = asyncio.Event()
         self._settled.set()
         self._refusal: InferenceError | None = None
@@ -96,10 +95,10 @@ class ServedModel:
         """Whether its worker is being ended."""
         return self.state is ModelState.STOPPING
 
-    @property
-    def is_refusing(self) -> bool:
-        """Whether the server ends, and with it every request."""
-        return self._refusal is not None
+    def raise_if_refusing(self) -> None:
+        """Raise what every request is refused with, where the server ends."""
+        if self._refusal is not None:
+            raise self._refusal
 
     @property
     def is_evictable(self) -> bool:
@@ -109,7 +108,7 @@ class ServedModel:
     @property
     def last_used_at(self) -> float:
         """When it was last used or loaded, in Unix seconds; 0: never."""
-        loaded_at = self.keeper.loaded_at if self.keeper is not None else None
+        loaded_at = self.supervisor.loaded_at if self.supervisor is not None else None
         return max(self.use.last_used_at or 0.0, loaded_at or 0.0)
 
     @property
@@ -121,7 +120,7 @@ class ServedModel:
     @property
     def loaded(self) -> ModelLoaded | None:
         """What its worker said of it; `None` before the first load."""
-        return self.keeper.loaded if self.keeper is not None else None
+        return self.supervisor.loaded if self.supervisor is not None else None
 
     @property
     def context_length(self) -> int:
@@ -151,7 +150,7 @@ class ServedModel:
     @property
     def held_bytes(self) -> int:
         """Memory it holds: measured, or what it is about to take."""
-        if self.is_at_rest or self.keeper is None:
+        if self.is_at_rest or self.supervisor is None:
             return 0
         if self.loaded is None:
             return self.source.estimated_bytes
@@ -176,24 +175,24 @@ class ServedModel:
 
     def start(self) -> None:
         """Begin loading, and keep a worker up from then on."""
-        self.keeper = Keeper(
+        self.supervisor = WorkerSupervisor(
             self.source,
-            house=self._house,
+            context=self._context,
             on_state=self._hear,
             on_progress=self._note_progress,
         )
         self._become(ModelState.LOADING, "")
-        self.keeper.start()
+        self.supervisor.start()
 
     def fail(self, reason: str) -> None:
         """Be what cannot be loaded, without a try."""
-        self._house.publish("model_load_failed", model=self.key, detail=reason)
+        self._context.publish("model_load_failed", model=self.key, detail=reason)
         logger.error("The model %s cannot be loaded: %s", self.key, reason)
         self._become(ModelState.FAILED, reason)
 
     async def wait_ready(
         self, timeout_s: float, *, patience_s: float | None = None
-    ) -> WorkerHandle:
+    ) -> Worker:
         """Return the worker, waiting while it loads or restarts.
 
         Raises:
@@ -203,8 +202,7 @@ class ServedModel:
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._settled.wait()
-        if self._refusal is not None:
-            raise self._refusal
+        self.raise_if_refusing()
         if self.state is ModelState.QUARANTINED:
             raise ModelQuarantinedError(
                 f"The model `{self.key}` is in quarantine: {self.error}."
@@ -244,18 +242,20 @@ class ServedModel:
     async def stop(self) -> None:
         """End the worker; whoever comes meanwhile waits for the end of that."""
         self._become(ModelState.STOPPING, "")
-        if self.keeper is not None:
-            await self.keeper.stop()
-        self.keeper = None
+        if self.supervisor is not None:
+            await self.supervisor.stop()
+        self.supervisor = None
         self._become(ModelState.UNLOADED, "")
 
-    def current_worker(self) -> WorkerHandle | None:
+    def current_worker(self) -> Worker | None:
         """Return the live worker, if there is one."""
-        return self.keeper.worker if self.keeper is not None else None
+        return self.supervisor.worker if self.supervisor is not None else None
 
     def card(self) -> ModelCard:
         """Return what may be known about this model."""
-        fields = {"size_bytes": self.source.estimated_bytes or None}
+        fields: dict[str, Any] = {"size_bytes": self.source.estimated_bytes or None}
+        if self.supervisor is not None:
+            fields |= self.supervisor.card_fields()
         return ModelCard(
             key=self.key,
             source=self.source.origin or self.source.path,
@@ -271,7 +271,7 @@ class ServedModel:
             pinned=self.is_pinned,
             ttl_s=self.ttl_s or None,
             defaults=self.defaults,
-            **(fields | life_fields(self.keeper)),
+            **fields,
         )
 
     def _note_progress(self, progress: LoadProgress) -> None:
@@ -279,7 +279,7 @@ class ServedModel:
             watcher(progress)
 
     def _hear(self, state: ModelState, error: str) -> None:
-        """Take the keeper's word, unless the model is on its way out."""
+        """Take the supervisor's word, unless the model is on its way out."""
         if not self.is_stopping:
             self._become(state, error)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from inference.core.catalog import ModelCard, NoCatalog, QueueSnapshot
+from inference.core.catalog import ModelCard, QueueSnapshot
 from inference.core.errors import (
     ServerDrainingError,
     ShutdownInterruptError,
@@ -15,31 +14,26 @@ from inference.core.errors import (
 from inference.core.events import RequestObserver, ServerEvent
 from inference.core.outcomes import ModelState
 from inference.core.timing import Clock, SystemClock
-from inference.images.loader import ImageLoader
-from inference.library.hub import Downloads
 from inference.runtime.admission import WaitingRoom
 from inference.runtime.checkers import Checkers
-from inference.runtime.cores import CoreShare
+from inference.runtime.context import RuntimeContext
 from inference.runtime.generation import Generation
-from inference.runtime.house import House
 from inference.runtime.live import LiveCount
 from inference.runtime.loading import ModelLoader
 from inference.runtime.pool import ModelPool
 from inference.runtime.registry import ModelRegistry
 from inference.runtime.spare import SpareWorker
-from inference.runtime.worker import WorkerHandle
+from inference.runtime.supplies import Supplies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AsyncExitStack
 
-    from inference.core.catalog import ModelCatalog
     from inference.core.models import LoadRequest, ModelSource
     from inference.core.requests import Generate
     from inference.core.trace import RequestTrace, ServerIdentity
-    from inference.runtime.answer import Answer
+    from inference.runtime.answer import AdmittedAnswer
     from inference.runtime.config import RuntimeConfig
-    from inference.runtime.loading import Fetches
     from inference.runtime.pool import OnUpdate
     from inference.runtime.served import ServedModel
 
@@ -47,15 +41,6 @@ logger = logging.getLogger("inference")
 
 # For error events to reach the clients after the drain timeout.
 LAST_WORDS_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Supplies:
-    """Where a service gets models and images from."""
-
-    catalog: ModelCatalog = field(default_factory=NoCatalog)
-    fetches: Fetches = field(default_factory=Downloads)
-    images: ImageLoader = field(default_factory=ImageLoader)
 
 
 class ModelService:
@@ -81,24 +66,19 @@ class ModelService:
         self._catalog = supplies.catalog
         self._fetches = supplies.fetches
         self._registry = ModelRegistry(any_model_name=config.any_model_name)
-        cores = CoreShare(config.cores) if config.openblas and config.cores else None
-        self._house = House(
+        self._context = RuntimeContext(
             config=config,
             clock=self._clock,
             waiting=WaitingRoom(places=config.queue_size),
             spare=SpareWorker(
-                make=lambda: WorkerHandle(
-                    stream_limit_bytes=config.stream_limit_bytes,
-                    openblas=config.openblas,
-                    cores=cores,
-                ),
-                is_enabled=config.has_spare_worker,
+                make=supplies.workers(config), is_enabled=config.has_spare_worker
             ),
+            look_at=supplies.look_at,
             images=supplies.images,
             publish=self.publish,
             checkers=Checkers(publish=self.publish, clock=self._clock),
         )
-        self._pool = ModelPool(self._registry, self._house)
+        self._pool = ModelPool(self._registry, self._context)
         self._loader = ModelLoader(
             registry=self._registry,
             pool=self._pool,
@@ -239,8 +219,8 @@ class ModelService:
         cards = self.cards()
         return QueueSnapshot(
             running=not self.is_draining,
-            waiting=self._house.waiting.taken,
-            max_waiting=self._house.waiting.places,
+            waiting=self._context.waiting.taken,
+            max_waiting=self._context.waiting.places,
             active=sum(card.active for card in cards),
             max_concurrency=self._config.max_concurrency,
             models=cards,
@@ -271,7 +251,7 @@ class ModelService:
 
     async def admit(
         self, work: Generate, key: str, trace: RequestTrace, stack: AsyncExitStack
-    ) -> Answer:
+    ) -> AdmittedAnswer:
         """Return the answer of the model under `key` once it begins.
 
         Tells `trace` the phases, the prompt's length and every delta, but not
@@ -311,8 +291,8 @@ class ModelService:
         """End all workers and downloads."""
         self.is_draining = True
         await asyncio.gather(
-            self._house.images.close(),
-            self._house.checkers.stop(),
+            self._context.images.close(),
+            self._context.checkers.stop(),
             self._fetches.close(),
             self._pool.stop(),
         )

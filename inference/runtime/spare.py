@@ -7,12 +7,13 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from inference.runtime.worker import ModelLoadError, WorkerHandle
+from inference.runtime.worker_protocol import ModelLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.core.frames import WorkerHello
+    from inference.runtime.worker_protocol import Worker
 
 logger = logging.getLogger("inference")
 
@@ -20,14 +21,14 @@ logger = logging.getLogger("inference")
 class SpareWorker:
     """Owns the worker that no model has yet; disabled, it starts each on demand."""
 
-    def __init__(self, *, make: Callable[[], WorkerHandle], is_enabled: bool) -> None:
+    def __init__(self, *, make: Callable[[], Worker], is_enabled: bool) -> None:
         self._make = make
         self._is_enabled = is_enabled
-        self._worker: WorkerHandle | None = None
+        self._worker: Worker | None = None
         self._starting: asyncio.Task[WorkerHello] | None = None
         self._is_stopped = False
 
-    async def take(self) -> WorkerHandle:
+    async def take(self) -> Worker:
         """Return a worker that waits for a model; the caller ends it.
 
         Raises:
@@ -72,7 +73,7 @@ class SpareWorker:
             await _ended(worker, starting)
 
 
-async def _ended(worker: WorkerHandle, starting: asyncio.Task[WorkerHello]) -> None:
+async def _ended(worker: Worker, starting: asyncio.Task[WorkerHello]) -> None:
     starting.cancel()
     with suppress(asyncio.CancelledError, ModelLoadError, OSError):
         await starting

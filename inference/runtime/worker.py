@@ -28,9 +28,9 @@ from inference.core.frames import (
     WorkerHello,
     to_bytes,
 )
-from inference.runtime.process import WorkerProcess
-from inference.runtime.reports import ReportProtocol
+from inference.runtime.process import ReportProtocol, WorkerProcess
 from inference.runtime.streams import TokenStream
+from inference.runtime.worker_protocol import ModelLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,10 +41,6 @@ if TYPE_CHECKING:
     from inference.core.models import ModelSource
     from inference.core.requests import Generate, Prompt, SamplingSpec
     from inference.runtime.cores import CoreShare
-
-
-class ModelLoadError(RuntimeError):
-    """The worker could not load the model; the message says why."""
 
 
 class WorkerHandle:

@@ -1,4 +1,4 @@
-"""The recorder as the rest of the house sees it: an observer with a start and an end."""
+"""The recorder as the rest of the server sees it: an observer with a start and an end."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.client.address import AddressError, read_base_url
-from inference.client.bench import Plan
+from inference.client.bench import BenchPlan
 from mlxsite.options import DAY_S, Seconds, Whole, bounded
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def plan_of(options: dict[str, Any]) -> Plan:
+def plan_of(options: dict[str, Any]) -> BenchPlan:
     """Return the plan that the options describe.
 
     Raises:
@@ -110,7 +110,7 @@ def plan_of(options: dict[str, Any]) -> Plan:
     if file and file != STDOUT and not Path(file).resolve().parent.is_dir():
         raise PlanError(f"--json {file}: there is no such folder")
     rounds = ROUNDS_AGAINST if options["against"] else ROUNDS.default
-    return Plan(
+    return BenchPlan(
         levels=options["concurrency"],
         requests=options["requests"],
         rounds=options["rounds"] or rounds,

@@ -30,7 +30,8 @@ from inference.library.machine import core_count, memory_bytes
 from inference.runtime.app import App, install_app
 from inference.runtime.config import RuntimeConfig
 from inference.runtime.environment import THREADS_SETTING
-from inference.runtime.service import ModelService, Supplies
+from inference.runtime.service import ModelService
+from inference.runtime.supplies import Supplies
 from metrics.completion_log import CompletionLog
 from metrics.conf import keeping_of
 from metrics.observers import Observers

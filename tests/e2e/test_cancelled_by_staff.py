@@ -16,7 +16,7 @@ from tests.e2e.dashboards import dashboard
 from tests.e2e.servers import SOON_S, Server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.e2e.conftest import StartServer
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 HELLO = [{"role": "user", "content": "Hello"}]
-LONG = [{"role": "user", "content": "one two three four five " * 25_000}]
 ENDLESS = {"model": "rambler", "temperature": 0, "max_tokens": 100_000}
 SAID = "The request was cancelled by an administrator."
 ERROR = json.dumps(
@@ -39,17 +38,9 @@ ERROR = json.dumps(
 
 
 @pytest.fixture(scope="module")
-def server(
-    rambler_dir: Path, tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    """One seat, a model that never ends, and another that is not loaded."""
-    running = Server(
-        tmp_path_factory.mktemp("cancelled") / "data",
-        *(rambler_dir, "--max-concurrency", "1"),
-        MODEL_DIRS=str(tiny_model_dir.parent),
-    )
-    yield running.wait_ready()
-    running.kill()
+def server(rambler_server: Server) -> Server:
+    """A model that never ends."""
+    return rambler_server
 
 
 @pytest.fixture
@@ -100,60 +91,6 @@ async def test_one_that_decodes(
     assert row["completion_tokens"] >= request["tokens"]
     assert (row["error"], row["admitted"]) == (SAID, 1)
     assert not await staff.cancel(request["id"])
-
-
-@pytest.mark.parametrize("stream", [True, False])
-async def test_one_that_waits_for_a_seat(
-    server: Server, staff: LiveSocket, stream: bool
-) -> None:
-    first = asyncio.create_task(ask(server, stream=True))
-    seated = await staff.request_in("decode")
-    second = asyncio.create_task(ask(server, stream=stream))
-    waiting = await staff.request_in("queued")
-    assert waiting["place"] == 1
-    assert await staff.cancel(waiting["id"])
-    assert await second == f"499 {ERROR}"
-    # Who sits keeps the seat; it is given to the next one after that.
-    third = asyncio.create_task(ask(server, stream=True))
-    assert (await staff.request_in("queued"))["id"] != waiting["id"]
-    assert await staff.cancel(seated["id"])
-    await first
-    last = await staff.request_in("decode")
-    assert await staff.cancel(last["id"])
-    await third
-    row = await row_of(server, waiting["id"])
-    assert facts(row) == ("cancelled", "cancelled_by_staff", "queued", 499)
-    assert (row["completion_tokens"], row["admitted"]) == (None, 0)
-    assert row["queue_s"] > 0
-
-
-@pytest.mark.parametrize("stream", [True, False])
-async def test_one_whose_prompt_is_computed(
-    server: Server, staff: LiveSocket, stream: bool
-) -> None:
-    asking = asyncio.create_task(ask(server, stream=stream, messages=LONG))
-    request = await staff.request_in("prefill")
-    assert await staff.cancel(request["id"])
-    assert await asking == f"499 {ERROR}"
-    await asyncio.to_thread(server.wait_idle, SOON_S)
-    row = await row_of(server, request["id"])
-    assert facts(row) == ("cancelled", "cancelled_by_staff", "prefill", 499)
-    assert row["prompt_tokens"] > 8000
-
-
-async def test_one_that_waits_for_its_model(server: Server, staff: LiveSocket) -> None:
-    asking = asyncio.create_task(ask(server, stream=True, model="tiny-qwen2-vl"))
-    request = await staff.request_in("loading")
-    assert await staff.cancel(request["id"])
-    assert await asking == f"499 {ERROR}"
-    row = await row_of(server, request["id"])
-    assert facts(row) == ("cancelled", "cancelled_by_staff", "loading", 499)
-    # The load goes on: others may wait for it.
-    await staff.until(
-        lambda now: any(
-            m["key"] == "tiny-qwen2-vl" and m["state"] == "ready" for m in now["models"]
-        )
-    )
 
 
 async def test_one_over_a_websocket_which_stays_good_for_the_next(

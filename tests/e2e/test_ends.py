@@ -121,41 +121,6 @@ async def test_it_frees_the_seat_of_a_client_that_hangs_up_during_prefill(
     assert row["prompt_tokens"] > 100_000
 
 
-async def test_it_answers_429_in_both_shapes_when_the_queue_is_full(
-    start_server: StartServer, rambler_dir: Path
-) -> None:
-    server = start_server(
-        rambler_dir, "--max-concurrency", "1", "--queue-size", "1"
-    ).wait_ready()
-    client = server.async_client()
-    (running,) = await open_streams(client, 1)
-    waiting = asyncio.create_task(
-        client.chat.completions.create(model="rambler", stream=True, **ENDLESS)
-    )
-
-    def is_waiting() -> bool:
-        return bool(server.get("/v1/queue/stats")["queue_stats"]["queue_size"] == 1)
-
-    await asyncio.to_thread(wait_until, is_waiting, "a waiting request")
-    with pytest.raises(openai.RateLimitError) as refusal:
-        await client.chat.completions.create(model="rambler", **ENDLESS)
-    assert refusal.value.code == "queue_full"
-    answer = refusal.value.response.json()
-    assert answer["detail"] == "Too many requests. Service is at capacity."
-    assert int(refusal.value.response.headers["retry-after"]) >= 1
-    # The one that waited is served as soon as the first one leaves.
-    await running.close()
-    second = await waiting
-    assert await first_chunk(second)
-    await second.close()
-    rows = server.wait_rows(3).values()
-    assert sorted(row["outcome"] for row in rows) == [
-        "cancelled",
-        "cancelled",
-        "rejected",
-    ]
-
-
 async def test_it_says_503_when_the_queue_timeout_passes_and_504_for_the_whole(
     start_server: StartServer, rambler_dir: Path
 ) -> None:
@@ -258,37 +223,6 @@ async def test_it_lets_streams_end_when_it_is_told_to_stop(
     assert server.events()[-1]["kind"] == "server_stop"
 
 
-async def test_it_interrupts_streams_that_outlast_the_drain_timeout(
-    start_server: StartServer, rambler_dir: Path
-) -> None:
-    server = start_server(
-        rambler_dir, *("--drain-timeout", "0.2", "--max-concurrency", "8")
-    ).wait_ready()
-    client = server.async_client()
-    streams = await open_streams(client, 8)
-    waiting = asyncio.create_task(
-        client.chat.completions.create(model="rambler", **ENDLESS)
-    )
-
-    def is_waiting() -> bool:
-        return bool(server.get("/v1/queue/stats")["queue_stats"]["queue_size"] == 1)
-
-    await asyncio.to_thread(wait_until, is_waiting, "a waiting request")
-    server.process.send_signal(signal.SIGTERM)
-    ends = await asyncio.gather(*(how_it_ends(stream) for stream in streams))
-    assert ends == ["shutdown"] * 8
-    with pytest.raises(openai.APIStatusError) as refusal:
-        await waiting
-    assert (refusal.value.status_code, refusal.value.code) == (503, "shutting_down")
-    assert server.process.wait(PATIENCE_S) == 0
-    rows = server.rows().values()
-    assert sorted((r["outcome"], r["reason"]) for r in rows) == [
-        *[("interrupted", "shutdown")] * 8,
-        ("rejected", "shutting_down"),
-    ]
-    assert not server.worker_pids()
-
-
 def test_one_signal_while_a_model_loads_is_no_second_one(
     start_server: StartServer, tiny_model_dir: Path
 ) -> None:
@@ -298,19 +232,6 @@ def test_one_signal_while_a_model_loads_is_no_second_one(
 
     assert "Second signal" not in server.output()
     assert "is not served" not in server.output()
-
-
-def test_it_is_not_ready_before_the_model_is(
-    start_server: StartServer, tiny_model_dir: Path
-) -> None:
-    server = start_server(tiny_model_dir).wait_listening()
-    assert httpx.get(server.base_url + "/health/ready").status_code in {200, 503}
-    # A request that comes early waits for the model instead of failing.
-    answer = server.client().chat.completions.create(
-        model="tiny-qwen2-vl", messages=HELLO
-    )
-    assert answer.choices[0].message.content
-    assert httpx.get(server.base_url + "/health/ready").status_code == 200
 
 
 def test_it_ends_with_one_line_and_code_2_when_the_only_model_is_broken(

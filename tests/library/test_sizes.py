@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from inference.core.models import ModelSource
 from inference.library.errors import LibraryError
 from inference.library.local import inspect
 from inference.library.sizes import check_sizes
-from inference.runtime.folders import looked_at
+from inference.runtime.folders import look_at
 from tests.engine import random_models, random_vision_models
 from tests.engine.random_models import random_model
 from tests.engine.random_vision_models import random_vision_model
@@ -150,5 +151,5 @@ def test_the_list_and_the_load_both_tell_it(
     problem = inspect(folder).problem
     assert problem.startswith("num_hidden_layers of config.json cannot be")
     with pytest.raises(LibraryError) as refused:
-        looked_at(ModelSource("m", str(folder)))
+        asyncio.run(look_at(ModelSource("m", str(folder))))
     assert str(refused.value) == problem

@@ -48,7 +48,7 @@ async def test_it_ends_a_worker_that_does_not_hear_and_fails_who_waits(
     waiting = asyncio.create_task(worker.prepare(PROMPT, HELLO))
     watching = asyncio.create_task(worker.wait_for_death())
     await asyncio.sleep(0)
-    # As a served model does when it stops: its keeper is cancelled first.
+    # As a served model does when it stops: its supervisor is cancelled first.
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
     await worker.stop()

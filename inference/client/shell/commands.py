@@ -40,7 +40,7 @@ class CommandError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ShellCommand:
     """One command: what may follow its name, what it is for, and what it does."""
 
     name: str
@@ -49,7 +49,7 @@ class Command:
     run: Callable[[Session, str], None]
 
 
-COMMANDS: dict[str, Command] = {}
+COMMANDS: dict[str, ShellCommand] = {}
 
 
 def run_command(session: Session, line: str) -> None:
@@ -65,7 +65,7 @@ def run_command(session: Session, line: str) -> None:
         session.complain(error)
 
 
-def _found(name: str) -> Command:
+def _found(name: str) -> ShellCommand:
     if name not in COMMANDS:
         raise CommandError(
             f"there is no command {name}: /help lists them; "
@@ -76,7 +76,7 @@ def _found(name: str) -> Command:
 
 def _command(name: str, usage: str, purpose: str) -> Callable[..., Any]:
     def decorate(run: Callable[[Session, str], None]) -> Callable[..., Any]:
-        COMMANDS[name] = Command(name, usage, purpose, run)
+        COMMANDS[name] = ShellCommand(name, usage, purpose, run)
         return run
 
     return decorate

@@ -35,13 +35,13 @@ def _read_answer(answer: AnswerParser) -> Reading:
                 answer.show(source.take(len(source.rest)))
                 raise
         else:
-            yield from answer.read_call(Opener("", _Call(name.strip()), keeps=True))
+            yield from answer.read_call(Opener("", _BodyCall(name.strip()), keeps=True))
             yield from source.blanks()
         if source.has_ended and not source.rest:
             return
 
 
-class _Call:
+class _BodyCall:
     """Reads a call's arguments; its name stood in the line before."""
 
     def __init__(self, name: str) -> None:

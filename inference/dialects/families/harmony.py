@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from inference.dialects.dialect import CallForm, Dialect, Opener, ThinkingTags
 from inference.dialects.json_arguments import WrittenJSON
-from inference.dialects.messages import MESSAGE, START, JSONArguments, Messages
+from inference.dialects.messages import MESSAGE, START, JSONArguments, MessageReader
 
 if TYPE_CHECKING:
     from inference.dialects.clues import Clues
 
 _CHANNEL, _END = "<|channel|>", "<|end|>"
 _RECIPIENT = " to=functions."
-_MESSAGES = Messages(
+_MESSAGES = MessageReader(
     ends=(_END, "<|call|>", "<|return|>"),
     thinking=re.compile(r"<\|channel\|>\s*analysis\b"),
     recipient=re.compile(r"to=(?!assistant\b)(?:functions\.)?([^\s<]+)"),

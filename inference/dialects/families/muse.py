@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from inference.dialects.dialect import Dialect, Opener, ThinkingTags
-from inference.dialects.messages import MESSAGE, START, Messages
+from inference.dialects.messages import MESSAGE, START, MessageReader
 from inference.dialects.tagged_calls import TaggedCalls
 from inference.dialects.tags import Tag
 
@@ -22,7 +22,7 @@ _READ = TaggedCalls(
     starts=(_BLOCK,),
     ends=("</atem:function_calls>",),
 )
-_MESSAGES = Messages(
+_MESSAGES = MessageReader(
     ends=("<|eom|>", "<|eot|>"),
     thinking=re.compile(r"to=self\b"),
     recipient=re.compile(r"to=(?!user\b|self\b)([^\s<]+)"),

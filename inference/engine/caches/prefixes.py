@@ -49,7 +49,7 @@ class PrefixMatch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Text:
+class _KeptText:
     tokens: np.ndarray
     caches: list[Any]
     nbytes: int
@@ -74,7 +74,7 @@ class PrefixCache:
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._texts: OrderedDict[int, _Text] = OrderedDict()
+        self._texts: OrderedDict[int, _KeptText] = OrderedDict()
         self._number = 0
         self.held_bytes = 0
 
@@ -109,7 +109,7 @@ class PrefixCache:
         if held is None:
             return
         kept = packed(cut(caches, held, len(tokens)))
-        text = _Text(
+        text = _KeptText(
             np.asarray(tokens, dtype=np.int64), kept, bytes_of(kept), can_cut(kept)
         )
         if text.nbytes > self._most_bytes or self._has_longer(text):
@@ -126,7 +126,7 @@ class PrefixCache:
         self._texts.clear()
         self.held_bytes = 0
 
-    def _has_longer(self, text: _Text) -> bool:
+    def _has_longer(self, text: _KeptText) -> bool:
         """Whether a kept text can stand in for this one; it then counts as used."""
         size = len(text.tokens)
         for number, other in self._texts.items():
@@ -136,7 +136,7 @@ class PrefixCache:
                 return True
         return False
 
-    def _drop_shorter(self, text: _Text) -> None:
+    def _drop_shorter(self, text: _KeptText) -> None:
         """Drop the texts that this one, which goes on from them, can stand in for."""
         if not text.can_cut:
             return

@@ -8,8 +8,8 @@ from inference.engine.gguf.gemma import gemma, gemma2, gemma3
 from inference.engine.gguf.header import PLAIN, GGUFError
 from inference.engine.gguf.layers import (
     Blueprint,
-    Place,
     Sizes,
+    TensorPlace,
     base_config,
     decoder_places,
     in_layer,
@@ -31,7 +31,7 @@ def llama(metadata: Metadata) -> Blueprint:
     """Return the blueprint of a Llama, Mistral or SmolLM model."""
     refuse_unknown_keys(metadata, "llama", SCALING_KEYS)
     sizes = Sizes.read(metadata, "llama")
-    factors = Place(FACTORS, (sizes.head_dim // 2,), is_optional=True)
+    factors = TensorPlace(FACTORS, (sizes.head_dim // 2,), is_optional=True)
     return Blueprint(
         config={
             "model_type": "llama",
@@ -59,9 +59,9 @@ def qwen2(metadata: Metadata) -> Blueprint:
     places = decoder_places(sizes, NORMS, is_interleaved=False)
     keys = (sizes.kv_heads * sizes.head_dim,)
     biases = {
-        "attn_q": Place("self_attn.q_proj", (sizes.hidden,)),
-        "attn_k": Place("self_attn.k_proj", keys),
-        "attn_v": Place("self_attn.v_proj", keys),
+        "attn_q": TensorPlace("self_attn.q_proj", (sizes.hidden,)),
+        "attn_k": TensorPlace("self_attn.k_proj", keys),
+        "attn_v": TensorPlace("self_attn.v_proj", keys),
     }
     for layer in range(sizes.layers):
         places |= in_layer(layer, biases, "bias")
@@ -101,7 +101,9 @@ def blueprint_of(metadata: Metadata) -> Blueprint:
     return ARCHITECTURES[name](metadata)
 
 
-def check_tensors(tensors: Mapping[str, Tensor], places: Mapping[str, Place]) -> None:
+def check_tensors(
+    tensors: Mapping[str, Tensor], places: Mapping[str, TensorPlace]
+) -> None:
     """Hold a file's tensors against the places for them.
 
     Raises:

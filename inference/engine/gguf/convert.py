@@ -22,7 +22,7 @@ import mlx.core as mx
 
 from inference.engine.gguf.architectures import blueprint_of, check_tensors
 from inference.engine.gguf.header import BITS, GGUFError, GGUFHeader, read_header
-from inference.engine.gguf.layers import Place
+from inference.engine.gguf.layers import TensorPlace
 from inference.engine.gguf.metadata import Metadata
 from inference.engine.gguf.rope import FACTORS, scaling_from_factors
 from inference.engine.gguf.shards import SHARD_BYTES, write_shards
@@ -46,7 +46,7 @@ LONGEST_LINE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ImportPlan:
     """What becomes of a file: its weights in their order there, and the other files."""
 
     name: str
@@ -68,7 +68,7 @@ class Plan:
         }
 
 
-def plan_of(source: Path, *, dtype: str) -> Plan:
+def plan_of(source: Path, *, dtype: str) -> ImportPlan:
     """Read all of `source` but its weights, and hold everything against each other.
 
     Raises:
@@ -86,7 +86,7 @@ def plan_of(source: Path, *, dtype: str) -> Plan:
     if FACTORS in header.tensors:
         config["rope_scaling"] = _scaling(source, header, config)
     files["config.json"] = config | files["generation_config.json"]
-    return Plan(metadata.text("general.name", ""), weights, files)
+    return ImportPlan(metadata.text("general.name", ""), weights, files)
 
 
 def convert(
@@ -174,7 +174,7 @@ def _scaling(
     source: Path, header: GGUFHeader, config: dict[str, Any]
 ) -> dict[str, Any] | None:
     tensor = header.tensors[FACTORS]
-    factors = Weight(tensor, Place(FACTORS, tensor.shape), FLOAT32).values(source)
+    factors = Weight(tensor, TensorPlace(FACTORS, tensor.shape), FLOAT32).values(source)
     found = scaling_from_factors(
         factors, head_dim=config["head_dim"], theta=config["rope_theta"]
     )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from inference.engine.gguf.header import GGUFError
 from inference.engine.gguf.layers import (
     Blueprint,
-    Place,
     Sizes,
+    TensorPlace,
     base_config,
     decoder_places,
     in_layer,
@@ -113,9 +113,9 @@ def _query_size(sizes: Sizes, largest_layers: int) -> int:
     return sizes.hidden // sizes.heads if is_largest else sizes.head_dim
 
 
-def _head_norms(sizes: Sizes) -> dict[str, Place]:
+def _head_norms(sizes: Sizes) -> dict[str, TensorPlace]:
     shape = (sizes.head_dim,)
     return {
-        "attn_q_norm": Place("self_attn.q_norm", shape, offset=OFFSET),
-        "attn_k_norm": Place("self_attn.k_norm", shape, offset=OFFSET),
+        "attn_q_norm": TensorPlace("self_attn.q_norm", shape, offset=OFFSET),
+        "attn_k_norm": TensorPlace("self_attn.k_norm", shape, offset=OFFSET),
     }

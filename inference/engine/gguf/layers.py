@@ -35,7 +35,7 @@ IDLE_AT_ZERO = ("expert_count", "expert_used_count")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TensorPlace:
     """What is expected of a tensor, and what becomes of it.
 
     `heads`: its rows are interleaved per head; `offset` was added to its values.
@@ -56,7 +56,7 @@ class Blueprint:
     """
 
     config: dict[str, Any]
-    places: dict[str, Place]
+    places: dict[str, TensorPlace]
     half: str = "float16"
 
 
@@ -155,7 +155,7 @@ def base_config(metadata: Metadata, prefix: str, sizes: Sizes) -> dict[str, Any]
 
 def decoder_places(
     sizes: Sizes, norms: Mapping[str, str], *, is_interleaved: bool, offset: float = 0
-) -> dict[str, Place]:
+) -> dict[str, TensorPlace]:
     """Return the places of a decoder without biases and without an output matrix.
 
     `norms` maps the names of a layer's norms over the hidden size; `offset` was
@@ -166,22 +166,24 @@ def decoder_places(
     hidden, feed = sizes.hidden, sizes.feed_forward
     q_heads, k_heads = (sizes.heads, sizes.kv_heads) if is_interleaved else (0, 0)
     places = {
-        "token_embd.weight": Place(
+        "token_embd.weight": TensorPlace(
             "model.embed_tokens.weight", (sizes.vocabulary, hidden)
         ),
-        "output_norm.weight": Place("model.norm.weight", (hidden,), offset=offset),
+        "output_norm.weight": TensorPlace(
+            "model.norm.weight", (hidden,), offset=offset
+        ),
     }
     for layer in range(sizes.layers):
         found = {
-            "attn_q": Place("self_attn.q_proj", (queries, hidden), q_heads),
-            "attn_k": Place("self_attn.k_proj", (keys, hidden), k_heads),
-            "attn_v": Place("self_attn.v_proj", (keys, hidden)),
-            "attn_output": Place("self_attn.o_proj", (hidden, queries)),
-            "ffn_gate": Place("mlp.gate_proj", (feed, hidden)),
-            "ffn_up": Place("mlp.up_proj", (feed, hidden)),
-            "ffn_down": Place("mlp.down_proj", (hidden, feed)),
+            "attn_q": TensorPlace("self_attn.q_proj", (queries, hidden), q_heads),
+            "attn_k": TensorPlace("self_attn.k_proj", (keys, hidden), k_heads),
+            "attn_v": TensorPlace("self_attn.v_proj", (keys, hidden)),
+            "attn_output": TensorPlace("self_attn.o_proj", (hidden, queries)),
+            "ffn_gate": TensorPlace("mlp.gate_proj", (feed, hidden)),
+            "ffn_up": TensorPlace("mlp.up_proj", (feed, hidden)),
+            "ffn_down": TensorPlace("mlp.down_proj", (hidden, feed)),
             **{
-                name: Place(mlx_name, (hidden,), offset=offset)
+                name: TensorPlace(mlx_name, (hidden,), offset=offset)
                 for name, mlx_name in norms.items()
             },
         }
@@ -190,11 +192,11 @@ def decoder_places(
 
 
 def in_layer(
-    layer: int, places: Mapping[str, Place], part: str = "weight"
-) -> dict[str, Place]:
+    layer: int, places: Mapping[str, TensorPlace], part: str = "weight"
+) -> dict[str, TensorPlace]:
     """Return `places`, named without layer and part, with their full names."""
     return {
-        f"blk.{layer}.{name}.{part}": Place(
+        f"blk.{layer}.{name}.{part}": TensorPlace(
             f"model.layers.{layer}.{place.name}.{part}",
             place.shape,
             place.heads,
@@ -204,10 +206,10 @@ def in_layer(
     }
 
 
-def output_place(sizes: Sizes) -> dict[str, Place]:
+def output_place(sizes: Sizes) -> dict[str, TensorPlace]:
     """Return the place of an output matrix, which tied embeddings do without."""
     shape = (sizes.vocabulary, sizes.hidden)
-    return {"output.weight": Place("lm_head.weight", shape, is_optional=True)}
+    return {"output.weight": TensorPlace("lm_head.weight", shape, is_optional=True)}
 
 
 def _refuse_unless(is_right: bool, message: str) -> None:

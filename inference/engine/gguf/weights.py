@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.engine.gguf.header import Tensor
-    from inference.engine.gguf.layers import Place
+    from inference.engine.gguf.layers import TensorPlace
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Scales = tuple[Array, Array]
@@ -43,7 +43,7 @@ class Weight:
     """One tensor on its way: from where in the file to which place in which form."""
 
     tensor: Tensor
-    place: Place
+    place: TensorPlace
     form: str
 
     @property

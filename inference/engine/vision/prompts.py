@@ -101,7 +101,9 @@ class ImagePrompts:
             if len(images) < len(paths):
                 self._budget.give(count)
                 return None
-            page = _Page(self._tokenizer, self._processor, self._style, images, encoder)
+            page = _VisionPage(
+                self._tokenizer, self._processor, self._style, images, encoder
+            )
             page.places = 0 if self._placement == NOWHERE else len(images)
             rendered = self._rendered(page, prompt, formats)
             pictures = page.pictures
@@ -130,7 +132,7 @@ class ImagePrompts:
         ]
 
     def _rendered(
-        self, page: _Page, prompt: ChatPrompt, formats: ModelFormats
+        self, page: _VisionPage, prompt: ChatPrompt, formats: ModelFormats
     ) -> RenderedPrompt:
         return render(
             page,
@@ -174,7 +176,7 @@ class ImagePrompts:
         return tuple(marked)
 
 
-class _Page:
+class _VisionPage:
     """Stands in for the tokenizer while one prompt is rendered.
 
     `reads_whole`: the processor tokenizes a prompt in one piece.

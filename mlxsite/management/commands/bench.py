@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
     from inference.client.address import ServerAddress
-    from inference.client.bench import Plan
+    from inference.client.bench import BenchPlan
     from inference.client.prompts import Messages
 
 
@@ -162,7 +162,7 @@ def _targets(address: ServerAddress, options: dict[str, Any]) -> Iterator[Target
 
 
 async def _prompts(
-    target: Target, plan: Plan, options: dict[str, Any]
+    target: Target, plan: BenchPlan, options: dict[str, Any]
 ) -> Iterator[Messages]:
     """Return what is asked, one prompt after the other."""
     if options["prompt_file"]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from inference.core.models import ModelSource
 
 if TYPE_CHECKING:
     from inference.core.timing import Clock
@@ -16,16 +18,19 @@ if TYPE_CHECKING:
 
 # `publish(kind, model=…, detail=…, data=…)`
 Publish = Callable[..., None]
+# Looks at a model's files: as `folders.look_at`.
+LookAt = Callable[[ModelSource], Awaitable[ModelSource]]
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class RuntimeContext:
     """One per service; `publish` tells that something happened to a model."""
 
     config: RuntimeConfig
     clock: Clock
     waiting: WaitingRoom
     spare: SpareWorker
+    look_at: LookAt
     images: ImageLoader
     publish: Publish
     checkers: Checkers

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from inference.core.errors import InsufficientMemoryError
-    from inference.runtime.house import House
+    from inference.runtime.context import RuntimeContext
     from inference.runtime.leases import Lease
     from inference.runtime.registry import ModelRegistry
     from inference.runtime.served import ServedModel
@@ -22,7 +22,7 @@ PURGE_S = 1.0
 TELL_EVERY_S = 10.0
 
 
-class MemoryRoom:
+class MemoryAdmission:
     """Decides what fits; `evict(model, why)` unloads an idle one.
 
     What is decided between two awaits is decided on the figures of that moment:
@@ -32,15 +32,15 @@ class MemoryRoom:
     def __init__(
         self,
         registry: ModelRegistry,
-        house: House,
+        context: RuntimeContext,
         *,
         evict: Callable[[ServedModel, str], Awaitable[None]],
     ) -> None:
         self._registry = registry
-        self._config = house.config
-        self._clock = house.clock
+        self._config = context.config
+        self._clock = context.clock
         self._evict = evict
-        self._publish = house.publish
+        self._publish = context.publish
         self._tell_again_at: dict[str, float] = {}
         self._gpu_bytes = 0
         # Set, and replaced, whenever memory may have come free.

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference.core.outcomes import ModelState
 from inference.runtime.memory import MemoryBudget
-from inference.runtime.worker import ModelLoadError
+from inference.runtime.worker_protocol import ModelLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inference.core.frames import LoadProgress, ModelLoaded, WorkerHello
     from inference.core.models import ModelSource
-    from inference.runtime.house import House
-    from inference.runtime.worker import WorkerHandle
+    from inference.runtime.context import RuntimeContext
+    from inference.runtime.worker_protocol import Worker
 
 logger = logging.getLogger("inference")
 
 
-class Keeper:
+class WorkerSupervisor:
     """Owns one model's worker from the first load to the unload, over its deaths.
 
     `on_state(state, error)` is told whenever the model becomes something else.
@@ -31,18 +31,18 @@ class Keeper:
         self,
         source: ModelSource,
         *,
-        house: House,
+        context: RuntimeContext,
         on_state: Callable[[ModelState, str], None],
         on_progress: Callable[[LoadProgress], None],
     ) -> None:
         self._source = source
-        self._house = house
-        self._config = house.config
-        self._clock = house.clock
+        self._context = context
+        self._config = context.config
+        self._clock = context.clock
         self._on_state = on_state
         self._on_progress = on_progress
         self._task: asyncio.Task[None] | None = None
-        self.worker: WorkerHandle | None = None
+        self.worker: Worker | None = None
         self.loaded: ModelLoaded | None = None
         self.loaded_at: float | None = None
         self.progress: LoadProgress | None = None
@@ -60,6 +60,30 @@ class Keeper:
             await asyncio.gather(self._task, return_exceptions=True)
         if self.worker is not None:
             await self.worker.stop()
+
+    def card_fields(self) -> dict[str, Any]:
+        """Return the fields of a `ModelCard` that tell of this life in memory."""
+        loaded, progress = self.loaded, self.progress
+        fields: dict[str, Any] = {
+            "created": int(self.loaded_at or 0),
+            "loaded_at": self.loaded_at,
+            "restarts": self.restarts,
+        }
+        if self.worker is not None and self.worker.hello is not None:
+            fields["computes_on"] = self.worker.hello.computes_on
+        if loaded is not None:
+            fields |= {
+                "context_length": loaded.context_length,
+                "size_bytes": loaded.weight_bytes,
+                "load_s": loaded.load_s,
+                "capabilities": loaded.capabilities,
+                "dialect": loaded.dialect,
+                "notes": loaded.notes,
+            }
+        elif progress is not None:
+            share = progress.done_bytes / max(1, progress.total_bytes)
+            fields["progress"] = min(1.0, share)
+        return fields
 
     async def _keep_up(self) -> None:
         """Load, wait for death, pause, and again; give up on what cannot load."""
@@ -90,10 +114,10 @@ class Keeper:
                 return
             await self._pause(reason, deaths)
 
-    async def _load(self) -> WorkerHandle:
+    async def _load(self) -> Worker:
         """Return a worker that holds the model; one that does not is ended."""
         async with asyncio.timeout(self._config.load_timeout_s):
-            worker = await self._house.spare.take()
+            worker = await self._context.spare.take()
             self.worker = worker
             worker.on_load_progress = self._note_progress
             try:
@@ -109,7 +133,7 @@ class Keeper:
         self.loaded_at = self._clock.wall()
         return worker
 
-    def _prefix_bytes(self, worker: WorkerHandle) -> int:
+    def _prefix_bytes(self, worker: Worker) -> int:
         """Return what the model may keep of prompts and answers."""
         hello, config = worker.hello, self._config
         budget = MemoryBudget.of(
@@ -123,12 +147,12 @@ class Keeper:
         self.progress = progress
         self._on_progress(progress)
 
-    def _tell_loaded(self, worker: WorkerHandle, wall_s: float) -> None:
+    def _tell_loaded(self, worker: Worker, wall_s: float) -> None:
         loaded, hello = self.loaded, worker.hello
         assert loaded is not None
         assert hello is not None
         key = self._source.key
-        self._house.publish(
+        self._context.publish(
             "worker_restart" if self.restarts else "model_load",
             model=key,
             detail=f"loaded in {wall_s:.1f} s",
@@ -161,7 +185,7 @@ class Keeper:
     def _tell_death(self, reason: str, deaths: int) -> None:
         beat = self.worker.last_beat if self.worker is not None else None
         held = beat.held_bytes if beat is not None else 0
-        self._house.publish(
+        self._context.publish(
             "worker_died",
             model=self._source.key,
             detail=reason,
@@ -172,14 +196,14 @@ class Keeper:
             },
         )
 
-    async def _until_death(self, worker: WorkerHandle) -> str:
+    async def _until_death(self, worker: Worker) -> str:
         watch = asyncio.create_task(self._watch(worker))
         try:
             return await worker.wait_for_death()
         finally:
             watch.cancel()
 
-    async def _watch(self, worker: WorkerHandle) -> None:
+    async def _watch(self, worker: Worker) -> None:
         """End a worker that shows no life while it has work, as a crash."""
         patience_s = self._config.hang_timeout_s
         while True:
@@ -205,7 +229,7 @@ class Keeper:
         key = self._source.key
         times = "" if deaths == 1 else f" {deaths} times in a row, the last time"
         why = f"its worker died{times}: {reason}"
-        self._house.publish(
+        self._context.publish(
             "model_quarantined", model=key, detail=why, data={"deaths": deaths}
         )
         logger.error("The model %s is in quarantine: %s", key, why)
@@ -213,7 +237,7 @@ class Keeper:
 
     def _give_up(self, reason: str) -> None:
         key = self._source.key
-        self._house.publish("model_load_failed", model=key, detail=reason)
+        self._context.publish("model_load_failed", model=key, detail=reason)
         logger.error("The model %s cannot be loaded: %s", key, reason)
         self._on_state(ModelState.FAILED, reason)
 
