@@ -30,7 +30,8 @@ from inference.core.errors import (
 from inference.core.outcomes import Operation
 from inference.core.trace import Client
 from inference.exchange.answering import answer_events
-from inference.faces.chat.body import read_request
+from inference.exchange.reading import read_sized
+from inference.faces.chat.body import to_request
 from inference.faces.chat.socket import SocketChatWriter, end_message, error_message
 from inference.protocol.catalog import model_list_body
 from inference.protocol.errors import public_error
@@ -240,8 +241,12 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     ) -> AsyncGenerator[Sequence[Event], None]:
         app, body = self.app, {**body, "stream": True}
         trace.asked(body)
-        request, options = await read_request(
-            body, size_bytes=size_bytes, limits=app.limits, strict=app.strict_params
+        request, options = await read_sized(
+            to_request,
+            body,
+            size_bytes=size_bytes,
+            limits=app.limits,
+            strict=app.strict_params,
         )
         trace.describe(request)
         key = await app.service.key_of(request.model)

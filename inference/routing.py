@@ -10,12 +10,14 @@ from inference.api.queue import queue_requests, queue_stats
 from inference.api.unknown import unknown_path
 from inference.consumers import ChatConsumer, UnknownPathConsumer
 from inference.faces.chat.view import chat_completions
+from inference.faces.completions.view import completions
 from inference.faces.loading.view import model_load, model_unload
 
 urlpatterns = [
     path("health", health),
     path("health/ready", ready),
     path("v1/chat/completions", chat_completions),
+    path("v1/completions", completions),
     path("v1/models", model_list),
     path("v1/models/load", model_load),
     path("v1/models/unload", model_unload),

@@ -24,6 +24,8 @@ class CollectedChoice:
 
     finish_reason: str | None = None
     logprobs: list[TokenLogprob] = field(default_factory=list)
+    prompt_text: str = ""
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
     _texts: list[str] = field(default_factory=list)
     _reasoning: list[str] = field(default_factory=list)
     _calls: dict[int, _CollectedCall] = field(default_factory=dict)
@@ -36,6 +38,8 @@ class CollectedChoice:
         for piece in delta.tool_calls:
             self.add_call(piece)
         self.finish_reason = delta.finish_reason or self.finish_reason
+        self.prompt_text = delta.prompt_text or self.prompt_text
+        self.prompt_logprobs = delta.prompt_logprobs or self.prompt_logprobs
 
     def add_call(self, piece: ToolCallDelta) -> None:
         """Add a piece of a call."""

@@ -64,12 +64,15 @@ class Decode(msgspec.Struct, frozen=True, tag="decode"):
     """Decode from a prepared prompt, once for each of `sequence_ids`.
 
     Uses the prompt up; it is prefilled once. Each sequence ends with a final
-    delta. The k-th sequence samples with the seed plus k.
+    delta. The k-th sequence samples with the seed plus k. With `prompt_logprobs` the
+    first sequence's first delta tells how likely each token of the prompt was, and
+    so many others at its place.
     """
 
     sequence_ids: tuple[int, ...]
     prompt_id: int
     sampling: SamplingSpec
+    prompt_logprobs: int | None = None
 
 
 class CancelSequence(msgspec.Struct, frozen=True, tag="cancel"):
@@ -168,7 +171,8 @@ class PromptPrepared(msgspec.Struct, frozen=True, tag="prepared"):
     """A prompt waits in the worker under `prompt_id`.
 
     `warnings` say what could not be held to the letter, for the row. `ignored`
-    names parameters that mean nothing to this model.
+    names parameters that mean nothing to this model. `text` is that of a prompt
+    of token ids.
     """
 
     prompt_id: int
@@ -177,6 +181,7 @@ class PromptPrepared(msgspec.Struct, frozen=True, tag="prepared"):
     warnings: tuple[str, ...] = ()
     image_tokens: int = 0
     ignored: tuple[str, ...] = ()
+    text: str = ""
 
 
 class ImagesEncoded(msgspec.Struct, frozen=True, tag="images"):
@@ -238,6 +243,7 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
     tool_calls: tuple[ToolCallDelta, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     code: str = ""
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
 
     def followed_by(self, later: SequenceDelta) -> SequenceDelta:
         """Return this delta and the next one of the same sequence as one."""
@@ -253,13 +259,15 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
             tool_calls=joined_calls((*self.tool_calls, *later.tool_calls)),
             logprobs=self.logprobs + later.logprobs,
             code=later.code,
+            prompt_logprobs=self.prompt_logprobs or later.prompt_logprobs,
         )
 
     @property
     def size(self) -> int:
         """About how many bytes wait with it for their reader."""
         calls = sum(len(call.arguments) for call in self.tool_calls)
-        entries = sum(64 + 32 * len(entry.top) for entry in self.logprobs)
+        told = (*self.logprobs, *self.prompt_logprobs)
+        entries = sum(64 + 32 * len(entry.top) for entry in told)
         return len(self.text) + len(self.reasoning) + calls + entries
 
 

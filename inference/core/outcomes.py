@@ -57,6 +57,7 @@ class Operation(StrEnum):
     """What a request asks for, whatever the wire format; empty: nothing known yet."""
 
     CHAT = "chat"
+    COMPLETION = "completion"
     MODEL_LOAD = "model_load"
     MODEL_UNLOAD = "model_unload"
     OTHER = ""
@@ -64,7 +65,7 @@ class Operation(StrEnum):
     @property
     def is_generation(self) -> bool:
         """Whether a model answers: it counts in the totals and may be cancelled."""
-        return self is Operation.CHAT
+        return self in (Operation.CHAT, Operation.COMPLETION)
 
 
 class ModelState(StrEnum):

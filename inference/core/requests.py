@@ -229,7 +229,9 @@ Prompt = ChatPrompt | TextPrompt | TokenPrompt
 class Generate(msgspec.Struct, frozen=True, kw_only=True):
     """Work: answer each of `prompts` `n` times; choices are numbered prompt by prompt.
 
-    With `continuous_usage` every delta carries the usage so far.
+    With `continuous_usage` every delta carries the usage so far. With `echo` the first
+    delta of each choice carries the text of its prompt, and with `prompt_logprobs` how
+    likely each of its tokens was, and so many others at its place.
     """
 
     prompts: tuple[Prompt, ...]
@@ -237,6 +239,8 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     n: int = 1
     grammar: Grammar | None = None
     continuous_usage: bool = False
+    echo: bool = False
+    prompt_logprobs: int | None = None
 
     @property
     def rows(self) -> int:
@@ -326,7 +330,9 @@ class Delta(msgspec.Struct, frozen=True):
 
     The last delta of a choice carries `finish_reason` (and possibly no text);
     the last delta of a generation carries `usage`, and every delta does where
-    the request asked for continuous usage.
+    the request asked for continuous usage. `prompt_text` stands in the first
+    delta of each choice where it was asked for, `prompt_logprobs` in a delta of the
+    first choice of each prompt, before its text.
     """
 
     text: str = ""
@@ -336,3 +342,5 @@ class Delta(msgspec.Struct, frozen=True):
     reasoning: str = ""
     tool_calls: tuple[ToolCallDelta, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
+    prompt_text: str = ""
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference.core.errors import InvalidRequestError
-from inference.prompting.templates import RenderedPrompt
+from inference.prompting.templates import RenderedPrompt, last_word
 
 if TYPE_CHECKING:
+    from inference.prompting.rendering import Tokenizer
     from inference.prompting.templates import PromptEncoder
 
 
-def read_text(encoder: PromptEncoder, text: str) -> RenderedPrompt:
+def read_text(
+    encoder: PromptEncoder, tokenizer: Tokenizer, text: str
+) -> RenderedPrompt:
     """Return the tokens of a text, with those that the tokenizer puts around it.
 
     Whoever sends a bare text writes the model's control tokens too.
@@ -20,10 +24,12 @@ def read_text(encoder: PromptEncoder, text: str) -> RenderedPrompt:
         InvalidRequestError: it has none, or is too long.
     """
     encoder.admit(text)
-    return _prompt_of(list(encoder.encode(text)))
+    return _prompt_of(tokenizer, list(encoder.encode(text)))
 
 
-def read_tokens(tokens: tuple[int, ...], *, vocabulary: int) -> RenderedPrompt:
+def read_tokens(
+    tokenizer: Tokenizer, tokens: tuple[int, ...], *, vocabulary: int
+) -> RenderedPrompt:
     """Return token ids as a prompt.
 
     Raises:
@@ -35,10 +41,12 @@ def read_tokens(tokens: tuple[int, ...], *, vocabulary: int) -> RenderedPrompt:
             f"Token {unknown} does not exist: this model has {vocabulary} tokens.",
             param="prompt",
         )
-    return _prompt_of(list(tokens))
+    prompt = _prompt_of(tokenizer, list(tokens))
+    return replace(prompt, text=tokenizer.decode(prompt.tokens))
 
 
-def _prompt_of(tokens: list[int]) -> RenderedPrompt:
+def _prompt_of(tokenizer: Tokenizer, tokens: list[int]) -> RenderedPrompt:
     if not tokens:
         raise InvalidRequestError("The prompt is empty.", param="prompt")
-    return RenderedPrompt(tokens)
+    # What follows goes on from its last word: a blank before it shows.
+    return RenderedPrompt(tokens, continues=True, follows=last_word(tokenizer, tokens))

@@ -51,7 +51,7 @@ class RenderedPrompt:
     inside text or thinking. `uses_fallback_tools`: its tools were explained in
     words, because its template knows none. `thinking_budget` stands for the effort
     that was asked of a model without levels. `ignored` names parameters that mean
-    nothing to this model.
+    nothing to this model. `text` is that of a prompt that came as token ids.
     """
 
     tokens: list[int]
@@ -62,6 +62,7 @@ class RenderedPrompt:
     follows: int | None = None
     thinking_budget: int | None = None
     ignored: tuple[str, ...] = ()
+    text: str = ""
 
 
 class PromptEncoder(Protocol):
@@ -141,9 +142,7 @@ def render(
         uses_fallback_tools=page.tools is not None and found.attempt.is_written,
         warnings=found.attempt.warnings,
         continues=found.continues,
-        follows=_last_word(tokenizer, tokens)
-        if prompt.continue_final_message
-        else None,
+        follows=last_word(tokenizer, tokens) if prompt.continue_final_message else None,
         thinking_budget=effort.budget,
         ignored=(
             *(["reasoning_effort"] if effort.is_ignored else []),
@@ -250,7 +249,7 @@ class _Page:
         return text_of(self.tokenizer, turns, is_open=is_open, **options)
 
 
-def _last_word(tokenizer: Tokenizer, tokens: list[int]) -> int | None:
+def last_word(tokenizer: Tokenizer, tokens: list[int]) -> int | None:
     """Return the last token that is a plain word; `None`: there is none nearby."""
     for token in reversed(tokens[-_WORD_WITHIN:]):
         text = tokenizer.decode([token])

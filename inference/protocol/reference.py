@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from inference.core.limits import DEFAULT_LIMITS
 from inference.protocol.body import parameters_of
+from inference.protocol.completion_parameters import CompletionRequestBody
 from inference.protocol.declared import (
     Refused,
     Said,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _INTRODUCTION = """\
-# Parameters of a chat request
+# Parameters of chat and completion requests
 
 Made from the bodies declared in `inference/protocol/`: change those, then run
 `python manage.py api_reference > docs/parameters.md`.
@@ -36,6 +37,11 @@ Made from the bodies declared in `inference/protocol/`: change those, then run
 - **refused**: a 400 with code `unsupported_parameter`, but for the values named here, which say what holds anyway.
 - Names that are not here are ignored and listed: in the header `x-ignored-params`, over `/ws/chat` as `ignored_params` in the last message, and in the request's row. With `STRICT_PARAMS=1` they are a 400 with code `unknown_parameter`. What means nothing to the model is listed there too, and never a 400: `reasoning_effort` where it does not think, and arguments that its template does not read. A stream whose headers went out before the prompt was prepared has it only in the row.
 - "The model's" default: that of its entry in the admin, then of its `generation_config.json`.
+"""
+_COMPLETIONS = """\
+## `/v1/completions`
+
+Goes on from bare texts. It takes what a chat request takes for sampling, for the end of the answer and for its form, and:
 """
 _OPENAI = """\
 ## OpenAI's createChatCompletion, each with the test that shows it
@@ -62,7 +68,24 @@ def reference_page(
             for name in openai_names
         ),
     )
-    return "\n".join((_INTRODUCTION, own, _OPENAI, theirs))
+    return "\n".join(
+        (_INTRODUCTION, own, _COMPLETIONS, _completions(), _OPENAI, theirs)
+    )
+
+
+def _completions() -> str:
+    """Return the table of what a completion takes beside, or in another way."""
+    chat = parameters_of(ChatRequestBody, DEFAULT_LIMITS)
+    own = parameters_of(CompletionRequestBody, DEFAULT_LIMITS)
+    return _table(
+        ("parameter", "takes", "without it", "standing", "what it does", "refuses"),
+        (
+            row
+            for name, field in own.items()
+            if name not in chat or field.said != chat[name].said
+            for row in _rows(name, field.kind)
+        ),
+    )
 
 
 def _rows(name: str, kind: Any) -> Iterator[tuple[str, ...]]:

@@ -73,6 +73,13 @@ class StructuredOutputsBody(Struct):
     json_object: bool | None = None
 
 
+def grammars_of(asked: msgspec.Struct, body: dict[str, Any]) -> list[Grammar]:
+    """Return the grammars of a body, in the order they were sent."""
+    names = [name for name in body if name in asked.__struct_fields__]
+    values = [getattr(asked, name) for name in names]
+    return [value for value in values if isinstance(value, Grammar)]
+
+
 def to_grammar(sent: list[Grammar]) -> Grammar | None:
     """Return the one grammar of a body, which has those in the order they were sent.
 

@@ -23,18 +23,25 @@ _NORMAL_ENDS = frozenset(FinishReason)
 class ChoiceCounter:
     """Counts one request's tokens over its choices; knows when all have ended.
 
+    `echoes` are the texts of the choices' prompts, where they are to be told.
     `cached_tokens` is how many of the prompts' were not computed again; `failure` is
     set once a sequence ended in no way a client asked for.
     """
 
     def __init__(
-        self, *, prompt_tokens: int, choices: int, is_continuous: bool
+        self,
+        *,
+        prompt_tokens: int,
+        choices: int,
+        is_continuous: bool,
+        echoes: tuple[str, ...] = (),
     ) -> None:
         self._prompt_tokens = prompt_tokens
         self._is_continuous = is_continuous
         self._completion: dict[int, int] = {}
         self._reasoning: dict[int, int] = {}
         self._open = set(range(choices))
+        self._echoes = dict(enumerate(echoes))
         self.warnings: list[str] = []
         self.cached_tokens = 0
         self.failure: InferenceError | None = None
@@ -68,6 +75,8 @@ class ChoiceCounter:
             reasoning=gained.reasoning,
             tool_calls=gained.tool_calls,
             logprobs=gained.logprobs,
+            prompt_text=self._echoes.pop(choice, ""),
+            prompt_logprobs=gained.prompt_logprobs,
         )
 
     def _usage(self) -> Usage:

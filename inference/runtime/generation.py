@@ -10,7 +10,7 @@ import msgspec
 
 from inference.core.errors import InferenceError, QueueTimeoutError
 from inference.core.outcomes import Outcome, Phase
-from inference.core.requests import ToolMode
+from inference.core.requests import TextPrompt, ToolMode
 from inference.images.parts import refuse_images
 from inference.runtime.answer import AdmittedAnswer
 from inference.runtime.deadline import Deadline
@@ -106,6 +106,7 @@ class Generation:
             prompt_tokens=sum(prompt.tokens for prompt in prompts),
             choices=self._work.rows,
             is_continuous=self._work.continuous_usage,
+            echoes=tuple(self._echoes(prompts)),
         )
         stack.callback(self._tell_how_it_went, stream, counter)
         return worker, stream, counter
@@ -183,7 +184,16 @@ class Generation:
         return worker.decode(
             [(prompt.prompt_id, self._spec(prompt)) for prompt in prompts],
             choices=self._work.n,
+            prompt_logprobs=self._work.prompt_logprobs,
         )
+
+    def _echoes(self, prompts: list[PromptPrepared]) -> Iterator[str]:
+        """Yield for each choice the text of its prompt, where that is to be told."""
+        if not self._work.echo:
+            return
+        for prompt, prepared in zip(self._work.prompts, prompts, strict=True):
+            text = prompt.text if isinstance(prompt, TextPrompt) else prepared.text
+            yield from [text] * self._work.n
 
     def _end_in_time(
         self, worker: Worker, stream: TokenStream, stack: AsyncExitStack

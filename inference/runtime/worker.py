@@ -165,9 +165,16 @@ class WorkerHandle:
             self._send(DropPrompt(prompt_id=prompt_id))
 
     def decode(
-        self, prompts: Sequence[tuple[int, SamplingSpec]], *, choices: int = 1
+        self,
+        prompts: Sequence[tuple[int, SamplingSpec]],
+        *,
+        choices: int = 1,
+        prompt_logprobs: int | None = None,
     ) -> TokenStream:
         """Begin decoding from prepared prompts, `choices` times from each.
+
+        With `prompt_logprobs` the prompts are scored before, and so many likeliest
+        tokens told at each place.
 
         Raises:
             WorkerDiedError: the worker has ended.
@@ -177,7 +184,7 @@ class WorkerHandle:
         ids: list[int] = []
         for prompt_id, sampling in prompts:
             own = tuple(next(self._ids) for _ in range(choices))
-            self._send(Decode(own, prompt_id, sampling))
+            self._send(Decode(own, prompt_id, sampling, prompt_logprobs))
             ids += own
         stream = TokenStream(*ids, limit_bytes=self._stream_limit_bytes)
         self._streams.update(dict.fromkeys(ids, stream))

@@ -91,9 +91,16 @@ class Worker(Protocol):
         """Let the worker forget a prompt that nobody will generate from."""
 
     def decode(
-        self, prompts: Sequence[tuple[int, SamplingSpec]], *, choices: int = 1
+        self,
+        prompts: Sequence[tuple[int, SamplingSpec]],
+        *,
+        choices: int = 1,
+        prompt_logprobs: int | None = None,
     ) -> TokenStream:
         """Begin decoding from prepared prompts, `choices` times from each.
+
+        With `prompt_logprobs` the prompts are scored before, and so many likeliest
+        tokens told at each place.
 
         Raises:
             WorkerDiedError: the worker has ended.

@@ -21,7 +21,7 @@ from inference.core.errors import InferenceError
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState
 from inference.core.trace import ServerIdentity
-from inference.faces.chat.body import prepare
+from inference.faces.prepare import prepare
 from inference.images.fetching import ImageFetcher
 from inference.images.hosts import HostList
 from inference.images.loader import ImageLoader

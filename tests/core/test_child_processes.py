@@ -1,11 +1,15 @@
-"""A process that is ended as it ends keeps its own exit status."""
+"""A child process keeps its own exit status, and its own peak of memory."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 
 from inference.core.child_processes import kill
+from inference.core.limits import MIB
+from tests.conftest import REPOSITORY
 
 ROUNDS = 150
 
@@ -42,3 +46,14 @@ async def test_one_that_is_gone_is_left_alone() -> None:
     kill(process)
 
     assert process.returncode == 0
+
+
+def test_the_peak_of_a_process_is_its_own_and_not_that_of_who_started_it() -> None:
+    ballast = b"x" * (256 * MIB)
+    script = (
+        "from inference.core.child_processes import peak_bytes; print(peak_bytes())"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, cwd=REPOSITORY
+    )
+    assert 0 < int(told.stdout) < len(ballast)

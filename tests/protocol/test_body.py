@@ -10,7 +10,8 @@ from msgspec import Struct
 from inference.core.errors import InvalidRequestError
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.requests import SamplingRequest
-from inference.faces.chat.body import prepare, to_request
+from inference.faces.chat.body import to_request
+from inference.faces.prepare import prepare
 from inference.protocol.body import parameters_of, read_body
 from inference.protocol.declared import Bound, Lax, Said
 from inference.protocol.openapi.parameters import body_schemas

@@ -11,7 +11,8 @@ import pytest
 from inference.core.errors import InvalidRequestError
 from inference.core.limits import DEFAULT_LIMITS, Limits
 from inference.core.requests import ChatMessage, ImagePart, TextPart
-from inference.faces.chat.body import read_request, to_request
+from inference.exchange.reading import read_sized
+from inference.faces.chat.body import to_request
 from tests.protocol.cast import to_messages
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -200,8 +201,8 @@ async def test_a_long_conversation_is_validated_while_the_loop_goes_on() -> None
     others = asyncio.create_task(take_turns())
     await asyncio.sleep(0)
     before = turns
-    request, _ = await read_request(
-        body, size_bytes=size_bytes, limits=DEFAULT_LIMITS, strict=False
+    request, _ = await read_sized(
+        to_request, body, size_bytes=size_bytes, limits=DEFAULT_LIMITS, strict=False
     )
     during, is_over = turns - before, True
     await others

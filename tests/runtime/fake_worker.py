@@ -240,7 +240,11 @@ class FakeWorker:
         self.prompts.discard(prompt_id)
 
     def decode(
-        self, prompts: Sequence[tuple[int, SamplingSpec]], *, choices: int = 1
+        self,
+        prompts: Sequence[tuple[int, SamplingSpec]],
+        *,
+        choices: int = 1,
+        prompt_logprobs: int | None = None,
     ) -> TokenStream:
         if not self.is_alive:
             raise WorkerDiedError("The model's worker process has ended.")

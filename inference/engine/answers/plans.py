@@ -78,6 +78,8 @@ def prepare_answer(
     if command.wants_logprobs:
         vocabulary.load()
     tools = _callable_tools(command.prompt)
+    if not isinstance(command.prompt, ChatPrompt):
+        formats = formats.bare
     forms = AnswerForms(
         vocabulary,
         # An answer that goes on has its head already.

@@ -65,6 +65,11 @@ class ModelFormats:
     names_tools: bool = False
 
     @property
+    def bare(self) -> ModelFormats:
+        """What holds of answers to a bare text: nothing in them has a meaning."""
+        return ModelFormats(self.traits, None, None, None, None)
+
+    @property
     def think_start(self) -> str | None:
         """The tag that begins the model's thinking, if it thinks."""
         return None if self.thinking is None else self.thinking.tags.start

@@ -19,8 +19,11 @@ from inference.core.frames import (
     ImagesEncoded,
     PrefixFound,
     Purge,
+    SequenceDelta,
+    StepReport,
     UseThreads,
 )
+from inference.core.outcomes import FinishReason
 from inference.engine.batch.decode_batch import DecodeBatch, SampledToken
 from inference.engine.batch.endings import take_step
 from inference.engine.caches.prefixes import PrefixCache
@@ -29,6 +32,7 @@ from inference.engine.hardware.device import is_cpu
 from inference.engine.hardware.host_memory import HostMemory, give_back
 from inference.engine.prefill.groups import PrefillPace
 from inference.engine.prefill.queue import PrefillError, PrefillQueue
+from inference.engine.sampling.prompt_scores import ScoreQueue
 from inference.engine.sequences.sequence import Emission, Sequence, spec_of
 from inference.engine.vision.encoding import ImageQueue
 
@@ -110,6 +114,9 @@ class EngineLoop:
             prefixes=self._prefixes,
         )
         self._images = None if text.vision is None else ImageQueue(text.vision.encoder)
+        self._scores = ScoreQueue(
+            text.model, make_cache=text.caches.make, bytes_of=text.words.bytes_of
+        )
         self._host = HostMemory()
         self._step_s = 0.0
         self._last_beat = 0.0
@@ -128,6 +135,7 @@ class EngineLoop:
         """Read what has come, encode images, prefill a chunk, decode a step."""
         self._read_inbox()
         self._advance_images()
+        self._advance_scores()
         self._gather_arrivals()
         self._begin_prefill()
         self._advance_prefill()
@@ -199,7 +207,9 @@ class EngineLoop:
             )
             self._sequences[sequence_id] = sequence
             sequence_group.append(sequence)
-        if prompt.pictures is None:
+        if command.prompt_logprobs is not None:
+            self._scores.append(sequence_group, top=command.prompt_logprobs)
+        elif prompt.pictures is None:
             self._prefill.append(sequence_group)
         elif self._images is not None:
             self._images.append(sequence_group, prompt.pictures)
@@ -235,6 +245,26 @@ class EngineLoop:
                 self._handle(self._inbox.get(timeout=patience_s / 4))
             except queue.Empty:
                 continue
+
+    def _advance_scores(self) -> None:
+        """Score a chunk of a prompt; those that are done are told, and go on."""
+        scored = self._scores.advance()
+        if scored is None:
+            return
+        group = [s for s in scored.sequence_group if not s.has_left]
+        if scored.error is not None:
+            logger.error("A prompt could not be scored", exc_info=scored.error)
+            self._fail(group, scored.error)
+            return
+        first = scored.sequence_group[0].sequence_id
+        delta = SequenceDelta(first, "", 0, prompt_logprobs=tuple(scored.tokens))
+        self._sender.send(StepReport((delta,)))
+        if any(sequence.max_tokens for sequence in group):
+            self._prefill.append(group)
+            return
+        # Nothing was asked for but the prompt.
+        for sequence in group:
+            self._remove(sequence.sequence_id, FinishReason.LENGTH)
 
     def _advance_images(self) -> None:
         """Have prompts whose images are encoded wait for their prefill."""
@@ -323,7 +353,9 @@ class EngineLoop:
         self._sender.send(
             Heartbeat(
                 rows=len(self._batch),
-                waiting=len(self._prefill) + len(self._images or ()),
+                waiting=len(self._prefill)
+                + len(self._images or ())
+                + len(self._scores),
                 active_bytes=mx.get_active_memory(),
                 cache_bytes=mx.get_cache_memory(),
                 peak_bytes=mx.get_peak_memory(),

@@ -140,9 +140,11 @@ class PromptPreparer:
                     encoder=self._encoder,
                 )
             case TextPrompt():
-                return read_text(self._encoder, prompt.text)
+                return read_text(self._encoder, text.tokenizer, prompt.text)
             case TokenPrompt():
-                return read_tokens(prompt.tokens, vocabulary=text.vocabulary)
+                return read_tokens(
+                    text.tokenizer, prompt.tokens, vocabulary=text.vocabulary
+                )
 
     def _refuse_long(self, tokens: int) -> None:
         if tokens >= self._text.context_length:
@@ -169,6 +171,7 @@ class PromptPreparer:
                 warnings=(*rendered.warnings, *prompt.warnings),
                 image_tokens=0 if pictures is None else len(pictures.columns),
                 ignored=rendered.ignored,
+                text=rendered.text,
             )
         )
 

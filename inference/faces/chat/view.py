@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from inference.core.outcomes import Operation
 from inference.exchange.answering import answer
 from inference.exchange.endpoint import endpoint
+from inference.exchange.reading import read_with
 from inference.faces.chat.answer import ChatWriter
-from inference.faces.chat.body import read_request
+from inference.faces.chat.body import to_request
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -19,13 +20,7 @@ if TYPE_CHECKING:
 @endpoint("/v1/chat/completions", "POST", operation=Operation.CHAT)
 async def chat_completions(call: Call) -> HttpResponseBase:
     """Continue a conversation, in one answer or as a stream."""
-    call.trace.asked(call.body)
-    request, options = await read_request(
-        call.body,
-        size_bytes=call.body_bytes,
-        limits=call.app.limits,
-        strict=call.app.strict_params,
-    )
+    request, options = await read_with(to_request, call)
     return await answer(
         call,
         request,

@@ -10,6 +10,7 @@ def server_paths() -> Schema:
     keyless: Schema = {"security": [{}]}
     return {
         "/v1/chat/completions": {"post": _chat_operation()},
+        "/v1/completions": {"post": _completion_operation()},
         "/v1/models": {"get": _operation("models", "List the models.", "ModelList")},
         "/v1/models/{id}": {
             "get": _operation(
@@ -89,11 +90,29 @@ def _path_parameter(name: str, text: str) -> Schema:
 
 
 def _chat_operation() -> Schema:
-    operation = _operation(
-        "chat",
+    return _answer_operation(
         "Answer a conversation; with `stream`, as server-sent events.",
         "ChatCompletion",
         body="ChatRequest",
+        chunk="ChatChunk",
+    )
+
+
+def _completion_operation() -> Schema:
+    return _answer_operation(
+        "Go on from bare texts or token ids; with `stream`, as server-sent events.",
+        "Completion",
+        body="CompletionRequest",
+        chunk="Completion",
+    )
+
+
+def _answer_operation(summary: str, schema: str, *, body: str, chunk: str) -> Schema:
+    operation = _operation(
+        "chat",
+        summary,
+        schema,
+        body=body,
         status_404="The model is not known here.",
         status_429="Every waiting place is taken.",
         status_503="No seat came free in time, or no model can answer.",
@@ -102,7 +121,7 @@ def _chat_operation() -> Schema:
     done = operation["responses"]["200"]
     done["content"]["text/event-stream"] = {
         "schema": STRING
-        | {"description": "`data: ` and a ChatChunk each, then `data: [DONE]`."}
+        | {"description": f"`data: ` and a {chunk} each, then `data: [DONE]`."}
     }
     done["headers"] = {
         "x-request-id": {"description": "The id of its row.", "schema": STRING},

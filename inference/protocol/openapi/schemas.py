@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState, Outcome, Phase, RequestKind
+from inference.protocol.completion_parameters import CompletionRequestBody
 from inference.protocol.openapi.parameters import body_schemas
 from inference.protocol.openapi.shapes import (
     COUNT,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
     """Return the schemas of `/v1` and `/health`."""
     return {
-        **body_schemas(ChatRequestBody, limits=limits),
+        **body_schemas(ChatRequestBody, CompletionRequestBody, limits=limits),
         **_completion_schemas(),
         **_model_schemas(limits),
         **_stats_schemas(),
@@ -79,6 +80,15 @@ def _completion_schemas() -> Schema:
         ),
         "ChatChunk": object_of(
             object={"const": "chat.completion.chunk"}, **head, choices=list_of(piece)
+        ),
+        "Completion": object_of(
+            object={"const": "text_completion"},
+            **head,
+            choices=list_of(
+                object_of(
+                    index=COUNT, text=STRING, logprobs=logprobs, finish_reason=ends
+                )
+            ),
         ),
     }
 

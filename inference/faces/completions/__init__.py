@@ -1,0 +1,1 @@
+"""Completions of bare texts, as OpenAI's older API has them."""

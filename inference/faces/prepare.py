@@ -1,0 +1,18 @@
+"""What the faces need before the first request of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference.protocol.body import parameters_of
+from inference.protocol.completion_parameters import CompletionRequestBody
+from inference.protocol.parameters import ChatRequestBody
+
+if TYPE_CHECKING:
+    from inference.core.limits import Limits
+
+
+def prepare(limits: Limits) -> None:
+    """Make the types that bodies are read by: longer than the loop may be held up."""
+    for body in (ChatRequestBody, CompletionRequestBody):
+        parameters_of(body, limits)
