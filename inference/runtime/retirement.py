@@ -40,10 +40,10 @@ class Retirement:
             timer.cancel()
 
     def _retire(self, model: ServedModel) -> None:
-        if not model.is_evictable:
-            return
-        if self._clock.wall() - model.last_used_at < model.ttl_s / 2:
-            self.note_unused(model)  # its worker was replaced since
+        unused_s = self._clock.wall() - model.last_used_at
+        if not model.is_evictable or unused_s < model.ttl_s / 2:
+            # It is used or pinned; its worker is being replaced, or just was.
+            self.note_unused(model)
             return
         task = asyncio.create_task(
             self._unload(model, f"unused for {model.ttl_s:g} s"),
