@@ -1,4 +1,4 @@
-"""Which models are in memory: their loads, unloads and idle timers."""
+"""Which models are in memory: their loads and unloads."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from inference.core.models import LoadStage, LoadUpdate
 from inference.core.outcomes import ModelState
 from inference.library.errors import LibraryError
 from inference.runtime.memory_admission import MemoryAdmission
+from inference.runtime.retirement import Retirement
 from inference.runtime.served import ServedModel
 
 if TYPE_CHECKING:
@@ -40,17 +41,16 @@ MEMORY_SHARE = 0.95
 
 
 class ModelPool:
-    """Owns the loads under way and the idle timers."""
+    """Owns the loads under way, and has models unloaded."""
 
     def __init__(self, registry: ModelRegistry, context: RuntimeContext) -> None:
         self._registry = registry
         self.context = context
         self._clock = context.clock
         self.memory = MemoryAdmission(registry, context, evict=self._evict)
+        self._retirement = Retirement(context.clock, self._unload)
         self._loads: dict[str, asyncio.Task[None]] = {}
         self._first_loads: set[asyncio.Task[None]] = set()
-        self._idle_timers: dict[str, asyncio.TimerHandle] = {}
-        self._retiring: set[asyncio.Task[None]] = set()
 
     # --- models come and go
 
@@ -156,8 +156,7 @@ class ModelPool:
             model.end_requests(error)
         elif model.is_ready:
             await model.drained()
-        why = "by force" if force else ""
-        await self._stop(model, kind="model_unload", detail=why)
+        await self._unload(model, "by force" if force else "")
 
     async def release(self, model: ServedModel) -> None:
         """Take a model out of quarantine and load it.
@@ -183,8 +182,7 @@ class ModelPool:
 
     async def stop(self) -> None:
         """End all workers, the spare one too."""
-        for timer in self._idle_timers.values():
-            timer.cancel()
+        self._retirement.stop()
         await asyncio.gather(
             self.context.spare.stop(), *(model.stop() for model in self._registry.all())
         )
@@ -283,6 +281,9 @@ class ModelPool:
     async def _evict(self, model: ServedModel, why: str) -> None:
         await self._stop(model, kind="model_evict", detail=why)
 
+    async def _unload(self, model: ServedModel, why: str) -> None:
+        await self._stop(model, kind="model_unload", detail=why)
+
     async def _stop(self, model: ServedModel, *, kind: str, detail: str) -> None:
         held, began = model.held_bytes, self._clock.monotonic()
         # Before anything is awaited it is no longer ready: nobody gets a seat.
@@ -298,28 +299,7 @@ class ModelPool:
 
     def _note_unused(self, model: ServedModel) -> None:
         self.memory.changed()
-        timer = self._idle_timers.pop(model.key, None)
-        if timer is not None:
-            timer.cancel()
-        if model.ttl_s and not model.is_at_rest:
-            loop = asyncio.get_running_loop()
-            self._idle_timers[model.key] = loop.call_later(
-                model.ttl_s, self._retire, model
-            )
-
-    def _retire(self, model: ServedModel) -> None:
-        """Unload a model that nobody used for its time to live."""
-        if not model.is_evictable:
-            return
-        if self._clock.wall() - model.last_used_at < model.ttl_s / 2:
-            self._note_unused(model)  # used since, or loaded anew
-            return
-        detail = f"unused for {model.ttl_s:g} s"
-        task = asyncio.create_task(
-            self._stop(model, kind="model_unload", detail=detail)
-        )
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+        self._retirement.note_unused(model)
 
 
 async def _within(waiting: Awaitable[object], timeout_s: float) -> None:

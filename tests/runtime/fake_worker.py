@@ -73,12 +73,7 @@ class FakeWorkers:
 
     def __call__(self, config: RuntimeConfig) -> Callable[[], Worker]:
         """Return what a service makes its workers with."""
-        return self._make
-
-    def _make(self) -> Worker:
-        worker = FakeWorker(self)
-        self.made.append(worker)
-        return worker
+        return lambda: FakeWorker(self)
 
     def let(self, key: str, **conduct: object) -> None:
         """Have the workers of a model behave like this from their next load on."""
@@ -110,6 +105,7 @@ class FakeWorker:
 
     def __init__(self, workers: FakeWorkers) -> None:
         self._workers = workers
+        workers.made.append(self)
         self._ids = itertools.count(1)
         self._loop = asyncio.get_running_loop()
         self._died = asyncio.Event()
@@ -291,8 +287,12 @@ class FakeWorker:
         self._push(sequence_id, sequence, "a ")
         self._loop.call_later(self.conduct.step_s, self._step, sequence_id)
 
-    def _push(self, sequence_id: int, sequence: _Sequence, text: str) -> None:
-        delta = SequenceDelta(sequence_id, text, 1, completion_tokens=sequence.made)
+    def _push(
+        self, sequence_id: int, sequence: _Sequence, text: str, finish: str = ""
+    ) -> None:
+        tokens = int(finish != CANCELLED)
+        made = sequence.made
+        delta = SequenceDelta(sequence_id, text, tokens, finish, completion_tokens=made)
         if not sequence.stream.push(delta, rows=len(self.sequences)):
             self.cancel(sequence.stream)
 
@@ -300,12 +300,4 @@ class FakeWorker:
         if self._silent_since is not None:
             return
         if (sequence := self.sequences.pop(sequence_id, None)) is not None:
-            sequence.stream.push(
-                SequenceDelta(
-                    sequence_id,
-                    text="",
-                    tokens=finish != CANCELLED,
-                    finish=finish,
-                    completion_tokens=sequence.made,
-                )
-            )
+            self._push(sequence_id, sequence, "", finish)

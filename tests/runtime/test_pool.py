@@ -161,6 +161,20 @@ async def test_a_model_whose_worker_was_just_replaced_is_not_unloaded_at_once() 
         assert stage.state("tiny") is ModelState.UNLOADED
 
 
+async def test_a_model_that_could_not_go_at_its_time_goes_later() -> None:
+    models = [source("pinned", pin=True), source("dying")]
+    async with serving(*models, default_ttl_s=60, restart_backoff_s=(100.0,)) as stage:
+        await asyncio.sleep(30)
+        stage.workers.of("dying").die("killed by SIGKILL")
+        await asyncio.sleep(90)
+        assert stage.state("dying") is ModelState.RESTARTING
+        assert stage.state("pinned") is ModelState.READY
+        stage.service.pin("pinned", False)
+        await asyncio.sleep(150)
+        assert stage.state("dying") is ModelState.UNLOADED
+        assert stage.state("pinned") is ModelState.UNLOADED
+
+
 async def test_the_models_of_the_start_are_loaded_one_after_the_other() -> None:
     async with serving(conduct=Conduct(load_s=10)) as stage:
         stage.workers.let("broken", refuses="its shapes do not fit")
