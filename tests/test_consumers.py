@@ -308,7 +308,7 @@ async def test_it_generates_one_answer_at_a_time(
     ("message", "code", "param"),
     [
         ({"type": "chat"}, "missing_required_parameter", "messages"),
-        (ASK | {"store": True}, "unsupported_parameter", "store"),
+        (ASK | {"audio": {}}, "unsupported_parameter", "audio"),
         (ASK | {"model": "gpt-9"}, "model_not_found", None),
         ({"type": "dance"}, "invalid_value", "type"),
         ({"type": 5}, "invalid_value", "type"),

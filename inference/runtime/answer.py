@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from inference.core.errors import InferenceError
     from inference.core.requests import Delta
@@ -16,11 +18,17 @@ class AdmittedAnswer:
     """One reader's view of a request's sequences; tells the trace of every delta."""
 
     def __init__(
-        self, stream: TokenStream, counter: ChoiceCounter, trace: RequestTrace
+        self,
+        stream: TokenStream,
+        counter: ChoiceCounter,
+        trace: RequestTrace,
+        *,
+        sent_names: dict[str, str],
     ) -> None:
         self._stream = stream
         self._counter = counter
         self._trace = trace
+        self._sent_names = sent_names
         self._failure: InferenceError | None = None
 
     @property
@@ -45,9 +53,22 @@ class AdmittedAnswer:
         for each in gained:
             delta = counter.delta(each, stream.choice_of(each.sequence_id))
             if delta is not None:
+                delta = self._as_sent(delta)
                 self._trace.arrived(delta, each.tokens)
                 deltas.append(delta)
         self._failure = counter.failure
         if self._failure is not None and not deltas:
             raise self._failure
         return deltas
+
+    def _as_sent(self, delta: Delta) -> Delta:
+        """Return a delta whose calls name functions as the client does."""
+        if not (self._sent_names and delta.tool_calls):
+            return delta
+        calls = tuple(
+            msgspec.structs.replace(
+                call, name=self._sent_names.get(call.name, call.name)
+            )
+            for call in delta.tool_calls
+        )
+        return msgspec.structs.replace(delta, tool_calls=calls)

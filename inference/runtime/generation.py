@@ -76,7 +76,13 @@ class Generation:
             raise
         worker, stream, counter = begun
         self._end_in_time(worker, stream, stack)
-        return AdmittedAnswer(stream, counter, self._trace)
+        tools = self._work.tools
+        return AdmittedAnswer(
+            stream,
+            counter,
+            self._trace,
+            sent_names={} if tools is None else tools.sent_names,
+        )
 
     async def _steps(
         self, stack: AsyncExitStack
