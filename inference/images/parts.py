@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from inference.core.errors import VisionNotSupportedError
-from inference.core.requests import ImagePart
+from inference.core.requests import ImagePart, TextPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from inference.core.errors import InvalidRequestError
-    from inference.core.requests import ChatMessage
+    from inference.core.requests import ChatMessage, ContentPart
+
+PLACEHOLDER = "[image left out: this model cannot see]"
 
 Refusal = TypeVar("Refusal", bound="InvalidRequestError")
 
@@ -48,6 +50,31 @@ def at(path: str, refusal: Refusal) -> Refusal:
     """Return the refusal of the image at `path`; its message was half a sentence."""
     return type(refusal)(
         f"Invalid '{path}': {refusal.message}", param=path, code=refusal.code
+    )
+
+
+def replace_pictures_of_tools(
+    messages: tuple[ChatMessage, ...],
+) -> tuple[tuple[ChatMessage, ...], list[str]]:
+    """Return messages with words for the images that no user sent, and their paths.
+
+    They are for a model that reads text only: an agent that takes screenshots goes on.
+    """
+    told = {m for m, message in enumerate(messages) if message.role != "user"}
+    replaced = tuple(
+        msgspec.structs.replace(message, content=_in_words(message))
+        if m in told and message.has_images
+        else message
+        for m, message in enumerate(messages)
+    )
+    kept = {path for path, _ in image_parts(replaced)}
+    return replaced, [path for path, _ in image_parts(messages) if path not in kept]
+
+
+def _in_words(message: ChatMessage) -> tuple[ContentPart, ...]:
+    return tuple(
+        TextPart(PLACEHOLDER) if isinstance(part, ImagePart) else part
+        for part in message.content
     )
 
 

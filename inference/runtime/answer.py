@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from inference.core.requests import Delta
     from inference.core.trace import RequestTrace
     from inference.runtime.deltas import ChoiceCounter
+    from inference.runtime.schema_check import SchemaCheck
     from inference.runtime.streams import TokenStream
 
 
@@ -24,10 +25,12 @@ class AdmittedAnswer:
         trace: RequestTrace,
         *,
         sent_names: dict[str, str],
+        check: SchemaCheck | None = None,
     ) -> None:
         self._stream = stream
         self._counter = counter
         self._trace = trace
+        self._check = check
         self._sent_names = sent_names
         self._failure: InferenceError | None = None
 
@@ -59,6 +62,11 @@ class AdmittedAnswer:
         self._failure = counter.failure
         if self._failure is not None and not deltas:
             raise self._failure
+        if self._check is not None:
+            for delta in deltas:
+                self._check.add(delta)
+            if self.is_ended and self._failure is None:
+                await self._check.tell(self._trace)
         return deltas
 
     def _as_sent(self, delta: Delta) -> Delta:
