@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from inference.core.errors import VisionNotSupportedError
-from inference.core.requests import ImagePart, TextPart
+from inference.core.requests import ChatMessage, ImagePart, TextPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from inference.core.errors import InvalidRequestError
-    from inference.core.requests import ChatMessage, ContentPart
+    from inference.core.requests import ContentPart
 
 PLACEHOLDER = "[image left out: this model cannot see]"
 
@@ -69,6 +69,32 @@ def replace_pictures_of_tools(
     )
     kept = {path for path, _ in image_parts(replaced)}
     return replaced, [path for path, _ in image_parts(messages) if path not in kept]
+
+
+def shown_by_users(messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
+    """Return messages in which users show the images of others, in the turn after.
+
+    They are for templates that have places for images in a user's turn only; the
+    order of images stays.
+    """
+    turns: list[ChatMessage] = []
+    waiting: list[ContentPart] = []
+    for message in messages:
+        if waiting and message.role == "user":
+            content = (*waiting, *message.content)
+            turns.append(msgspec.structs.replace(message, content=content))
+            waiting = []
+            continue
+        if waiting and message.role != "tool":
+            turns.append(ChatMessage("user", tuple(waiting)))
+            waiting = []
+        if message.role != "user" and message.has_images:
+            parts = message.content
+            waiting += [part for part in parts if isinstance(part, ImagePart)]
+            rest = tuple(part for part in parts if isinstance(part, TextPart))
+            message = msgspec.structs.replace(message, content=rest or (TextPart(""),))
+        turns.append(message)
+    return (*turns, ChatMessage("user", tuple(waiting))) if waiting else tuple(turns)
 
 
 def _in_words(message: ChatMessage) -> tuple[ContentPart, ...]:
