@@ -120,6 +120,18 @@ async def test_its_end_names_what_means_nothing_to_the_model(
         assert end["ignored_params"] == ["reasoning_effort"]
 
 
+async def test_its_end_says_whether_the_answer_fits_its_schema(
+    make_house: MakeHouse, connect: Connect
+) -> None:
+    house = make_house()
+    house.service.schema_check = "does-not-fit"
+    async with connect() as socket:
+        await socket.say(**ASK)
+        assert (await socket.hear_all())[-1]["schema_check"] == "does-not-fit"
+    warnings = house.ledger.only_row.warnings
+    assert warnings == ("schema check: does-not-fit (uniqueItems)",)
+
+
 async def test_it_refuses_what_nobody_knows_where_it_is_strict(
     make_house: MakeHouse, connect: Connect
 ) -> None:

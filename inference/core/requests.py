@@ -72,7 +72,6 @@ class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     description: str = ""
     parameters: dict[str, Any] = {}
-    strict: bool = False
     enforced: dict[str, Any] | None = None
     sent_name: str = ""
 

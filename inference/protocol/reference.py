@@ -91,8 +91,10 @@ def _gather_coercions(path: str, kind: Any, found: dict[tuple[str, str], None]) 
     found |= {(f"`{path}`", text): None for text in says}
     for each in options:
         if is_struct(each):
+            tag = each.__struct_config__.tag
+            where = f"{path}({tag})" if tag else path
             for name, inner in hints(each).items():
-                _gather_coercions(f"{path}.{name}", inner, found)
+                _gather_coercions(f"{where}.{name}", inner, found)
         elif is_array(each):
             _gather_coercions(f"{path}[]", get_args(each)[0], found)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FunctionBody(Struct):
-    """A function; `parameters` is a JSON schema of an object."""
+    """A function; `parameters` is a JSON schema of an object, held whatever `strict`."""
 
     name: FunctionName
     description: str | None = None
@@ -104,7 +104,6 @@ def _to_tools(sent: list[ToolBody], path: str, limits: Limits) -> tuple[Tool, ..
             name,
             function.description or "",
             schema,
-            function.strict or False,
             sent_name="" if name == function.name else function.name,
         )
     return tuple(tools.values())

@@ -254,10 +254,24 @@ def test_what_no_grammar_can_hold_is_checked_afterwards(
     assert answer.warnings[1].startswith(f"schema check: {check}")
 
 
+def test_of_a_stream_the_row_says_whether_it_fits(server: Server) -> None:
+    form = formed({**UNIQUE, "maxItems": 1})
+    answer = ask(server, response_format=form, max_tokens=60, stream=True)
+    assert answer.reply.text.endswith("data: [DONE]\n\n")
+    assert "x-schema-check" not in answer.reply.headers
+    assert answer.warnings[-1] == "schema check: fits"
+
+
 def test_a_schema_that_is_enforced_is_not_checked_again(server: Server) -> None:
     answer = ask(server, response_format=formed({"enum": [1]}), max_tokens=60)
     assert "x-schema-check" not in answer.reply.headers
     assert answer.warnings == []
+
+
+def test_a_schema_of_pydantics_is_answered(server: Server) -> None:
+    answer = ask(server, **case("13"))
+    assert answer.reply.headers["x-schema-check"] in ("fits", "does-not-fit")
+    assert "pattern is not enforced" in answer.warnings[0]
 
 
 def test_one_odd_tool_never_refuses_the_whole_request(server: Server) -> None:

@@ -218,7 +218,8 @@ def test_a_picture_of_a_tools_is_the_users_where_the_template_wants_it_so(
         "{{ m['content'] }}{% else %}{% for part in m['content'] %}"
         "{% if part['type'] == 'image' %}{% if m['role'] == 'user' %}<|image_pad|>"
         "{% endif %}{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}"
-        "{% for call in m['tool_calls'] or [] %}{{ call | tojson }}{% endfor %}"
+        "{% for call in m['tool_calls'] or [] %}<tool_call>\n"
+        "{{ call['function'] | tojson }}\n</tool_call>{% endfor %}"
         "\n{% endfor %}assistant: "
     )
     text = load_vision_model(tiny_model_dir, ModelOptions(chat_template=template))

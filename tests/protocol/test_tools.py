@@ -36,7 +36,7 @@ def test_it_reads_the_tools_of_a_request() -> None:
     weather = tool("get.weather", description="d", parameters=schema, strict=True)
     use = read(tools=[weather, tool()], parallel_tool_calls=False).tools
     assert use is not None
-    assert use.tools == (Tool("get.weather", "d", schema, True), Tool("f"))
+    assert use.tools == (Tool("get.weather", "d", schema), Tool("f"))
     assert (use.mode, use.parallel) == (ToolMode.AUTO, False)
 
 

@@ -49,6 +49,8 @@ def end_message(kind: str, trace: RequestTrace) -> dict[str, Any]:
     ignored = ignored_names(trace.record.params)
     if ignored and kind == "done":
         end["ignored_params"] = ignored
+    if trace.schema_check and kind == "done":
+        end["schema_check"] = trace.schema_check
     return end
 
 
