@@ -143,7 +143,8 @@ def _to_message(
             "messages with role 'tool' must be a response to a preceding message "
             "with 'tool_calls'.",
         )
-    return ChatMessage(role, parts, sent.name, tool_call_id=call_id)
+    name = plain_name(sent.name) if role == "tool" and sent.name else sent.name
+    return ChatMessage(role, parts, name, tool_call_id=call_id)
 
 
 def _to_assistants(
@@ -175,9 +176,7 @@ def _to_result(
     name = plain_name(sent.name or "")
     answered = [id_ for id_, each in called.items() if each == name]
     call_id = answered[-1] if answered else ""
-    return ChatMessage(
-        "tool", parts or (TextPart(""),), sent.name, tool_call_id=call_id
-    )
+    return ChatMessage("tool", parts or (TextPart(""),), name, tool_call_id=call_id)
 
 
 Messages = Annotated[
