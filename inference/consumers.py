@@ -250,7 +250,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         )
         trace.describe(request)
         key = await app.service.key_of(request.model)
-        writer = SocketChatWriter(trace, int(app.clock.wall()), key, options)
+        writer = SocketChatWriter(
+            trace, int(app.clock.wall()), key, options, server=app.server
+        )
         return answer_events(app, trace, request.work, key, writer)
 
     async def _refuse(self, error: InferenceError) -> None:

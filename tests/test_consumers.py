@@ -120,6 +120,18 @@ async def test_its_end_names_what_means_nothing_to_the_model(
         assert end["ignored_params"] == ["reasoning_effort"]
 
 
+async def test_its_end_says_whether_the_answer_fits_its_schema(
+    make_house: MakeHouse, connect: Connect
+) -> None:
+    house = make_house()
+    house.service.schema_check = "does-not-fit"
+    async with connect() as socket:
+        await socket.say(**ASK)
+        assert (await socket.hear_all())[-1]["schema_check"] == "does-not-fit"
+    warnings = house.ledger.only_row.warnings
+    assert warnings == ("schema check: does-not-fit (uniqueItems)",)
+
+
 async def test_it_refuses_what_nobody_knows_where_it_is_strict(
     make_house: MakeHouse, connect: Connect
 ) -> None:
@@ -308,7 +320,7 @@ async def test_it_generates_one_answer_at_a_time(
     ("message", "code", "param"),
     [
         ({"type": "chat"}, "missing_required_parameter", "messages"),
-        (ASK | {"store": True}, "unsupported_parameter", "store"),
+        (ASK | {"audio": {}}, "unsupported_parameter", "audio"),
         (ASK | {"model": "gpt-9"}, "model_not_found", None),
         ({"type": "dance"}, "invalid_value", "type"),
         ({"type": 5}, "invalid_value", "type"),

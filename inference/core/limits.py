@@ -48,13 +48,14 @@ class Limits:
     regex_chars: int = 8192
     tools: int = 128
     tool_calls: int = 128
-    tool_call_id_chars: int = 256
+    tool_name_chars: int = 256
+    tool_call_id_chars: int = 4096
     template_kwargs: int = 64
     template_kwargs_bytes: int = 16 * KIB
     metadata: int = 16
     metadata_key_chars: int = 64
     metadata_value_chars: int = 512
-    stops: int = 4
+    stops: int = 64
     stop_chars: int = 512
     stop_token_ids: int = 64
     logit_bias: int = 1024

@@ -65,15 +65,15 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
 class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
     """A function the model may call; `parameters` is a JSON schema of an object.
 
-    `strict`: refuse the request where the schema cannot be enforced. `enforced`
-    is what holds instead of a schema that cannot be; the model is told the schema.
+    `enforced` is what holds instead of a schema that cannot be; the model is told
+    the schema. `sent_name` is the client's name, where the model's differs.
     """
 
     name: str
     description: str = ""
     parameters: dict[str, Any] = {}
-    strict: bool = False
     enforced: dict[str, Any] | None = None
+    sent_name: str = ""
 
 
 class ToolMode(StrEnum):
@@ -92,6 +92,11 @@ class ToolUse(msgspec.Struct, frozen=True, omit_defaults=True):
     mode: ToolMode = ToolMode.AUTO
     function: str = ""
     parallel: bool = True
+
+    @property
+    def sent_names(self) -> dict[str, str]:
+        """The client's names of the tools that the model knows by others."""
+        return {tool.name: tool.sent_name for tool in self.tools if tool.sent_name}
 
     @property
     def is_forced(self) -> bool:

@@ -96,7 +96,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 class RequestTrace:
     """Mutable while the request runs; `close` publishes the last record.
 
-    `body` is there where what is asked and answered is to be kept.
+    `body` is there where what is asked and answered is to be kept. `schema_check`
+    says whether the answer fits a schema that no grammar could hold it to.
     """
 
     record: RequestRecord
@@ -108,6 +109,7 @@ class RequestTrace:
     body: BodyKeeper | None = None
     register: RunningRegister | None = None
     stopper: Stopper = field(default_factory=Stopper)
+    schema_check: str = ""
     _born: float = 0.0
     _phase_since: float = 0.0
     _times: DecodeTimes = field(default_factory=DecodeTimes)
@@ -279,6 +281,14 @@ class RequestTrace:
         known, message = self.record.warnings, message[:WARNING_CHARS]
         if message and message not in known and len(known) < WARNINGS_MAX:
             self._note(warnings=(*known, message))
+
+    def checked(self, fitting: str, why: str) -> None:
+        """Note whether the answer fits a schema that it was not held to."""
+        self.schema_check = fitting
+        said = f"schema check: {fitting}" + (f" ({why})" if why else "")
+        # There is always room for it.
+        self._note(warnings=self.record.warnings[: WARNINGS_MAX - 1])
+        self.warn(said)
 
     def admitted(self) -> None:
         """Note that the request got its seat."""

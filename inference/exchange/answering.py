@@ -47,7 +47,7 @@ async def answer(
         return await sse_reply(
             answer_events(app, trace, request.work, key, writer),
             keep_alive=writer.keep_alive,
-            headers=lambda: _ignored_header(trace),
+            headers=lambda: _headers(trace),
         )
     collected = CollectedAnswer()
     async with AsyncExitStack() as stack:
@@ -55,7 +55,7 @@ async def answer(
         while not source.is_ended:
             for delta in await source.take():
                 collected.add(delta)
-    return json_reply(writer.whole(collected), headers=_ignored_header(trace))
+    return json_reply(writer.whole(collected), headers=_headers(trace))
 
 
 def answer_events(
@@ -68,6 +68,12 @@ def answer_events(
         trace,
         silence_s=app.sse_keepalive_after_s,
     )
+
+
+def _headers(trace: RequestTrace) -> dict[str, str]:
+    """Return what the row says of the request, as far as it is known by now."""
+    check = {"x-schema-check": trace.schema_check} if trace.schema_check else {}
+    return _ignored_header(trace) | check
 
 
 def _ignored_header(trace: RequestTrace) -> dict[str, str]:

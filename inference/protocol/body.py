@@ -9,6 +9,8 @@ import msgspec
 
 from inference.protocol import faults
 from inference.protocol.declared import (
+    Ignored,
+    Leaves,
     Reads,
     bounded,
     hints,
@@ -39,17 +41,23 @@ class Parameter:
         (self.said,) = said_of(declared)
         self.kind = bounded(declared, limits, strict=False)
         self._limits = limits
+        self._leaves = [mark for mark in marks if isinstance(mark, Leaves)]
         self._read = next((m.read for m in marks if isinstance(m, Reads)), None)
         self._unknown = unknown_names(self.kind)
         self._exact = holder_of(bounded(declared, limits, strict=True))
         self._lenient = holder_of(self.kind)
 
     def read(self, value: Any, ignored: list[str]) -> Any:
-        """Return what the body holds for `value`; add what nobody knows in it.
+        """Return what the body holds for `value`; add what means nothing in it.
 
         Raises:
             InvalidRequestError: the first fault in it.
         """
+        if isinstance(self.said, Ignored):
+            ignored += [self.name] if self.said.names(value) else []
+            return None
+        for mark in self._leaves:
+            value = mark.turn(value, self.name, ignored)
         found = self._converted(value, ignored)
         if self._read is None or found is None:
             return found
@@ -86,7 +94,7 @@ def parameters_of(
 def read_body(
     body: type[T], sent: dict[str, Any], *, limits: Limits
 ) -> tuple[T, list[str]]:
-    """Return what was sent as a `body`, and the names in it that nobody knows.
+    """Return what was sent as a `body`, and the names in it that mean nothing.
 
     `null` is the same as leaving a field out.
 

@@ -36,6 +36,7 @@ class Standing(StrEnum):
 
     HONOURED = "honoured"
     NO_EFFECT = "no effect"
+    IGNORED = "ignored"
     REFUSED = "refused"
 
 
@@ -85,12 +86,23 @@ class Bound:
 
 @dataclass(frozen=True)
 class Lax:
-    """Takes odd forms: `turn` is asked about a value that does not fit as it is.
+    """Takes odd forms, as `says`: `turn` is asked about a value that does not fit.
 
     It gets the value and its path, and returns one that fits, the same, or raises.
     """
 
     turn: Callable[[Any, str], Any]
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """Leaves out parts that mean nothing here; asked about every value, first.
+
+    It gets the value, its path, and a list for the names of what it left out.
+    """
+
+    turn: Callable[[Any, str, list[str]], Any]
 
 
 @dataclass(frozen=True)
@@ -130,8 +142,8 @@ class Words:
 class Refused(Said):
     """A parameter OpenAI knows and this server does not honour; annotates `None`.
 
-    What says "as if it were absent" is `passing`, as JSON; any other value of the
-    right type is refused by name. `text` says what to do or know instead.
+    What says "as if it were absent" is `passing`, as JSON. `text` says what to do
+    instead.
     """
 
     kinds: tuple[type, ...]
@@ -150,19 +162,19 @@ class Refused(Said):
             raise faults.unsupported(path, why)
 
 
-def empty_as_absent(value: Any, _path: str) -> Any:
-    """Take what is empty as absent."""
-    return value or None
+@dataclass(frozen=True, kw_only=True)
+class Ignored(Said):
+    """A parameter that means nothing here, whatever is sent; annotates `Any`.
 
+    It is listed by name, but for what holds here anyway: `passing`, as JSON.
+    """
 
-def only_empty(refusal: Callable[[str, str], Exception], why: str) -> Lax:
-    """Take what is empty as absent, refuse the rest; the field holds nothing."""
+    passing: tuple[str, ...] = ()
+    standing: Standing = Standing.IGNORED
 
-    def turn(value: Any, path: str) -> None:
-        if value:
-            raise refusal(path, why)
-
-    return Lax(turn)
+    def names(self, value: Any) -> bool:
+        """Whether a value that was sent is to be listed."""
+        return value not in map(msgspec.json.decode, self.passing)
 
 
 def unwrapped(kind: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:

@@ -10,11 +10,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from inference.protocol.declared import Bound, Refused, Said, Standing
+from inference.protocol.coercions import text_alone
+from inference.protocol.declared import (
+    Bound,
+    Ignored,
+    Leaves,
+    Refused,
+    Said,
+    Standing,
+)
 from inference.protocol.messages import Messages
 from inference.protocol.objects import Metadata, Prediction, TemplateArguments
 from inference.protocol.sampling_fields import GenerationBody
-from inference.protocol.tool_fields import ToolChoice, Tools
+from inference.protocol.tool_fields import Choice, ToolChoice, Tools
 
 NO_EFFECT = Standing.NO_EFFECT
 _Label = Bound(max_length=512)
@@ -27,7 +35,7 @@ class ChatRequestBody(GenerationBody, kw_only=True):
 
     # Tools.
     tools: Tools = ()
-    tool_choice: ToolChoice = (None, "")
+    tool_choice: ToolChoice = Choice()
     parallel_tool_calls: Annotated[
         bool | None,
         Said(
@@ -71,27 +79,23 @@ class ChatRequestBody(GenerationBody, kw_only=True):
     user: Annotated[
         str | None, _Label, Said("Kept in the record.", standing=NO_EFFECT)
     ] = None
-    safety_identifier: Annotated[
-        str | None, _Label, Said("Kept in the record.", standing=NO_EFFECT)
-    ] = None
     metadata: Metadata = {}
     service_tier: Annotated[
         Literal["auto", "default", "flex", "scale", "priority", "fast"] | None,
         Said("There is one tier.", standing=NO_EFFECT),
     ] = None
     prediction: Prediction = None
-    prompt_cache_key: Annotated[
-        str | None, _Label, Said("No effect.", standing=NO_EFFECT)
-    ] = None
-    prompt_cache_retention: Annotated[
-        str | None,
-        Bound(min_length=1, max_length=64),
-        Said("No effect.", standing=NO_EFFECT),
-    ] = None
-    prompt_cache_options: Annotated[
-        dict[str, Any] | None, Said("No effect.", standing=NO_EFFECT)
-    ] = None
 
+    # Without meaning here: taken, and listed by name.
+    safety_identifier: Annotated[Any, Ignored("Kept in the record.")] = None
+    prompt_cache_key: Annotated[Any, Ignored("Prompts are cached anyway.")] = None
+    prompt_cache_retention: Annotated[Any, Ignored("Memory decides.")] = None
+    prompt_cache_options: Annotated[Any, Ignored("Prompts are cached anyway.")] = None
+    verbosity: Annotated[
+        Any, Ignored("Say it in the prompt.", passing=('"medium"',))
+    ] = None
+    web_search_options: Annotated[Any, Ignored("There is no search here.")] = None
+    store: Annotated[Any, Ignored("Answers are not stored.", passing=("false",))] = None
     # Not honoured: the default passes, anything else is refused by name.
     functions: Annotated[
         None, Refused("Use `tools`.", kinds=(list,), passing=("[]",))
@@ -100,19 +104,12 @@ class ChatRequestBody(GenerationBody, kw_only=True):
         None,
         Refused("Use `tool_choice`.", kinds=(str, dict), passing=('"none"', '"auto"')),
     ] = None
-    verbosity: Annotated[
-        None, Refused("Say it in the prompt.", kinds=(str,), passing=('"medium"',))
-    ] = None
     modalities: Annotated[
-        None, Refused("Answers are text.", kinds=(list,), passing=('["text"]',))
+        None,
+        Leaves(text_alone),
+        Refused("Answers are text.", kinds=(list,), passing=('["text"]',)),
     ] = None
     audio: Annotated[None, Refused("Answers are text.", kinds=(dict,))] = None
-    web_search_options: Annotated[
-        None, Refused("There is no search here.", kinds=(dict,))
-    ] = None
     moderation: Annotated[
         None, Refused("There is no moderation here.", kinds=(dict,))
-    ] = None
-    store: Annotated[
-        None, Refused("Answers are not stored.", kinds=(bool,), passing=("false",))
     ] = None

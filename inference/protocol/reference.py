@@ -13,9 +13,12 @@ from inference.core.limits import DEFAULT_LIMITS
 from inference.protocol.body import parameters_of
 from inference.protocol.completion_parameters import CompletionRequestBody
 from inference.protocol.declared import (
+    Ignored,
+    Lax,
     Refused,
     Said,
     hints,
+    is_array,
     is_struct,
     said_of,
     unwrapped,
@@ -31,17 +34,23 @@ _INTRODUCTION = """\
 Made from the bodies declared in `inference/protocol/`: change those, then run
 `python manage.py api_reference > docs/parameters.md`.
 
-- Another JSON type than the one named here, or a value out of range, is a 400 that names the parameter. `null` is the same as leaving it out.
+- Another JSON type than the one named here, but for those [taken anyway](#odd-forms-taken-anyway), or a value out of range, is a 400 that names the parameter. `null` is the same as leaving it out.
 - **honoured**: it does what it says, or the request is a 400 that names it.
 - **no effect**: it is checked and recorded; the answer is the same without it.
+- **ignored**: it has no meaning here; whatever is sent, the answer is the same. It is listed by name, as names that are not here are.
 - **refused**: a 400 with code `unsupported_parameter`, but for the values named here, which say what holds anyway.
-- Names that are not here are ignored and listed: in the header `x-ignored-params`, over `/ws/chat` as `ignored_params` in the last message, and in the request's row. With `STRICT_PARAMS=1` they are a 400 with code `unknown_parameter`. What means nothing to the model is listed there too, and never a 400: `reasoning_effort` where it does not think, and arguments that its template does not read. A stream whose headers went out before the prompt was prepared has it only in the row.
+- Names that are not here are ignored and listed, and so are those of standing "ignored": in the header `x-ignored-params`, over `/ws/chat` as `ignored_params` in the last message, and in the request's row. With `STRICT_PARAMS=1` they are a 400 with code `unknown_parameter`. What means nothing to the model is listed there too, and never a 400: `reasoning_effort` where it does not think, and arguments that its template does not read. A stream whose headers went out before the prompt was prepared has it only in the row.
 - "The model's" default: that of its entry in the admin, then of its `generation_config.json`.
 """
 _COMPLETIONS = """\
 ## `/v1/completions`
 
 Goes on from bare texts. It takes what a chat request takes for sampling, for the end of the answer and for its form, and:
+"""
+_COERCIONS = """\
+## Odd forms taken anyway
+
+What known clients send and can mean one thing only; any other odd form is a 400. The row keeps what was sent.
 """
 _OPENAI = """\
 ## OpenAI's createChatCompletion, each with the test that shows it
@@ -68,9 +77,43 @@ def reference_page(
             for name in openai_names
         ),
     )
-    return "\n".join(
-        (_INTRODUCTION, own, _COMPLETIONS, _completions(), _OPENAI, theirs)
+    odd = _table(
+        ("field", "what becomes of it"),
+        (row for name, each in fields.items() for row in _coercions(name, each.kind)),
     )
+    return "\n".join(
+        (
+            _INTRODUCTION,
+            own,
+            _COERCIONS,
+            odd,
+            _COMPLETIONS,
+            _completions(),
+            _OPENAI,
+            theirs,
+        )
+    )
+
+
+def _coercions(path: str, kind: Any) -> Iterator[tuple[str, str]]:
+    """Yield each field that takes odd forms, however deep, each once."""
+    found: dict[tuple[str, str], None] = {}
+    _gather_coercions(path, kind, found)
+    yield from found
+
+
+def _gather_coercions(path: str, kind: Any, found: dict[tuple[str, str], None]) -> None:
+    options, marks = unwrapped(kind)
+    says = [mark.says for mark in marks if isinstance(mark, Lax) and mark.says]
+    found |= {(f"`{path}`", text): None for text in says}
+    for each in options:
+        if is_struct(each):
+            tag = each.__struct_config__.tag
+            where = f"{path}({tag})" if tag else path
+            for name, inner in hints(each).items():
+                _gather_coercions(f"{where}.{name}", inner, found)
+        elif is_array(each):
+            _gather_coercions(f"{path}[]", get_args(each)[0], found)
 
 
 def _completions() -> str:
@@ -101,6 +144,8 @@ def _rows(name: str, kind: Any) -> Iterator[tuple[str, ...]]:
 
 def _takes(said: Said, kind: Any, marks: Iterable[Any]) -> str:
     """Say which values a parameter takes, by its type and its bounds."""
+    if isinstance(said, Ignored):
+        return "anything"
     if isinstance(said, Refused):
         passing = ", ".join(f"`{value}`" for value in said.passing)
         return f"only {passing}" if passing else "nothing but `null`"

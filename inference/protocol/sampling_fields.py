@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from msgspec import Struct
 
 from inference.core.requests import SamplingRequest
 from inference.protocol import faults
+from inference.protocol.coercions import DECIMAL, TOKENS, WHOLE
 from inference.protocol.declared import Bound, Reads, Said, Standing, Words
+from inference.protocol.readings import to_biases, to_stops
 from inference.protocol.stream_options import StreamOptions
 from inference.protocol.structure import (
     GuidedChoice,
@@ -22,27 +24,9 @@ from inference.protocol.structure import (
     StructuredOutputs,
 )
 
-if TYPE_CHECKING:
-    from inference.core.limits import Limits
-
 _Stop = Annotated[str, Bound(min_length=1, max_length="stop_chars")]
 _Share = Bound(ge=0, le=1)
 _Tokens = Bound(ge=0, le="max_tokens")
-
-
-def _to_stops(sent: str | list[str], _path: str, _limits: Limits) -> tuple[str, ...]:
-    return (sent,) if isinstance(sent, str) else tuple(sent)
-
-
-def _to_biases(
-    sent: dict[str, float], path: str, limits: Limits
-) -> tuple[tuple[int, float], ...]:
-    for key in sent:
-        is_id = key.isascii() and key.isdecimal() and int(key[:12]) <= limits.token_id
-        if not is_id:
-            why = f"expected token ids as keys, but got '{key[:64]}' instead."
-            raise faults.invalid(path, why)
-    return tuple((int(key), bias) for key, bias in sent.items())
 
 
 class StreamOptionsBody(Struct):
@@ -90,25 +74,29 @@ class GenerationBody(Struct, kw_only=True):
         False
     )
     stream_options: Annotated[
-        StreamOptionsBody | None, Said("How to stream.", refuses="without `stream`")
+        StreamOptionsBody | None, Said("How to stream; ignored without `stream`.")
     ] = None
 
     # Sampling.
     temperature: Annotated[
         float | None,
+        DECIMAL,
         Bound(ge=0, le="temperature"),
         Said("0: always the likeliest.", absent="the model's"),
     ] = None
     top_p: Annotated[
         float | None,
-        Bound(gt=0, le=1),
+        DECIMAL,
+        _Share,
         Said(
-            "Sample among the likeliest tokens that reach this share. 1: off.",
+            "Sample among the likeliest tokens that reach this share. 1: off. "
+            "0: always the likeliest.",
             absent="the model's",
         ),
     ] = None
     top_k: Annotated[
         int | None,
+        WHOLE,
         Bound(ge=-1, le="top_k"),
         Said(
             "Sample among so many likeliest tokens. 0 or -1: off.",
@@ -117,6 +105,7 @@ class GenerationBody(Struct, kw_only=True):
     ] = None
     min_p: Annotated[
         float | None,
+        DECIMAL,
         _Share,
         Said(
             "No token below this share of the likeliest one's. 0: off.",
@@ -125,6 +114,7 @@ class GenerationBody(Struct, kw_only=True):
     ] = None
     xtc_probability: Annotated[
         float,
+        DECIMAL,
         _Share,
         Said(
             "How often all but the least of the tokens above `xtc_threshold` "
@@ -134,26 +124,31 @@ class GenerationBody(Struct, kw_only=True):
     ] = 0.0
     xtc_threshold: Annotated[
         float,
+        DECIMAL,
         Bound(ge=0, le=0.5),
         Said("See `xtc_probability`, without which it rests.", absent="0.1"),
     ] = 0.1
     seed: Annotated[
         int | None,
+        WHOLE,
         Bound(ge=-(2**63), le="seed_abs"),
         Said("Makes sampling repeatable.", absent="random"),
     ] = None
     presence_penalty: Annotated[
         float,
+        DECIMAL,
         Bound(ge=-2, le=2),
         Said("Taken once from each token of the answer so far.", absent="0"),
     ] = 0.0
     frequency_penalty: Annotated[
         float,
+        DECIMAL,
         Bound(ge=-2, le=2),
         Said("Taken as often as the answer has the token.", absent="0"),
     ] = 0.0
     repetition_penalty: Annotated[
         float | None,
+        DECIMAL,
         Bound(gt=0, le=2),
         Said(
             "Divides the logits of tokens in prompt and answer. 1: off.",
@@ -176,7 +171,7 @@ class GenerationBody(Struct, kw_only=True):
                     many_code="object_above_max_properties",
                 ),
             ],
-            _to_biases,
+            to_biases,
         ),
         Said(
             "Added to the logits of these token ids.",
@@ -185,6 +180,7 @@ class GenerationBody(Struct, kw_only=True):
     ] = ()
     n: Annotated[
         int,
+        WHOLE,
         Bound(ge=1, le="choices"),
         Said(
             "Choices, sampled independently.",
@@ -197,6 +193,7 @@ class GenerationBody(Struct, kw_only=True):
     ] = False
     top_logprobs: Annotated[
         int,
+        WHOLE,
         Bound(ge=0, le=20),
         Said(
             "Tell so many likeliest tokens at each place.",
@@ -208,6 +205,7 @@ class GenerationBody(Struct, kw_only=True):
     # The end of the answer.
     max_tokens: Annotated[
         int | None,
+        TOKENS,
         Bound(ge=1, le="max_tokens"),
         Said(
             "Most completion tokens, cut to what the context leaves.",
@@ -216,15 +214,19 @@ class GenerationBody(Struct, kw_only=True):
     ] = None
     max_completion_tokens: Annotated[
         int | None,
+        TOKENS,
         Bound(ge=1, le="max_tokens"),
         Said("The same; wins over `max_tokens`."),
     ] = None
     min_tokens: Annotated[
-        int, _Tokens, Said("No end token before so many tokens.", absent="0")
+        int,
+        WHOLE,
+        _Tokens,
+        Said("No end token before so many tokens.", absent="0"),
     ] = 0
     stop: Annotated[
         tuple[str, ...],
-        Reads(_Stop | Annotated[list[_Stop], Bound(max_length="stops")], _to_stops),
+        Reads(_Stop | Annotated[list[_Stop], Bound(max_length="stops")], to_stops),
         Said(
             "Text that ends the answer and is not shown.",
             takes="string, or array of up to {0.stops}; 1 to {0.stop_chars} "
@@ -253,6 +255,12 @@ class GenerationBody(Struct, kw_only=True):
     guided_grammar: GuidedGrammar = None
 
 
+def without_meaning(body: GenerationBody) -> list[str]:
+    """Return the parameters that say nothing beside what else was sent."""
+    is_idle = body.stream_options is not None and not body.stream
+    return ["stream_options"] if is_idle else []
+
+
 _SAME_NAMES = frozenset(SamplingRequest.__struct_fields__)
 
 
@@ -262,8 +270,6 @@ def to_sampling(body: GenerationBody) -> SamplingRequest:
     Raises:
         InvalidRequestError: something makes sense only beside what was not sent.
     """
-    if body.stream_options is not None and not body.stream:
-        raise faults.invalid("stream_options", "only allowed when 'stream' is true.")
     if body.top_logprobs and not body.logprobs:
         raise faults.invalid("top_logprobs", "only allowed when 'logprobs' is true.")
     asked = {
@@ -273,6 +279,8 @@ def to_sampling(body: GenerationBody) -> SamplingRequest:
     }
     if body.top_k is not None:
         asked["top_k"] = max(body.top_k, 0)
+    if body.top_p == 0:
+        asked |= {"top_p": None, "temperature": 0.0}
     if body.max_completion_tokens is not None:
         asked["max_tokens"] = body.max_completion_tokens
     asked["logprobs"] = body.top_logprobs if body.logprobs else None

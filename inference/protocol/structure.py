@@ -164,13 +164,14 @@ ResponseFormat = Annotated[
         _read_format,
     ),
     Said(
-        "What the answer must look like. A schema is enforced, whatever `strict` says. "
+        "What the answer must look like. A schema is enforced as far as it can be, "
+        "whatever `strict` says, and the answer checked for the rest. "
         "With tools the answer is a call, or fits.",
         absent="text",
         takes='`{{"type": "text"}}`, `{{"type": "json_object"}}` or `{{"type": '
         '"json_schema", "json_schema": {{"name": ..., "schema": {{...}}}}}}`, '
         "with `description` and `strict`",
-        refuses=_ONE_GRAMMAR + "; a schema that cannot be enforced",
+        refuses=_ONE_GRAMMAR + "; a schema that nothing can fit",
     ),
 ]
 StructuredOutputs = Annotated[

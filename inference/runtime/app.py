@@ -76,6 +76,11 @@ class App:
     sessions: SessionCheck = field(default_factory=NoSessions)
     exposition: Exposition = field(default_factory=NoExposition)
 
+    @property
+    def server(self) -> str:
+        """The server's name with its version."""
+        return f"mlx-server-{self.version}"
+
     def begin(
         self, make: Callable[[], Coroutine[Any, Any, T]]
     ) -> concurrent.futures.Future[T]:

@@ -12,7 +12,7 @@ import msgspec
 
 from inference.core.child_processes import kill
 from inference.runtime.environment import worker_environment
-from inference.structure.jobs import Checking, Report, Verdict
+from inference.structure.jobs import JOB_BYTES_MAX, Checking, Fit, Report, Verdict
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -22,7 +22,8 @@ START_S = 60.0
 # The processor's time is bounded in the checker; this is for one that stands still.
 CHECK_S = 15.0
 _LENGTH_BYTES = 4
-_REPORT_BYTES_MAX = 1024 * 1024
+# A verdict may hold all schemas of its job.
+_REPORT_BYTES_MAX = JOB_BYTES_MAX + 1024 * 1024
 _DEPTH = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL)
 
 
@@ -79,8 +80,8 @@ class CheckerProcess:
         """Whether it has not been seen to end."""
         return self._process.returncode is None
 
-    async def check(self, job: bytes) -> Verdict:
-        """Return the verdict on an encoded job.
+    async def check(self, job: bytes) -> Verdict | Fit:
+        """Return what an encoded job is found to be.
 
         Raises:
             CheckerDiedError: the process ended over it, or was ended.
@@ -89,7 +90,7 @@ class CheckerProcess:
         try:
             async with asyncio.timeout(CHECK_S):
                 await self._write(job)
-                while not isinstance(report := await self._read(), Verdict):
+                while not isinstance(report := await self._read(), Verdict | Fit):
                     param = report.param if isinstance(report, Checking) else param
                 return report
         except TimeoutError:

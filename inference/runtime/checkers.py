@@ -12,11 +12,19 @@ import logging
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inference.core.errors import GrammarCheckError, QueueTimeoutError
 from inference.runtime.checker_process import CHECKER, CheckerDiedError, CheckerProcess
-from inference.structure.jobs import Verdict, refusal_code, to_job
+from inference.structure.jobs import (
+    Fit,
+    FitJob,
+    Fitting,
+    Verdict,
+    refusal_code,
+    to_fit_job,
+    to_job,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +36,8 @@ logger = logging.getLogger("inference")
 
 PROCESSES = 2
 PLACE_S = 30.0
+# An answer that is there already waits less.
+FIT_PLACE_S = 5.0
 KEPT = 1024
 # How long a grammar that a checker died of is not tried again; one that may have
 # been innocent, because somebody else ended the checker, comes free sooner.
@@ -65,7 +75,7 @@ class Checkers:
         self._command = command
         self._places = asyncio.Semaphore(PROCESSES)
         self._idle: list[CheckerProcess] = []
-        self._running: set[asyncio.Task[Verdict]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
         self._known: OrderedDict[bytes, tuple[Verdict, float]] = OrderedDict()
 
     async def judge(
@@ -94,6 +104,21 @@ class Checkers:
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
 
+    async def fit(self, job: FitJob) -> Fit:
+        """Return whether answers fit their schemas, in bounded time."""
+        encoded = to_fit_job(job)
+        if encoded is None:
+            return Fit(Fitting.UNCHECKED, "too large")
+        try:
+            async with asyncio.timeout(FIT_PLACE_S):
+                await self._places.acquire()
+        except TimeoutError:
+            return Fit(Fitting.UNCHECKED, "others were before it")
+        task = asyncio.create_task(self._fit(encoded), name="schema check")
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
     async def stop(self) -> None:
         """End all checkers."""
         for task in self._running:
@@ -102,7 +127,19 @@ class Checkers:
         idle, self._idle = self._idle, []
         await asyncio.gather(*(checker.end() for checker in idle))
 
-    def _ended(self, task: asyncio.Task[Verdict]) -> None:
+    async def _fit(self, job: bytes) -> Fit:
+        try:
+            checker = await self._checker()
+            found = await checker.check(job)
+        except CheckerDiedError as died:
+            return Fit(Fitting.UNCHECKED, died.why)
+        except OSError:
+            return Fit(Fitting.UNCHECKED, "no checker could be started")
+        self._idle.append(checker)
+        assert isinstance(found, Fit)
+        return found
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         self._places.release()
         if not task.cancelled():
@@ -113,7 +150,8 @@ class Checkers:
         verdict = self._recall(question.key)
         if verdict is None:
             verdict, until = await self._fresh(question)
-            self._known[question.key] = (verdict, until)
+            if not verdict.is_large:
+                self._known[question.key] = (verdict, until)
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
         return verdict
@@ -124,6 +162,7 @@ class Checkers:
             try:
                 checker = await self._checker()
                 verdict = await checker.check(question.job)
+                assert isinstance(verdict, Verdict)
             except (CheckerDiedError, OSError) as error:
                 died = error
                 if isinstance(error, CheckerDiedError) and error.param:

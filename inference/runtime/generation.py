@@ -11,7 +11,7 @@ import msgspec
 from inference.core.errors import InferenceError, QueueTimeoutError
 from inference.core.outcomes import Outcome, Phase
 from inference.core.requests import TextPrompt, ToolMode
-from inference.images.parts import refuse_images
+from inference.images.parts import refuse_images, replace_pictures_of_tools
 from inference.runtime.answer import AdmittedAnswer
 from inference.runtime.deadline import Deadline
 from inference.runtime.deltas import ChoiceCounter
@@ -20,13 +20,14 @@ from inference.runtime.sampling import (
     refuse_unknown_tokens,
     to_sampling_spec,
 )
+from inference.runtime.schema_check import SchemaCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inference.core.frames import PromptPrepared
     from inference.core.images import ImageData
-    from inference.core.requests import Generate, SamplingSpec
+    from inference.core.requests import ChatPrompt, Generate, SamplingSpec
     from inference.core.trace import RequestTrace
     from inference.runtime.admission import Seats
     from inference.runtime.pool import ModelPool
@@ -55,6 +56,7 @@ class Generation:
         self._trace = trace
         self._pool = pool
         self._context = pool.context
+        self._check: SchemaCheck | None = None
         self._deadline = Deadline(
             self._context.config.request_timeout_s,
             self._context.clock,
@@ -76,7 +78,14 @@ class Generation:
             raise
         worker, stream, counter = begun
         self._end_in_time(worker, stream, stack)
-        return AdmittedAnswer(stream, counter, self._trace)
+        tools = self._work.tools
+        return AdmittedAnswer(
+            stream,
+            counter,
+            self._trace,
+            sent_names={} if tools is None else tools.sent_names,
+            check=self._check,
+        )
 
     async def _steps(
         self, stack: AsyncExitStack
@@ -128,6 +137,11 @@ class Generation:
         verdict.honour()
         for warning in verdict.warnings:
             self._trace.warn(warning)
+        grammar = work.grammar
+        self._check = SchemaCheck.of(self._context.checkers, verdict, grammar, tools)
+        if grammar is not None and verdict.grammar:
+            grammar = msgspec.structs.replace(grammar, source=verdict.grammar)
+            self._work = work = msgspec.structs.replace(work, grammar=grammar)
         if tools is not None and chat is not None:
             chat = msgspec.structs.replace(chat, tools=verdict.apply(tools))
             self._work = msgspec.structs.replace(work, prompts=(chat,))
@@ -138,7 +152,8 @@ class Generation:
         if chat is None or not chat.image_count:
             return ()
         if self._model.source.kind != "vlm":
-            refuse_images(chat.messages)
+            self._go_on_unseeing(chat)
+            return ()
         self._trace.enter(Phase.PREPARE)
         with self._patience("The images were not there in time.") as patience_s:
             async with asyncio.timeout(patience_s):
@@ -147,6 +162,15 @@ class Generation:
         chat = msgspec.structs.replace(chat, messages=loaded.messages)
         self._work = msgspec.structs.replace(self._work, prompts=(chat,))
         return loaded.images
+
+    def _go_on_unseeing(self, chat: ChatPrompt) -> None:
+        """Have words stand for the images that tools showed; the user's are refused."""
+        messages, paths = replace_pictures_of_tools(chat.messages)
+        refuse_images(messages)
+        for path in paths:
+            self._trace.warn(f"{path}: left out, the model cannot see")
+        chat = msgspec.structs.replace(chat, messages=messages)
+        self._work = msgspec.structs.replace(self._work, prompts=(chat,))
 
     async def _wait_for_worker(self) -> Worker:
         model, worker = self._model, self._model.current_worker()

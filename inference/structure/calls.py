@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,7 @@ from inference.structure.arguments import arguments_of
 from inference.structure.faults import Fault
 from inference.structure.grammars import fault_of_schema
 from inference.structure.jobs import ANY_ARGUMENTS
+from inference.structure.loosening import loosened
 from inference.structure.schemas import rigid
 
 if TYPE_CHECKING:
@@ -54,48 +55,66 @@ def check_tools(
 ) -> tuple[ToolUse, tuple[str, ...]]:
     """Return the tools with schemas that can be enforced, and what was given up.
 
-    Where a call is forced, or a tool is `strict`, its schema has to hold. Else a
-    schema that cannot be enforced holds as far as that its arguments are an object.
-    `tell` hears which parameter is about to be checked.
+    A schema that cannot be holds as far as it can, at least so that arguments are an
+    object. `tell` hears which parameter is about to be checked.
 
     Raises:
-        InvalidRequestError: a schema that has to hold cannot be enforced.
+        InvalidRequestError: a call is forced, and no schema can be enforced at all.
     """
     if use.mode is ToolMode.NONE:
         return use, ()
     callable_names = {tool.name for tool in use.callable_tools}
-    tools, warnings = [], []
+    tools, warnings, faults = [], [], {}
     for at, tool in enumerate(use.tools):
         param = f"tools[{at}].function.parameters"
         tell(param)
-        fault = _fault_in(tool) if tool.name in callable_names else None
-        if fault is None:
-            tools.append(tool)
-        elif use.is_forced or tool.strict:
-            raise InvalidRequestError(
-                f"Invalid '{param}': {fault.message}.",
-                param=param,
-                code="invalid_schema",
-            )
-        else:
-            tools.append(msgspec.structs.replace(tool, enforced=ANY_ARGUMENTS))
-            warnings.append(f"tools[{at}]: {fault.short}")
+        held = _held(tool) if tool.name in callable_names else _WHOLE
+        if held.fault is not None:
+            faults[param] = held.fault
+        if held.short:
+            tool = msgspec.structs.replace(tool, enforced=held.schema)
+            warnings.append(f"tools[{at}]: {held.short}")
+        tools.append(tool)
+    if use.is_forced and len(faults) == len(callable_names):
+        param, fault = next(iter(faults.items()))
+        raise InvalidRequestError(
+            f"Invalid '{param}': {fault.message}.", param=param, code="invalid_schema"
+        )
     return msgspec.structs.replace(use, tools=tuple(tools)), tuple(warnings)
 
 
-def _fault_in(tool: Tool) -> Fault | None:
+class _Held(NamedTuple):
+    """What holds of a tool's arguments; nothing `short` is said where all does."""
+
+    schema: dict[str, Any] | None = None
+    short: str = ""
+    fault: Fault | None = None
+
+
+_WHOLE = _Held()
+
+
+def _held(tool: Tool) -> _Held:
     if not _admits_object(tool.parameters):
-        return Fault("type", "the parameters of a function are an object")
+        fault = Fault("type", "the parameters of a function are an object")
+        return _Held(ANY_ARGUMENTS, fault.short, fault)
     try:
-        return _fault_in_schema(json.dumps(arguments_of(tool)))
+        return _held_of_schema(json.dumps(arguments_of(tool)))
     except (ValueError, TypeError, RecursionError) as error:
-        return Fault("", str(error))
+        fault = Fault("", str(error))
+        return _Held(ANY_ARGUMENTS, fault.short, fault)
 
 
 @lru_cache(maxsize=256)
-def _fault_in_schema(source: str) -> Fault | None:
+def _held_of_schema(source: str) -> _Held:
     """Judge a schema once: clients send the same tools with every request."""
-    return fault_of_schema(json.loads(source))
+    schema = json.loads(source)
+    fault = fault_of_schema(schema)
+    if fault is None:
+        return _WHOLE
+    if loose := loosened(schema, fault_of_schema):
+        return _Held(loose.schema, loose.short)
+    return _Held(ANY_ARGUMENTS, fault.short, fault)
 
 
 def _admits_object(schema: dict[str, Any]) -> bool:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from inference.core.child_processes import bound_this_process, peak_bytes
-from inference.core.limits import MIB
-from inference.structure.jobs import Checking, CheckJob, Ready
+from inference.core.limits import KIB, MIB
+from inference.structure.fitted import judge_fit
+from inference.structure.jobs import Checking, FitJob, Job, Ready
 from inference.structure.limits import CHECK_STACK_BYTES
 from inference.structure.verdicts import judge
 
@@ -29,6 +30,8 @@ JOB_CPU_S = 2.0
 ADDRESSES_BYTES = 2048 * MIB
 # One that has needed more is followed by a fresh process.
 SPENT_BYTES = 512 * MIB
+# Verdicts are kept by the thousand, but for those that are larger.
+KEPT_BYTES = 64 * KIB
 _LENGTH_BYTES = 4
 
 
@@ -38,7 +41,7 @@ class Checker:
     def __init__(self, jobs: BinaryIO, reports: BinaryIO) -> None:
         self._jobs = jobs
         self._reports = reports
-        self._decoder = msgspec.msgpack.Decoder(CheckJob)
+        self._decoder = msgspec.msgpack.Decoder(Job)
 
     def serve(self) -> None:
         """Answer until nobody sends any more."""
@@ -46,13 +49,19 @@ class Checker:
         while head := self._jobs.read(_LENGTH_BYTES):
             body = self._jobs.read(int.from_bytes(head, "big"))
             signal.setitimer(signal.ITIMER_PROF, JOB_CPU_S)
-            verdict = judge(
-                self._decoder.decode(body), lambda param: self._send(Checking(param))
-            )
+            report = self._answer(self._decoder.decode(body))
             signal.setitimer(signal.ITIMER_PROF, 0)
-            self._send(
-                msgspec.structs.replace(verdict, is_spent=peak_bytes() > SPENT_BYTES)
-            )
+            self._send(report)
+
+    def _answer(self, job: Job) -> Report:
+        if isinstance(job, FitJob):
+            return judge_fit(job)
+        verdict = judge(job, lambda param: self._send(Checking(param)))
+        return msgspec.structs.replace(
+            verdict,
+            is_spent=peak_bytes() > SPENT_BYTES,
+            is_large=len(to_bytes(verdict)) > KEPT_BYTES,
+        )
 
     def _send(self, report: Report) -> None:
         self._reports.write(to_bytes(report))

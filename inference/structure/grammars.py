@@ -1,7 +1,7 @@
 """What an answer must look like, as a grammar of llguidance's; refused by name.
 
-A schema is enforced as a whole or not at all: a keyword that llguidance does not
-enforce is refused, so that every finished answer validates.
+What llguidance cannot enforce of a schema is left out of it by name; an answer that
+is held to all of its schema validates once it is finished.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ from inference.structure.bounds import (
 from inference.structure.faults import Fault, gist, to_fault
 from inference.structure.jobs import refusal_code
 from inference.structure.limits import Pace, parser_limits
+from inference.structure.loosening import loosened
 from inference.structure.recursion import can_end
 from inference.structure.schemas import rigid
 
 if TYPE_CHECKING:
     from inference.core.requests import Grammar
+    from inference.structure.loosening import Loosened
 
 # Steps of a trial answer, to meet what only shows while answering.
 _TRIAL_STEPS = 64
@@ -63,8 +65,8 @@ def to_llguidance(grammar: Grammar) -> str:
         raise _refusal(grammar, str(error)) from error
 
 
-def check(grammar: Grammar) -> None:
-    """Refuse a grammar that cannot be enforced. May take a second.
+def check(grammar: Grammar) -> Loosened | None:
+    """Return what holds of a schema instead, where not all can. May take a second.
 
     Raises:
         InvalidRequestError: with the keyword at fault, naming `grammar.param`.
@@ -73,8 +75,11 @@ def check(grammar: Grammar) -> None:
         fault = _fault_of(grammar)
     except (ValueError, TypeError, RecursionError) as error:
         raise _refusal(grammar, str(error)) from error
-    if fault is not None:
-        raise _refusal(grammar, fault.message)
+    if fault is None:
+        return None
+    if loose := _loosened(grammar):
+        return loose
+    raise _refusal(grammar, fault.message)
 
 
 def fault_of_schema(schema: dict[str, Any]) -> Fault | None:
@@ -100,6 +105,14 @@ def _fault_of(grammar: Grammar) -> Fault | None:
         return fault
     words = words_against(to_llguidance(grammar))
     return Fault("", gist(words)) if words else None
+
+
+@lru_cache(maxsize=64)
+def _loosened(grammar: Grammar) -> Loosened | None:
+    is_long = len(grammar.source) > SOURCE_CHARACTERS_MAX
+    if grammar.kind is not GrammarKind.JSON_SCHEMA or is_long:
+        return None
+    return loosened(_parsed(grammar.source), fault_of_schema)
 
 
 def words_against(compiled: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +12,7 @@ from inference.core.limits import MIB
 from inference.core.requests import Grammar, GrammarKind, Tool, ToolUse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
 JOB_BYTES_MAX = 4 * MIB
 # What holds of a tool's arguments where its schema cannot be enforced.
@@ -25,7 +26,7 @@ _CODES = {
 }
 
 
-class CheckJob(msgspec.Struct, frozen=True):
+class CheckJob(msgspec.Struct, frozen=True, tag="check"):
     """The grammar and the tools of one request; tools without descriptions."""
 
     grammar: Grammar | None
@@ -35,6 +36,31 @@ class CheckJob(msgspec.Struct, frozen=True):
     def param(self) -> str:
         """The field to name where none is known better."""
         return "tools" if self.grammar is None else self.grammar.param
+
+
+class FitJob(msgspec.Struct, frozen=True, tag="fit"):
+    """Answers with the places of their schemas; all of it is JSON text."""
+
+    schemas: tuple[str, ...]
+    answers: tuple[tuple[int, str], ...]
+
+
+class Fitting(StrEnum):
+    """Whether an answer fits its schema, as the header says it."""
+
+    FITS = "fits"
+    MISFITS = "does-not-fit"
+    UNCHECKED = "not-checked"
+
+
+class Fit(msgspec.Struct, frozen=True, tag="fit"):
+    """Whether answers fit their schemas, and why not."""
+
+    fitting: Fitting
+    why: str = ""
+
+
+Job = CheckJob | FitJob
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -50,16 +76,19 @@ class Checking(msgspec.Struct, frozen=True, tag="checking"):
 class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
     """What became of a job: refused with `message`, or taken.
 
-    `given_up` are the places of tools whose schemas cannot be enforced and need not
-    be. `is_spent`: the checker should not be given another job.
+    `grammar` is the schema that holds instead of one that cannot, as JSON text;
+    `held` are such schemas of tools, by their places. `is_spent`: the checker should
+    not be given another job. `is_large`: it is not to be kept.
     """
 
     message: str = ""
     param: str = ""
     code: str = ""
-    given_up: tuple[int, ...] = ()
+    grammar: str = ""
+    held: dict[int, dict[str, Any]] = {}
     warnings: tuple[str, ...] = ()
     is_spent: bool = False
+    is_large: bool = False
 
     def honour(self) -> None:
         """Go on where the job was taken.
@@ -75,10 +104,10 @@ class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
 
     def apply(self, use: ToolUse) -> ToolUse:
         """Return the tools with what holds of each."""
-        return enforced(use, self.given_up) if self.given_up else use
+        return enforced(use, self.held) if self.held else use
 
 
-Report = Ready | Checking | Verdict
+Report = Ready | Checking | Verdict | Fit
 
 
 def to_job(grammar: Grammar | None, use: ToolUse | None) -> bytes:
@@ -88,7 +117,10 @@ def to_job(grammar: Grammar | None, use: ToolUse | None) -> bytes:
         InvalidRequestError: it, or a number in it, is too large to be checked.
     """
     if use is not None:
-        bare = [msgspec.structs.replace(tool, description="") for tool in use.tools]
+        bare = [
+            msgspec.structs.replace(tool, description="", sent_name="")
+            for tool in use.tools
+        ]
         use = msgspec.structs.replace(use, tools=tuple(bare))
     job = CheckJob(grammar, use)
     try:
@@ -112,9 +144,15 @@ def refusal_code(grammar: Grammar | None) -> str:
     return "invalid_schema" if grammar is None else _CODES[grammar.kind]
 
 
-def enforced(use: ToolUse, given_up: Sequence[int]) -> ToolUse:
-    """Return the tools, those at the places `given_up` held to an object only."""
+def enforced(use: ToolUse, held: Mapping[int, dict[str, Any]]) -> ToolUse:
+    """Return the tools, those at the places in `held` held to these schemas."""
     tools: list[Tool] = list(use.tools)
-    for at in given_up:
-        tools[at] = msgspec.structs.replace(tools[at], enforced=ANY_ARGUMENTS)
+    for at, schema in held.items():
+        tools[at] = msgspec.structs.replace(tools[at], enforced=schema)
     return msgspec.structs.replace(use, tools=tuple(tools))
+
+
+def to_fit_job(job: FitJob) -> bytes | None:
+    """Encode answers to be checked; `None`: they are too large for it."""
+    size = sum(map(len, job.schemas)) + sum(len(text) for _, text in job.answers)
+    return None if size > JOB_BYTES_MAX // 4 else msgspec.msgpack.encode(job)

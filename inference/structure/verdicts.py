@@ -2,58 +2,70 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+import msgspec
 from llguidance import LLMatcher
 
 from inference.core.errors import InvalidRequestError
 from inference.structure.calls import calls_grammar, check_tools
 from inference.structure.faults import to_fault
 from inference.structure.grammars import check, words_against
-from inference.structure.jobs import Verdict, enforced
+from inference.structure.jobs import ANY_ARGUMENTS, Verdict, enforced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inference.core.requests import ToolUse
+    from inference.core.requests import Grammar, ToolUse
     from inference.structure.jobs import CheckJob
 
 
 def judge(job: CheckJob, tell: Callable[[str], None]) -> Verdict:
     """Return the verdict; `tell` hears each parameter before it is compiled."""
     try:
-        if job.grammar is not None:
-            tell(job.grammar.param)
-            check(job.grammar)
-        return Verdict() if job.tools is None else _of_tools(job.tools, tell)
+        verdict = Verdict() if job.grammar is None else _of_grammar(job.grammar, tell)
+        return verdict if job.tools is None else _of_tools(job.tools, tell, verdict)
     except InvalidRequestError as error:
         return Verdict(error.message, error.param or job.param, error.code)
 
 
-def _of_tools(use: ToolUse, tell: Callable[[str], None]) -> Verdict:
+def _of_grammar(grammar: Grammar, tell: Callable[[str], None]) -> Verdict:
+    tell(grammar.param)
+    loose = check(grammar)
+    if loose is None:
+        return Verdict()
+    warning = f"{grammar.param}: {loose.short}"
+    return Verdict(grammar=json.dumps(loose.schema), warnings=(warning,))
+
+
+def _of_tools(use: ToolUse, tell: Callable[[str], None], verdict: Verdict) -> Verdict:
     checked, warnings = check_tools(use, tell)
-    given_up = tuple(
-        at for at, tool in enumerate(checked.tools) if tool.enforced is not None
-    )
+    warnings = (*verdict.warnings, *warnings)
+    held = {
+        at: tool.enforced
+        for at, tool in enumerate(checked.tools)
+        if tool.enforced is not None
+    }
     tell("tools")
     words = _against_all(checked)
     if not words:
-        return Verdict(given_up=given_up, warnings=warnings)
-    if use.is_forced or any(tool.strict for tool in use.tools):
+        return msgspec.structs.replace(verdict, held=held, warnings=warnings)
+    if use.is_forced:
         raise InvalidRequestError(
             f"Invalid 'tools': all together, {to_fault(words).message}.",
             param="tools",
             code="invalid_schema",
         )
-    places = tuple(range(len(use.tools)))
-    if words := _against_all(enforced(use, places)):
+    loosest = dict.fromkeys(range(len(use.tools)), ANY_ARGUMENTS)
+    if words := _against_all(enforced(use, loosest)):
         raise InvalidRequestError(
             f"Invalid 'tools': {to_fault(words).message}.",
             param="tools",
             code="invalid_schema",
         )
     said = "tools: all together they are too complex, no schema is enforced"
-    return Verdict(given_up=places, warnings=(*warnings, said))
+    return msgspec.structs.replace(verdict, held=loosest, warnings=(*warnings, said))
 
 
 def _against_all(use: ToolUse) -> str:

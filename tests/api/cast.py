@@ -88,6 +88,7 @@ class ScriptedService:
         self.steps: tuple[Step, ...] = steps or HELLO
         self.requests: list[ChatPrompt] = []
         self.ignored: tuple[str, ...] = ()
+        self.schema_check = ""
         self.is_ready = True
         self.is_draining = False
         self.live = 0
@@ -110,6 +111,8 @@ class ScriptedService:
             [PromptPrepared(1, USAGE.prompt_tokens, 0, ignored=self.ignored)]
         )
         trace.admitted()
+        if self.schema_check:
+            trace.checked(self.schema_check, "uniqueItems")
         return Play(self, trace)
 
     def _let_go(self) -> None:

@@ -29,7 +29,7 @@ async def test_it_answers_with_one_chat_completion(
         "id": "chatcmpl-" + house.ledger.only_row.request_id.removeprefix("req-"),
         "object": "chat.completion",
         "model": MODEL,
-        "system_fingerprint": None,
+        "system_fingerprint": f"mlx-server-/{MODEL}",
         "choices": [
             {
                 "index": 0,

@@ -169,9 +169,9 @@ def test_what_the_server_refuses_is_said_in_its_words_and_shown_by_name(
     assert "2" in fault
     assert page.one("#p-temperature").get_attribute("aria-invalid") == "true"
     page.set("temperature", "")
-    page.set("more", {"store": True})
+    page.set("more", {"audio": {}})
     page.click(f"{ANSWER} [data-deed=again]")
-    wait_until(lambda: "store" in page.text(f"{ANSWER} .failed"), "a word", PATIENCE_S)
+    wait_until(lambda: "audio" in page.text(f"{ANSWER} .failed"), "a word", PATIENCE_S)
     page.set("more", {"mirostat": 1})
     page.click(f"{ANSWER} [data-deed=again]")
     wait_until(lambda: page.text(f"{ANSWER} .said") != "", "an answer", PATIENCE_S)

@@ -208,6 +208,30 @@ def test_a_model_whose_template_has_no_place_for_images_converses_without_them(
         assert engine.reply(user("Hello")) is not None
 
 
+def test_a_picture_of_a_tools_is_the_users_where_the_template_wants_it_so(
+    tiny_model_dir: Path,
+) -> None:
+    # It has places for images in a user's turn only.
+    template = (
+        "{% if tools %}{{ tools | tojson }}{% endif %}"
+        "{% for m in messages %}{{ m['role'] }}: {% if m['content'] is string %}"
+        "{{ m['content'] }}{% else %}{% for part in m['content'] %}"
+        "{% if part['type'] == 'image' %}{% if m['role'] == 'user' %}<|image_pad|>"
+        "{% endif %}{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}"
+        "{% for call in m['tool_calls'] or [] %}<tool_call>\n"
+        "{{ call['function'] | tojson }}\n</tool_call>{% endfor %}"
+        "\n{% endfor %}assistant: "
+    )
+    text = load_vision_model(tiny_model_dir, ModelOptions(chat_template=template))
+    shot = ("tool", ["done", ("red", 1)])
+    with closing(VisionEngine(text)) as engine:
+        for after in ([], [user("And?")], [("assistant", ["hm"]), user("And?")]):
+            report = engine.prepare(user("Look"), shot, *after)[1]
+            assert isinstance(report, PromptPrepared), report
+            assert report.image_tokens > 0
+            assert any("next turn" in warning for warning in report.warnings)
+
+
 def test_a_template_that_loses_an_image_is_told(tiny_model_dir: Path) -> None:
     # It shows the first turn only.
     template = (

@@ -136,8 +136,10 @@ def test_null_in_a_list_is_a_wrong_type(name: str, value: Any, param: str) -> No
 
 
 def test_a_line_break_ends_no_name() -> None:
-    tool = {"type": "function", "function": {"name": "f\n"}}
-    assert "Expected '^[A-Za-z0-9_.-]{1,64}$'." in refusal_of(tools=[tool]).message
+    within = {"name": "f\n", "schema": {}}
+    form = {"type": "json_schema", "json_schema": within}
+    said = refusal_of(response_format=form).message
+    assert "Expected '^[A-Za-z0-9_-]{1,64}$'." in said
 
 
 @pytest.mark.parametrize("role", ["system", "developer", "user", "tool"])

@@ -77,14 +77,8 @@ def test_it_takes_the_empty_leftovers_of_an_earlier_answer() -> None:
         ([said("x", 5)], "invalid_type", "messages[0].role"),  # type: ignore[arg-type]
         ([said("x", "robot")], "invalid_value", "messages[0].role"),
         ([said("x", "User")], "invalid_value", "messages[0].role"),
-        ([said("x", "function")], "unsupported_parameter", "messages[0].role"),
         ([{"role": "user"}], "missing_required_parameter", "messages[0].content"),
         ([said(None)], "missing_required_parameter", "messages[0].content"),
-        (
-            [said(None, "assistant")],
-            "missing_required_parameter",
-            "messages[0].content",
-        ),
         ([said(5)], "invalid_type", "messages[0].content"),
         ([said({})], "invalid_type", "messages[0].content"),
         ([said([])], "empty_array", "messages[0].content"),
@@ -92,8 +86,8 @@ def test_it_takes_the_empty_leftovers_of_an_earlier_answer() -> None:
         ([said("x", name="n" * 257)], "string_above_max_length", "messages[0].name"),
         (
             [said("x", "assistant", function_call={"name": "f"})],
-            "unsupported_parameter",
-            "messages[0].function_call",
+            "missing_required_parameter",
+            "messages[0].function_call.arguments",
         ),
         (
             [said("x", "assistant", audio={"id": "1"})],
@@ -157,11 +151,63 @@ def test_it_names_the_part_at_fault(part: Any, code: str, where: str) -> None:
     assert (refused.value.code, refused.value.param) == (code, param)
 
 
-@pytest.mark.parametrize("role", ["system", "developer", "assistant"])
-def test_it_reads_images_from_the_user_only(role: str) -> None:
+CALLED = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [
+        {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    ],
+}
+
+
+def test_a_tool_may_answer_with_pictures() -> None:
+    parts = [
+        {"type": "input_text", "text": "done"},
+        {"type": "input_image", "image_url": PIXEL, "detail": "low"},
+        IMAGE,
+    ]
+    _, message = read(CALLED, said(parts, "tool", tool_call_id="c"))
+    assert message.content == (
+        TextPart("done"),
+        ImagePart(PIXEL, "low"),
+        ImagePart(PIXEL),
+    )
+
+
+@pytest.mark.parametrize("kind", ["file", "input_file", "input_audio"])
+def test_words_stand_for_what_cannot_be_read_but_where_the_user_says_it(
+    kind: str,
+) -> None:
+    part = {"type": kind, kind: {"data": "AAAA"}}
+    body = {"messages": [CALLED, said([part], "tool", tool_call_id="c")]}
+    request, _ = to_request(body, limits=DEFAULT_LIMITS)
+    assert request.work.chat is not None
+    assert request.work.chat.messages[1].text == (
+        f"[{kind} left out: it cannot be read here]"
+    )
+    assert request.params["ignored"] == [f"messages[].content[].{kind}"]
     with pytest.raises(InvalidRequestError) as refused:
-        read(said([IMAGE], role))
-    assert refused.value.param == "messages[0].content[0].type"
+        read(said([part]))
+    assert refused.value.param == "messages[0].content[0]"
+
+
+@pytest.mark.parametrize("content", [None, [], ""])
+def test_an_answer_that_was_broken_off_stays_an_empty_turn(content: Any) -> None:
+    messages = read(said("a"), said(content, "assistant"), said("b"))
+    assert [message.text for message in messages] == ["a", "", "b"]
+
+
+def test_the_older_names_of_calls_and_results_are_read() -> None:
+    call = {"name": "f", "arguments": "{}"}
+    asked, told, lost = read(
+        said(None, "assistant", function_call=call),
+        said("20", "function", name="f"),
+        said(None, "function", name="g"),
+    )
+    assert asked.tool_calls[0].name == "f"
+    assert (told.role, told.text) == ("tool", "20")
+    assert told.tool_call_id == asked.tool_calls[0].id
+    assert (lost.role, lost.text, lost.tool_call_id) == ("tool", "", "")
 
 
 @pytest.mark.parametrize(

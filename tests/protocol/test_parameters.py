@@ -148,42 +148,47 @@ def test_it_reads_one_stop_string_as_a_list_of_one() -> None:
 TOO_HUGE = 10**400
 
 MALFORMED: list[tuple[str, Any, str, str]] = [
-    ("temperature", "1", "invalid_type", "temperature"),
+    ("temperature", "warm", "invalid_type", "temperature"),
+    ("temperature", "1e2", "invalid_type", "temperature"),
+    ("temperature", "nan", "invalid_type", "temperature"),
     ("temperature", True, "invalid_type", "temperature"),
     ("temperature", [], "invalid_type", "temperature"),
     ("temperature", -0.1, "decimal_below_min_value", "temperature"),
     ("temperature", 2.1, "decimal_above_max_value", "temperature"),
     ("temperature", TOO_HUGE, "decimal_above_max_value", "temperature"),
-    ("top_p", 0, "decimal_below_min_value", "top_p"),
+    ("top_p", -0.1, "decimal_below_min_value", "top_p"),
     ("top_p", 1.01, "decimal_above_max_value", "top_p"),
     ("min_p", -1, "decimal_below_min_value", "min_p"),
     ("min_p", 2, "decimal_above_max_value", "min_p"),
     ("xtc_probability", 1.1, "decimal_above_max_value", "xtc_probability"),
     ("xtc_threshold", 0.6, "decimal_above_max_value", "xtc_threshold"),
-    ("top_k", 1.0, "invalid_type", "top_k"),
+    ("top_k", 1.5, "invalid_type", "top_k"),
     ("top_k", False, "invalid_type", "top_k"),
     ("top_k", -2, "integer_below_min_value", "top_k"),
     ("top_k", 10**9, "integer_above_max_value", "top_k"),
     ("n", True, "invalid_type", "n"),
-    ("n", "1", "invalid_type", "n"),
+    ("n", "one", "invalid_type", "n"),
+    ("n", "0", "integer_below_min_value", "n"),
     ("logprobs", 0, "invalid_type", "logprobs"),
     ("top_logprobs", 21, "integer_above_max_value", "top_logprobs"),
     ("thinking_budget", -1, "integer_below_min_value", "thinking_budget"),
     ("max_tokens", 0, "integer_below_min_value", "max_tokens"),
     ("max_tokens", 1.5, "invalid_type", "max_tokens"),
-    ("max_tokens", "10", "invalid_type", "max_tokens"),
+    ("max_tokens", "10.5", "invalid_type", "max_tokens"),
+    ("max_tokens", "", "invalid_type", "max_tokens"),
+    ("max_tokens", -2, "integer_below_min_value", "max_tokens"),
     ("max_tokens", 10**12, "integer_above_max_value", "max_tokens"),
-    ("max_completion_tokens", -1, "integer_below_min_value", "max_completion_tokens"),
+    ("max_completion_tokens", -2, "integer_below_min_value", "max_completion_tokens"),
     ("seed", 2**63, "integer_above_max_value", "seed"),
     ("seed", -(2**63) - 1, "integer_below_min_value", "seed"),
-    ("seed", 1.0, "invalid_type", "seed"),
+    ("seed", 1e300, "invalid_type", "seed"),
     ("seed", True, "invalid_type", "seed"),
     ("stop", 1, "invalid_type", "stop"),
     ("stop", {}, "invalid_type", "stop"),
     ("stop", "", "empty_string", "stop"),
     ("stop", ["a", ""], "empty_string", "stop[1]"),
     ("stop", ["a", None], "invalid_type", "stop[1]"),
-    ("stop", ["a"] * 5, "array_above_max_length", "stop"),
+    ("stop", ["a"] * 65, "array_above_max_length", "stop"),
     ("stop", ["a", "x" * 513], "string_above_max_length", "stop[1]"),
     ("logit_bias", {"x": 1}, "invalid_value", "logit_bias"),
     ("logit_bias", {"1": None}, "invalid_type", "logit_bias.'1'"),
@@ -220,9 +225,40 @@ def test_it_names_a_malformed_stream_option(
 
 
 @pytest.mark.parametrize("stream", [{}, {"stream": False}, {"stream": None}])
-def test_it_refuses_stream_options_without_a_stream(stream: dict[str, Any]) -> None:
-    _, param = fault_of(stream_options={"include_usage": True}, **stream)
-    assert param == "stream_options"
+def test_it_ignores_stream_options_without_a_stream(stream: dict[str, Any]) -> None:
+    request = read(stream_options={"include_usage": True}, **stream)
+    assert request.params["ignored"] == ["stream_options"]
+    assert not request.stream
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "meant"),
+    [
+        ("max_tokens", 3.0, 3),
+        ("max_tokens", "3", 3),
+        ("max_tokens", "3.0", 3),
+        ("max_tokens", -1, None),
+        ("max_tokens", "-1", None),
+        ("seed", "-7", -7),
+        ("top_k", 40.0, 40),
+        ("min_tokens", "2", 2),
+        ("temperature", "0.5", 0.5),
+        ("temperature", "1", 1.0),
+        ("min_p", ".05", 0.05),
+        ("presence_penalty", "-1", -1.0),
+    ],
+)
+def test_it_reads_numbers_in_the_forms_that_clients_send(
+    name: str, sent: Any, meant: Any
+) -> None:
+    request = read(**{name: sent})
+    assert getattr(request.sampling, name) == meant
+    assert request.params == {name: sent}
+
+
+def test_a_share_of_nothing_is_always_the_likeliest_token() -> None:
+    sampling = read(top_p=0, temperature=1).sampling
+    assert (sampling.temperature, sampling.top_p) == (0.0, None)
 
 
 def test_it_follows_the_limits_it_is_given() -> None:

@@ -24,12 +24,19 @@ def test_it_reads_null_as_absent(name: str) -> None:
 UNSUPPORTED: list[tuple[str, Any]] = [
     ("functions", [{"name": "f"}]),
     ("function_call", {"name": "f"}),
-    ("verbosity", "low"),
     ("modalities", ["text", "audio"]),
     ("audio", {"voice": "alloy", "format": "wav"}),
-    ("web_search_options", {}),
     ("moderation", {"model": "m"}),
+]
+IGNORED: list[tuple[str, Any]] = [
+    ("verbosity", "low"),
     ("store", True),
+    ("safety_identifier", "s"),
+    ("prompt_cache_key", {"any": "thing"}),
+    ("prompt_cache_retention", "24h"),
+    ("prompt_cache_options", {"ttl": "30m"}),
+    ("web_search_options", {}),
+    ("modalities", ["text"]),
 ]
 
 
@@ -39,15 +46,30 @@ UNSUPPORTED: list[tuple[str, Any]] = [
     "functions",
     "modalities",
     "moderation",
-    "store",
-    "verbosity",
-    "web_search_options",
 )
 @pytest.mark.parametrize(("name", "value"), UNSUPPORTED)
 def test_it_refuses_by_name_what_it_cannot_honour(name: str, value: Any) -> None:
     error = refusal_of(**{name: value})
     assert (error.code, error.param) == ("unsupported_parameter", name)
     assert f"'{name}'" in error.message
+
+
+@pytest.mark.shows(
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "store",
+    "verbosity",
+    "web_search_options",
+)
+@pytest.mark.parametrize(("name", "value"), IGNORED)
+def test_it_ignores_by_name_what_has_no_meaning_here(name: str, value: Any) -> None:
+    request = read(**{name: value})
+    assert request.sampling == SamplingRequest()
+    assert request.params == {name: value, "ignored": [name]}
+    error = refusal_of(strict=True, **{name: value})
+    assert (error.code, error.param) == ("unknown_parameter", name)
 
 
 def test_it_points_from_functions_to_tools() -> None:
@@ -59,12 +81,8 @@ NO_EFFECT: list[tuple[str, Any]] = [
     ("user", "u-1"),
     ("user", ""),
     ("metadata", {"a": "b"}),
-    ("safety_identifier", "s"),
     ("service_tier", "flex"),
     ("prediction", {"type": "content", "content": "x"}),
-    ("prompt_cache_key", "k"),
-    ("prompt_cache_retention", "24h"),
-    ("prompt_cache_options", {"ttl": "30m"}),
 ]
 DEFAULTS: list[tuple[str, Any]] = [
     ("n", 1),
@@ -81,7 +99,6 @@ DEFAULTS: list[tuple[str, Any]] = [
     ("function_call", "none"),
     ("function_call", "auto"),
     ("verbosity", "medium"),
-    ("modalities", ["text"]),
     ("service_tier", "auto"),
     ("store", False),
 ]
@@ -90,10 +107,6 @@ DEFAULTS: list[tuple[str, Any]] = [
 @pytest.mark.shows(
     "metadata",
     "prediction",
-    "prompt_cache_key",
-    "prompt_cache_options",
-    "prompt_cache_retention",
-    "safety_identifier",
     "service_tier",
     "user",
 )
@@ -110,9 +123,6 @@ def test_it_takes_a_default_and_what_has_no_effect(name: str, value: Any) -> Non
     ("name", "value", "code", "param"),
     [
         ("user", 1, "invalid_type", "user"),
-        ("prompt_cache_key", {}, "invalid_type", "prompt_cache_key"),
-        ("store", "false", "invalid_type", "store"),
-        ("store", 0, "invalid_type", "store"),
         ("modalities", "text", "invalid_type", "modalities"),
         ("function_call", 1, "invalid_type", "function_call"),
         ("service_tier", "slow", "invalid_value", "service_tier"),

@@ -13,6 +13,7 @@ from inference.core.errors import GrammarCheckError, InvalidRequestError
 from inference.core.requests import Grammar, GrammarKind, Tool, ToolMode, ToolUse
 from inference.runtime import checkers as module
 from inference.runtime.checkers import POISONED_S, SUSPECT_S, Checkers
+from inference.structure.jobs import FitJob
 from tests.structure.poisons import HIDDEN, doubling
 
 # Says that it is ready, that it has begun, and then what is put in.
@@ -167,6 +168,7 @@ async def test_it_gives_up_schemas_that_need_not_hold_and_refuses_those_that_mus
 ):
     desk = Desk()
     use = ToolUse((Tool("a", "x" * 99, {}), Tool("b", "", {"not": {}})))
+    never = ToolUse((use.tools[1],), ToolMode.REQUIRED)
     try:
         verdict = await desk.checkers.judge(None, use, request_id="r")
         assert [bool(tool.enforced) for tool in verdict.apply(use).tools] == [
@@ -175,8 +177,7 @@ async def test_it_gives_up_schemas_that_need_not_hold_and_refuses_those_that_mus
         ]
         assert verdict.apply(use).tools[0].description == "x" * 99
         assert verdict.warnings == ("tools[1]: not is not enforced",)
-        forced = ToolUse(use.tools, ToolMode.REQUIRED)
-        assert "'not'" in await desk.refusal(None, forced)
+        assert "'not'" in await desk.refusal(None, never)
     finally:
         await desk.checkers.stop()
 
@@ -195,5 +196,34 @@ async def test_it_refuses_what_takes_too_long_by_the_processors_time() -> None:
     try:
         assert (await desk.refusal(grammar)).startswith("invalid_grammar guided_gr")
         await desk.takes("c+")
+    finally:
+        await desk.checkers.stop()
+
+
+UNIQUE = json.dumps({"type": "array", "uniqueItems": True})
+SLOW = json.dumps({"pattern": "^(a+)+$"})
+OUTSIDE = json.dumps({"not": {"$ref": "http://127.0.0.1:9/schema.json"}})
+
+
+@pytest.mark.parametrize(
+    ("source", "answer", "fitting", "why"),
+    [
+        (UNIQUE, "[1, 2]", "fits", ""),
+        (UNIQUE, "[1, 1]", "does-not-fit", "uniqueItems"),
+        (UNIQUE, "[1, ", "does-not-fit", "no JSON"),
+        (SLOW, json.dumps("a" * 64 + "b"), "not-checked", "too long"),
+        (OUTSIDE, "1", "not-checked", "Referenc"),
+        (json.dumps({"pattern": "["}), '"x"', "not-checked", ""),
+    ],
+)
+async def test_it_tells_whether_an_answer_fits_within_bounds(
+    source: str, answer: str, fitting: str, why: str
+) -> None:
+    desk = Desk()
+    try:
+        fit = await desk.checkers.fit(FitJob((source,), ((0, answer),)))
+        assert fit.fitting == fitting
+        assert why in fit.why
+        await desk.takes("d+")
     finally:
         await desk.checkers.stop()

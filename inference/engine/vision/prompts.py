@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import weakref
+from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from inference.engine.vision.pictures import (
     sides_for,
 )
 from inference.engine.vision.processor import DecodedImage
-from inference.images.parts import at, image_parts
+from inference.images.parts import at, image_parts, shown_by_users
 from inference.prompting.rendering import text_of
 from inference.prompting.templates import render
 
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 # text, or nowhere, for processors that place them themselves.
 BEFORE, AFTER, NOWHERE = "before", "after", "none"
 PLACEMENTS = ("", BEFORE, AFTER, NOWHERE)
+_MISMATCH = "image_mismatch"
+_MOVED = "images of tools: shown in the user's next turn, as the template has it"
 _NONCE = secrets.token_hex(8)
 _MARK = re.compile(f"\ue0f0{_NONCE}:(\\d+)\ue0f1")
 
@@ -101,13 +104,7 @@ class ImagePrompts:
             if len(images) < len(paths):
                 self._budget.give(count)
                 return None
-            page = _VisionPage(
-                self._tokenizer, self._processor, self._style, images, encoder
-            )
-            page.places = 0 if self._placement == NOWHERE else len(images)
-            rendered = self._rendered(page, prompt, formats)
-            pictures = page.pictures
-            assert pictures is not None
+            rendered, pictures = self._placed(prompt, formats, images, encoder)
         except BaseException:
             self._budget.give(count)
             raise
@@ -131,16 +128,45 @@ class ImagePrompts:
             )
         ]
 
+    def _placed(
+        self,
+        prompt: ChatPrompt,
+        formats: ModelFormats,
+        images: list[DecodedImage],
+        encoder: PromptEncoder,
+    ) -> tuple[RenderedPrompt, PromptPictures]:
+        """Render; a template without places where tools show has users show it."""
+        try:
+            return self._rendered(prompt, formats, images, encoder)
+        except InvalidRequestError as error:
+            messages = shown_by_users(prompt.messages)
+            if error.code != _MISMATCH or messages == prompt.messages:
+                raise
+        prompt = msgspec.structs.replace(prompt, messages=messages)
+        rendered, pictures = self._rendered(prompt, formats, images, encoder)
+        warnings = (*rendered.warnings, _MOVED)
+        return replace(rendered, warnings=warnings), pictures
+
     def _rendered(
-        self, page: _VisionPage, prompt: ChatPrompt, formats: ModelFormats
-    ) -> RenderedPrompt:
-        return render(
+        self,
+        prompt: ChatPrompt,
+        formats: ModelFormats,
+        images: list[DecodedImage],
+        encoder: PromptEncoder,
+    ) -> tuple[RenderedPrompt, PromptPictures]:
+        page = _VisionPage(
+            self._tokenizer, self._processor, self._style, images, encoder
+        )
+        page.places = 0 if self._placement == NOWHERE else len(images)
+        rendered = render(
             page,
             msgspec.structs.replace(prompt, messages=self._marked(prompt.messages)),
             formats.traits,
             think_start=formats.think_start,
             system_prompt=formats.system_prompt,
         )
+        assert page.pictures is not None
+        return rendered, page.pictures
 
     def _refuse_many(self, paths: list[str]) -> None:
         most = self._processor.images_most
@@ -221,7 +247,7 @@ class _VisionPage:
                 f"The model's chat template has places for {found} of the "
                 f"{self.places} image(s).",
                 param=self._images[0].path,
-                code="image_mismatch",
+                code=_MISMATCH,
             )
         self._encoder.admit(text)
         # What cannot be encoded within bounds ends there, and not in the processor.

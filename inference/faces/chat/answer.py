@@ -39,13 +39,20 @@ class ChatWriter:
     keep_alive = COMMENT
 
     def __init__(
-        self, request_id: str, created: int, model: str, options: StreamOptions
+        self,
+        request_id: str,
+        created: int,
+        model: str,
+        options: StreamOptions,
+        *,
+        server: str = "mlx-server",
     ) -> None:
         self._stamp = {
             "id": f"chatcmpl-{request_id.removeprefix('req-')}",
             "created": created,
             "model": model,
-            "system_fingerprint": None,
+            # Which server made it, and of which model: what a seed depends on.
+            "system_fingerprint": f"{server}/{model}",
         }
         head = _encode({"object": "chat.completion.chunk", **self._stamp})
         self._bare_head = head[:-1] + b',"choices":['

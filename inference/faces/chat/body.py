@@ -9,7 +9,11 @@ from inference.protocol import faults
 from inference.protocol.body import read_body
 from inference.protocol.parameters import ChatRequestBody
 from inference.protocol.recorded import recorded_params, shown_names
-from inference.protocol.sampling_fields import to_sampling, to_stream_options
+from inference.protocol.sampling_fields import (
+    to_sampling,
+    to_stream_options,
+    without_meaning,
+)
 from inference.protocol.structure import grammars_of, to_grammar
 from inference.protocol.tool_fields import to_tool_use
 
@@ -21,13 +25,14 @@ if TYPE_CHECKING:
 def to_request(
     body: dict[str, Any], *, limits: Limits, strict: bool = False
 ) -> tuple[InferenceRequest, StreamOptions]:
-    """Validate `body`; names nobody knows end up in `params["ignored"]`.
+    """Validate `body`; names without meaning end up in `params["ignored"]`.
 
     Raises:
         InvalidRequestError: names the first parameter that cannot be honoured;
-            where `strict`, also all those that nobody knows.
+            where `strict`, also all those without meaning.
     """
     asked, ignored = read_body(ChatRequestBody, body, limits=limits)
+    ignored += without_meaning(asked)
     sampling = to_sampling(asked)
     _check_continued(asked)
     shown = shown_names(ignored, strict=strict)

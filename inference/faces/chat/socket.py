@@ -23,9 +23,15 @@ class SocketChatWriter(ChatWriter):
     """Writes the chunks of one answer, then what became of its request."""
 
     def __init__(
-        self, trace: RequestTrace, created: int, model: str, options: StreamOptions
+        self,
+        trace: RequestTrace,
+        created: int,
+        model: str,
+        options: StreamOptions,
+        *,
+        server: str,
     ) -> None:
-        super().__init__(trace.request_id, created, model, options)
+        super().__init__(trace.request_id, created, model, options, server=server)
         self._trace = trace
 
     def ending(self) -> Sequence[Event]:
@@ -43,6 +49,8 @@ def end_message(kind: str, trace: RequestTrace) -> dict[str, Any]:
     ignored = ignored_names(trace.record.params)
     if ignored and kind == "done":
         end["ignored_params"] = ignored
+    if trace.schema_check and kind == "done":
+        end["schema_check"] = trace.schema_check
     return end
 
 

@@ -24,5 +24,7 @@ async def chat_completions(call: Call) -> HttpResponseBase:
     return await answer(
         call,
         request,
-        lambda key: ChatWriter(call.trace.request_id, call.now, key, options),
+        lambda key: ChatWriter(
+            call.trace.request_id, call.now, key, options, server=call.app.server
+        ),
     )

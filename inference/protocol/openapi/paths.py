@@ -129,6 +129,10 @@ def _answer_operation(summary: str, schema: str, *, body: str, chunk: str) -> Sc
             "description": "Names in the body that mean nothing here, or to the model.",
             "schema": STRING,
         },
+        "x-schema-check": {
+            "description": "Whether the answer fits what no grammar could hold it to.",
+            "schema": {"enum": ["fits", "does-not-fit", "not-checked"]},
+        },
     }
     return operation
 

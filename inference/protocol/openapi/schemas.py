@@ -74,7 +74,7 @@ def _completion_schemas() -> Schema:
         "ChatCompletion": object_of(
             object={"const": "chat.completion"},
             **head,
-            system_fingerprint=TEXT_OR_NULL,
+            system_fingerprint=STRING,
             choices=list_of(choice),
             usage=ref("Usage"),
         ),
