@@ -48,7 +48,9 @@ class ServedModel:
     ) -> None:
         self.source = source
         self.queue = AdmissionQueue(
-            seats=context.config.max_concurrency, room=context.waiting
+            seats=context.config.max_concurrency,
+            room=context.waiting,
+            clock=context.clock,
         )
         self.use = Leases(clock=context.clock, on_unused=on_unused)
         self.watchers: set[Callable[[LoadProgress], None]] = set()
