@@ -38,7 +38,7 @@ def check_caller(call: Call) -> None:
     app, headers = call.app, call.request.headers
     if app.service.is_draining:
         raise ServerDrainingError("The server is shutting down.")
-    refuse_foreign(headers, allowed_hosts=app.allowed_hosts)
+    refuse_foreign(headers, allowed_hosts=app.allowed_hosts, origins=app.origins)
     call.trace.authorised(authorise(app.keys, presented_key(headers)))
 
 

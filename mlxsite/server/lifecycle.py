@@ -19,6 +19,7 @@ from django.conf import settings
 from inference.auth import Readers, SharedKey
 from inference.core.errors import InferenceError
 from inference.core.limits import DEFAULT_LIMITS
+from inference.core.origins import AllowedOrigins
 from inference.core.outcomes import ModelState
 from inference.core.trace import ServerIdentity
 from inference.faces.chat.body import prepare
@@ -176,6 +177,7 @@ class ServerRun:
             supplies=Supplies(catalog=catalog, images=_image_loader(config)),
         )
         keys, hosts = SharedKey(config.api_key), tuple(settings.ALLOWED_HOSTS)
+        origins = AllowedOrigins(config.cors_origins)
         install_app(
             App(
                 service=self._service,
@@ -186,7 +188,8 @@ class ServerRun:
                 record=self._recorder,
                 sse_keepalive_after_s=config.sse_keepalive_after_s,
                 allowed_hosts=hosts,
-                readers=Readers(keys, allowed_hosts=hosts),
+                origins=origins,
+                readers=Readers(keys, allowed_hosts=hosts, origins=origins),
                 scrapers=_scrapers(config, keys, hosts),
                 sessions=StaffSessions(),
                 exposition=PrometheusExposition(
