@@ -71,6 +71,21 @@ def authorise(keys: KeyChecker, presented: str) -> str:
     raise AuthenticationError("Incorrect API key provided.")
 
 
+def caller_name(keys: KeyChecker, headers: Mapping[str, str]) -> str:
+    """Return the name of the key in the headers; "" where none is needed.
+
+    Raises:
+        AuthenticationError: a key is needed and this is none.
+    """
+    presented = presented_key(headers)
+    if keys.required and not presented and headers.get("authorization"):
+        raise AuthenticationError(
+            "Your Authorization header does not use Bearer auth. Write 'Bearer ' "
+            "before the key (Authorization: Bearer YOUR_KEY), or send it as x-api-key."
+        )
+    return authorise(keys, presented)
+
+
 class Readers:
     """Implements `CallerCheck` for what is read beside `/v1`.
 
@@ -96,16 +111,15 @@ class Readers:
         refuse_foreign(
             headers, allowed_hosts=self._allowed_hosts, origins=self._origins
         )
-        presented = presented_key(headers)
         local = is_local(headers, client_host=client_host)
         if not self._keys.required and not local:
             raise ForbiddenError(
                 "Without an API key only programs on the server's own machine may "
                 "read this; start it with MLX_API_KEY to read from elsewhere."
             )
-        if local and self._lets_local_in and not presented:
+        if local and self._lets_local_in and not presented_key(headers):
             return ""
-        return authorise(self._keys, presented)
+        return caller_name(self._keys, headers)
 
 
 _FORWARDING = ("forwarded", "x-forwarded-for", "x-real-ip")

@@ -18,6 +18,7 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import Http404
 from django.http.request import split_domain_port, validate_host
 
+from inference.api.unknown import is_misdirected
 from inference.core.errors import InvalidRequestError
 from inference.exchange.call import UNRECORDED_METHODS
 from inference.protocol.errors import error_body
@@ -82,13 +83,14 @@ class ByPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        is_api = scope["path"].startswith(API_PREFIXES)
+        path = scope["path"]
+        is_api = path.startswith(API_PREFIXES) or is_misdirected(path)
         await (self._api if is_api else self._site)(scope, receive, send)
 
 
 def serves_programs(path: str) -> bool:
     """Whether programs of other origins have any business at this path."""
-    return path.startswith(("/v1", "/api/"))
+    return path.startswith(("/v1", "/api/")) or is_misdirected(path)
 
 
 def header_of(scope: Scope, name: bytes) -> str:
