@@ -43,13 +43,14 @@ class ModelRegistry:
         return self._models.get(key)
 
     def find(self, name: str | None) -> ServedModel | None:
-        """Return the model for `name`: its key, or a unique last path component.
+        """Return the model for `name`: its key, a unique last path component, an alias.
 
         `None` finds the default. Case matters, as in every model name.
         """
         if name is None:
             return self.default
-        return self._models.get(name) or self._by_last_part(name)
+        found = self._models.get(name) or self._by_last_part(name)
+        return found or self._by_alias(name)
 
     @property
     def default(self) -> ServedModel | None:
@@ -67,7 +68,9 @@ class ModelRegistry:
         keys = [f"`{key}`" for key in self._models]
         more = f" and {len(keys) - SHOWN_NAMES} more" if len(keys) > SHOWN_NAMES else ""
         served = ", ".join(keys[:SHOWN_NAMES]) + more or "none"
-        meant = f" Did you mean {' or '.join(f'`{key}`' for key in near)}?" if near else ""
+        meant = (
+            f" Did you mean {' or '.join(f'`{key}`' for key in near)}?" if near else ""
+        )
         folder = FOLDER_ELSEWHERE if (name or "").startswith(("/", "~")) else ""
         return ModelNotFoundError(
             f"The model `{name or ''}` is not served here.{folder}{meant} "
@@ -88,4 +91,8 @@ class ModelRegistry:
 
     def _by_last_part(self, name: str) -> ServedModel | None:
         matches = [m for k, m in self._models.items() if k.rsplit("/", 1)[-1] == name]
+        return matches[0] if len(matches) == 1 else None
+
+    def _by_alias(self, name: str) -> ServedModel | None:
+        matches = [m for m in self._models.values() if name in m.source.options.aliases]
         return matches[0] if len(matches) == 1 else None
