@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from inference.core.catalog import ModelCard
-
     from inference.runtime.served import ServedModel
 
 SHOWN_NAMES = 20
