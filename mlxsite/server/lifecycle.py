@@ -45,7 +45,7 @@ from mlxsite.asgi import application
 from mlxsite.logs import written_by_a_thread
 from mlxsite.pages.login import failures
 from mlxsite.pages.sessions import StaffSessions
-from mlxsite.server.daphne_server import ServerBounds, StreamServer
+from mlxsite.server.daphne_server import ServerBounds, StreamServer, tcp_endpoint
 from mlxsite.server.proxies import TrustedProxies
 from mlxsite.server.refusals import leave_row
 from mlxsite.startup.network import base_url
@@ -125,7 +125,7 @@ class ServerRun:
         prepare(DEFAULT_LIMITS)
         server = StreamServer(
             application,
-            endpoints=[_endpoint(self._config.host, self._config.port)],
+            endpoints=[tcp_endpoint(self._config.host, self._config.port)],
             bounds=ServerBounds.of(
                 DEFAULT_LIMITS,
                 read_deadline_s=self._config.read_deadline_s,
@@ -297,9 +297,3 @@ def _image_loader(config: ServerConfig) -> ImageLoader:
         fetcher=ImageFetcher(timeout_s=config.image_timeout_s, hosts=hosts),
         limits=limits,
     )
-
-
-def _endpoint(host: str, port: int) -> str:
-    """Return a Twisted endpoint description for a TCP address."""
-    interface = host.replace(":", "\\:")
-    return f"tcp:port={port}:interface={interface}"

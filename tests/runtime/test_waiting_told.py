@@ -13,6 +13,7 @@ from inference.runtime.app import install_app
 from mlxsite.handlers import ApiHandler
 from tests.api.cast import ASK, Client, House, Reply
 from tests.runtime.cast import ENDLESS, Stage, serving, source
+from tests.runtime.fake_worker import Conduct
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,9 +31,11 @@ def _the_api(settings: Any) -> None:
 
 
 @asynccontextmanager
-async def open_server(**config: Any) -> AsyncIterator[tuple[Stage, Client]]:
+async def open_server(
+    *, size: int = 100, **config: Any
+) -> AsyncIterator[tuple[Stage, Client]]:
     """Serve a model on fake workers by HTTP."""
-    async with serving(source("tiny"), **config) as stage:
+    async with serving(source("tiny", size), **config) as stage:
         install_app(replace(House.build().app, service=stage.service))
         try:
             yield stage, Client(ApiHandler())  # type: ignore[arg-type]
@@ -113,3 +116,18 @@ async def test_many_seats_come_free_sooner_than_one() -> None:
             stage.ask(**SEVEN_S)
         await asyncio.sleep(0.5)
         assert (await refused(client, "queue_full"))[1] <= 2
+
+
+async def test_a_prompt_without_memory_is_told_when_others_end() -> None:
+    # Three quarters of the machine, of which the model leaves 500.
+    conduct = Conduct(kv_bytes=60)
+    config = {"machine_bytes": 1000, "max_concurrency": 2, "conduct": conduct}
+    async with open_server(size=250, **config) as (stage, client):
+        for _ in range(3):
+            assert (await stage.ask(tokens=39).end())[0] == "finished"
+        stage.ask(tokens=39)
+        await asyncio.sleep(0.5)
+        reply, wait_s = await refused(client, "insufficient_memory")
+        assert reply.status == 503
+        # Forty seconds each, two seats.
+        assert 18 <= wait_s <= 22
