@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from django.http.request import validate_host
 
 from inference.core.errors import AuthenticationError, ForbiddenError
+from inference.core.origins import NO_ORIGINS, SETTING, AllowedOrigins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +71,21 @@ def authorise(keys: KeyChecker, presented: str) -> str:
     raise AuthenticationError("Incorrect API key provided.")
 
 
+def caller_name(keys: KeyChecker, headers: Mapping[str, str]) -> str:
+    """Return the name of the key in the headers; "" where none is needed.
+
+    Raises:
+        AuthenticationError: a key is needed and this is none.
+    """
+    presented = presented_key(headers)
+    if keys.required and not presented and headers.get("authorization"):
+        raise AuthenticationError(
+            "Your Authorization header does not use Bearer auth. Write 'Bearer ' "
+            "before the key (Authorization: Bearer YOUR_KEY), or send it as x-api-key."
+        )
+    return authorise(keys, presented)
+
+
 class Readers:
     """Implements `CallerCheck` for what is read beside `/v1`.
 
@@ -82,25 +98,28 @@ class Readers:
         keys: KeyChecker,
         *,
         allowed_hosts: Sequence[str],
+        origins: AllowedOrigins = NO_ORIGINS,
         lets_local_in: bool = False,
     ) -> None:
         self._keys = keys
         self._allowed_hosts = allowed_hosts
+        self._origins = origins
         self._lets_local_in = lets_local_in
 
     def admit(self, headers: Mapping[str, str], *, client_host: str) -> str:
         """Return the key's name, or "" where none is needed; refuse by raising."""
-        refuse_foreign(headers, allowed_hosts=self._allowed_hosts)
-        presented = presented_key(headers)
+        refuse_foreign(
+            headers, allowed_hosts=self._allowed_hosts, origins=self._origins
+        )
         local = is_local(headers, client_host=client_host)
         if not self._keys.required and not local:
             raise ForbiddenError(
                 "Without an API key only programs on the server's own machine may "
                 "read this; start it with MLX_API_KEY to read from elsewhere."
             )
-        if local and self._lets_local_in and not presented:
+        if local and self._lets_local_in and not presented_key(headers):
             return ""
-        return authorise(self._keys, presented)
+        return caller_name(self._keys, headers)
 
 
 _FORWARDING = ("forwarded", "x-forwarded-for", "x-real-ip")
@@ -121,28 +140,48 @@ def is_local(headers: Mapping[str, str], *, client_host: str) -> bool:
     return bool((mapped or address).is_loopback)
 
 
-def refuse_foreign(headers: Mapping[str, str], *, allowed_hosts: Sequence[str]) -> None:
+def refuse_foreign(
+    headers: Mapping[str, str],
+    *,
+    allowed_hosts: Sequence[str],
+    origins: AllowedOrigins = NO_ORIGINS,
+) -> None:
     """Refuse what a browser sends on behalf of another site's page.
 
     Raises:
         ForbiddenError: it is one.
     """
-    if is_foreign(headers, allowed_hosts=allowed_hosts):
-        raise ForbiddenError(
-            "Requests from pages of other sites are not allowed.",
-            code="cross_site_request",
-        )
+    if is_foreign(headers, allowed_hosts=allowed_hosts, origins=origins):
+        raise foreign_error(headers.get("origin", ""))
 
 
-def is_foreign(headers: Mapping[str, str], *, allowed_hosts: Sequence[str]) -> bool:
+def foreign_error(origin: str) -> ForbiddenError:
+    """Return the refusal of a page of another site, which says who may allow it."""
+    who = f" Who runs this server can add {origin[:200]!r} to {SETTING}."
+    return ForbiddenError(
+        "Requests from pages of other sites are not allowed."
+        + (who if origin not in ("", "null") else ""),
+        code="cross_site_request",
+    )
+
+
+def is_foreign(
+    headers: Mapping[str, str],
+    *,
+    allowed_hosts: Sequence[str],
+    origins: AllowedOrigins = NO_ORIGINS,
+) -> bool:
     """Whether a browser sent this on behalf of another site's page.
 
     Programs send neither `Origin` nor `Sec-Fetch-Site` and pass. An origin
-    passes if it is the server's own or its host is an allowed one by name.
+    passes if it is the server's own, its host is an allowed one by name, or the
+    operator's list has it.
     """
     origin = headers.get("origin", "")
     if not origin:
         return headers.get("sec-fetch-site", "") == "cross-site"
+    if origin in origins:
+        return False
     try:
         parts = urlsplit(origin.lower())
         hostname = parts.hostname or ""

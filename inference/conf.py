@@ -38,6 +38,7 @@ class ServerConfig:
     metrics_key: str
     metrics_old_names: bool
     allow_no_auth: bool
+    cors_origins: tuple[str, ...]
     node_name: str
     data_dir: Path
     openblas: str
@@ -88,6 +89,7 @@ class ServerConfig:
             metrics_key=settings.MLX_METRICS_KEY,
             metrics_old_names=settings.MLX_METRICS_OLD_NAMES,
             allow_no_auth=settings.MLX_ALLOW_NO_AUTH,
+            cors_origins=tuple(settings.MLX_CORS_ORIGINS),
             node_name=settings.MLX_NODE_NAME,
             data_dir=Path(settings.MLX_DATA_DIR),
             openblas=settings.MLX_OPENBLAS,

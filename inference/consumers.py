@@ -96,7 +96,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in self.scope["headers"]
         }
-        if is_foreign(self.headers, allowed_hosts=self.app.allowed_hosts):
+        if is_foreign(
+            self.headers,
+            allowed_hosts=self.app.allowed_hosts,
+            origins=self.app.origins,
+        ):
             await self.close(FOREIGN_ORIGIN)
             return
         presented = presented_key(self.headers)

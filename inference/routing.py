@@ -7,7 +7,7 @@ from django.urls import path, re_path
 from inference.api.health import health, ready
 from inference.api.models import model_detail, model_list
 from inference.api.queue import queue_requests, queue_stats
-from inference.api.unknown import unknown_path
+from inference.api.unknown import MISDIRECTED, unknown_path
 from inference.consumers import ChatConsumer, UnknownPathConsumer
 from inference.faces.chat.view import chat_completions
 from inference.faces.completions.view import completions
@@ -21,10 +21,12 @@ urlpatterns = [
     path("v1/models", model_list),
     path("v1/models/load", model_load),
     path("v1/models/unload", model_unload),
+    re_path(r"^v1/models/(?:load|unload)/+$", unknown_path),
     path("v1/models/<path:model_id>", model_detail),
     path("v1/queue/stats", queue_stats),
     path("v1/queue/requests", queue_requests),
     re_path(r"^v1(?:/[\s\S]*)?$", unknown_path),
+    re_path(MISDIRECTED, unknown_path),
 ]
 
 websocket_urlpatterns = [

@@ -15,19 +15,22 @@ django.setup(set_prefix=False)
 
 import inference.routing  # noqa: E402
 import metrics.routing  # noqa: E402
+from mlxsite.cross_origin import CrossOrigin  # noqa: E402
 from mlxsite.handlers import ApiHandler, ByPath, HostGuard, StaticFiles  # noqa: E402
 
 application = HostGuard(
-    ProtocolTypeRouter(
-        {
-            "http": ByPath(api=ApiHandler(), site=StaticFiles(ASGIHandler())),
-            # What is left is refused by the last pattern of `inference.routing`.
-            "websocket": URLRouter(
-                [
-                    *metrics.routing.websocket_urlpatterns,
-                    *inference.routing.websocket_urlpatterns,
-                ]
-            ),
-        }
+    CrossOrigin(
+        ProtocolTypeRouter(
+            {
+                "http": ByPath(api=ApiHandler(), site=StaticFiles(ASGIHandler())),
+                # What is left is refused by the last pattern of `inference.routing`.
+                "websocket": URLRouter(
+                    [
+                        *metrics.routing.websocket_urlpatterns,
+                        *inference.routing.websocket_urlpatterns,
+                    ]
+                ),
+            }
+        )
     )
 )

@@ -15,6 +15,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 
 from inference.conf import ServerConfig
+from inference.core.origins import ANY, SETTING
 from inference.library.openblas import advice_on, lacks_openblas
 from metrics.recorder.redaction import RedactorError, find_redactor
 from mlxsite.options import SECONDS, WHOLE
@@ -56,7 +57,7 @@ def check_data_dir(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_exposure(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
-    """E003, E004: who can reach the server must know a key, and see no internals."""
+    """E003, E004, E011: who can reach it must know a key, and see no internals."""
     return list(exposure_errors(ServerConfig.from_settings()))
 
 
@@ -88,7 +89,13 @@ def check_key(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
 
 
 def exposure_errors(config: ServerConfig) -> Iterator[CheckMessage]:
-    """Yield what makes `config` unsafe on a network."""
+    """Yield what makes `config` unsafe on a network, or in a browser."""
+    if ANY in config.cors_origins and not config.api_key:
+        yield Error(
+            f"{SETTING}=* lets every web page in, and no key is set.",
+            hint="Set MLX_API_KEY, or name the origins.",
+            id="mlxsite.E011",
+        )
     if is_loopback(config.host):
         return
     if not config.api_key and not config.allow_no_auth:

@@ -18,6 +18,7 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import Http404
 from django.http.request import split_domain_port, validate_host
 
+from inference.api.unknown import is_misdirected
 from inference.core.errors import InvalidRequestError
 from inference.exchange.call import UNRECORDED_METHODS
 from inference.protocol.errors import error_body
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from django.http import FileResponse, HttpRequest, HttpResponse
+
+    from inference.core.errors import InferenceError
 
     Scope = dict[str, Any]
     Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -80,8 +83,21 @@ class ByPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        is_api = scope["path"].startswith(API_PREFIXES)
+        path = scope["path"]
+        is_api = path.startswith(API_PREFIXES) or is_misdirected(path)
         await (self._api if is_api else self._site)(scope, receive, send)
+
+
+def serves_programs(path: str) -> bool:
+    """Whether programs of other origins have any business at this path."""
+    return path.startswith(("/v1", "/api/")) or is_misdirected(path)
+
+
+def header_of(scope: Scope, name: bytes) -> str:
+    """Return the value of a header that came once; "" for none, or several."""
+    headers: list[tuple[bytes, bytes]] = scope.get("headers", [])
+    values = [value for sent, value in headers if sent == name]
+    return values[0].decode("latin1") if len(values) == 1 else ""
 
 
 class HostGuard:
@@ -97,7 +113,7 @@ class HostGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        host = _host_of(scope)
+        host = header_of(scope, b"host")
         domain, _ = split_domain_port(host)
         if domain and validate_host(domain, settings.ALLOWED_HOSTS):
             await self._application(scope, receive, send)
@@ -105,12 +121,6 @@ class HostGuard:
             await send({"type": "websocket.close", "code": WEBSOCKET_REFUSED})
         else:
             await _refuse(host, scope, send)
-
-
-def _host_of(scope: Scope) -> str:
-    headers: list[tuple[bytes, bytes]] = scope.get("headers", [])
-    hosts = [value for name, value in headers if name == b"host"]
-    return hosts[0].decode("latin1") if len(hosts) == 1 else ""
 
 
 async def _refuse(host: str, scope: Scope, send: Send) -> None:
@@ -121,11 +131,20 @@ async def _refuse(host: str, scope: Scope, send: Send) -> None:
         code="invalid_host",
     )
     _record(error, scope)
+    await send_error(error, send)
+
+
+async def send_error(
+    error: InferenceError, send: Send, *, request_id: str = ""
+) -> None:
+    """Answer with an error where no view does."""
     body = error_body(error)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
     ]
+    if request_id:
+        headers.append((b"x-request-id", request_id.encode()))
     await send(
         {"type": "http.response.start", "status": error.http_status, "headers": headers}
     )

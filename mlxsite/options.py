@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from django.core.exceptions import ImproperlyConfigured
 
 from inference.core.limits import DEFAULT_LIMITS
+from inference.core.origins import SETTING, AllowedOrigins
 from inference.images.hosts import HostList
 from mlxsite.server.proxies import TrustedProxies
 
@@ -175,3 +176,16 @@ def trusted_proxies(networks: list[str]) -> list[str]:
     except ValueError as error:
         raise ImproperlyConfigured(f"TRUSTED_PROXIES {error}.") from None
     return networks
+
+
+def cors_origins(patterns: list[str]) -> list[str]:
+    """Return the origins whose pages may call the API, as they were given.
+
+    Raises:
+        ImproperlyConfigured: one of them is none.
+    """
+    try:
+        AllowedOrigins(patterns)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{SETTING} {error}.") from None
+    return patterns

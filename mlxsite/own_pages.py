@@ -63,7 +63,7 @@ def _is_foreign(request: HttpRequest) -> bool:
 def _refusal() -> HttpResponseBase:
     return error_reply(
         ForbiddenError(
-            "Requests from pages of other sites are not allowed.",
+            "A session counts for this server's own pages only: elsewhere, send a key.",
             code="cross_site_request",
         )
     )

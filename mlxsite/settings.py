@@ -15,7 +15,7 @@ from mlxsite.data_dir import default_data_dir, load_secret_key, prepare_data_dir
 from mlxsite.databases import default_database, with_options
 from mlxsite.environment import Environment
 from mlxsite.logs import LEVELS, logging_config
-from mlxsite.options import MODEL_TYPES, image_hosts, trusted_proxies
+from mlxsite.options import MODEL_TYPES, cors_origins, image_hosts, trusted_proxies
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 BASE_DIR = PACKAGE_DIR.parent
@@ -52,6 +52,8 @@ MLX_API_KEY = env.secret("MLX_API_KEY")
 MLX_METRICS_KEY = env.secret("METRICS_KEY")  # of /metrics, where it has its own
 MLX_METRICS_OLD_NAMES = env.flag("METRICS_OLD_NAMES", default=True)
 MLX_ALLOW_NO_AUTH = env.flag("ALLOW_NO_AUTH")
+# Whose pages and apps may call the API from a browser.
+MLX_CORS_ORIGINS = cors_origins(env.listed("CORS_ORIGINS"))
 MLX_OPENBLAS = env.choice("MLX_OPENBLAS", ("", *openblas.CHOICES)) or openblas.AUTO
 MLX_NODE_NAME = env.text("NODE_NAME", socket.gethostname())
 MLX_HTTPS = env.flag("MLX_HTTPS")

@@ -13,6 +13,7 @@ from channels.testing import WebsocketCommunicator
 
 from inference.core.errors import WorkerDiedError
 from inference.core.limits import Limits
+from inference.core.origins import AllowedOrigins
 from inference.core.outcomes import Outcome, RequestKind
 from inference.core.requests import Delta
 from inference.routing import websocket_urlpatterns
@@ -487,6 +488,14 @@ async def test_it_refuses_a_page_of_another_site(
     make_house()
     socket = Socket({"host": "testserver", "origin": origin})
     assert await socket.wire.connect(timeout=PATIENCE_S) == (False, 4403)
+
+
+async def test_it_takes_a_page_whose_origin_is_listed(make_house: MakeHouse) -> None:
+    make_house(origins=AllowedOrigins(["app://obsidian.md"]))
+    for origin, taken in (("app://obsidian.md", True), ("app://other", False)):
+        socket = Socket({"host": "testserver", "origin": origin})
+        assert (await socket.wire.connect(timeout=PATIENCE_S))[0] is taken
+        await socket.wire.disconnect()
 
 
 async def test_it_lets_its_own_pages_in(

@@ -516,6 +516,32 @@ def test_it_refuses_a_key_that_cannot_be(
     assert ModelEntry.objects.count() == 1
 
 
+def test_staff_give_a_model_further_names(
+    admin_client: Client, shelf: Shelf, entry: ModelEntry
+) -> None:
+    sent = {"aliases": " gpt-4o,gpt-4o-mini , gpt-4o"}
+    assert admin_client.post(change(entry), EMPTY | sent).status_code == 302
+    entry.refresh_from_db()
+    assert entry.to_options().aliases == ("gpt-4o", "gpt-4o-mini")
+
+
+def test_a_name_that_leads_to_another_model_is_refused_with_that_ones_key(
+    admin_client: Client, shelf: Shelf, entry: ModelEntry
+) -> None:
+    shelf.put("tiny")
+    ModelEntry.objects.create(key="second", source="tiny", aliases="gpt-4o")
+    for name, words in (
+        ("gpt-4o", "gpt-4o is an alias of second."),
+        ("second", "second is the key of second."),
+        ("tiny", "tiny is the name of a model on this machine."),
+        ("x" * 201, "A name has 200 characters at most."),
+    ):
+        answer = admin_client.post(change(entry), EMPTY | {"aliases": f"ok, {name}"})
+        assert errors_of(answer) == {"aliases": [words]}
+    answer = admin_client.post(ADD, EMPTY | {"key": "gpt-4o", "source": "tiny"})
+    assert errors_of(answer) == {"key": ["gpt-4o is an alias of second."]}
+
+
 def test_key_and_source_are_chosen_once(
     admin_client: Client, shelf: Shelf, entry: ModelEntry
 ) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 LIBRARY_SHOWN = 200
 ABOUT = ("key", "source")
+NAMES = ("aliases",)
 PROMPTING = ("system_prompt", "chat_template", ("think_start", "think_end"), "dialect")
 LIMITS = (("context_limit", "max_concurrency", "kv_bits"), ("pin", "ttl_s"))
 # What the page of a model offers, and in which states.
@@ -88,6 +89,7 @@ class ModelEntryAdmin(ModelActions):
     def get_fieldsets(self, request: HttpRequest, obj: ModelEntry | None = None) -> Any:
         """Group what may be set by what it is about."""
         settings = (
+            ("Names", {"fields": NAMES}),
             ("Prompts", {"fields": PROMPTING}),
             ("Limits", {"fields": LIMITS}),
             (

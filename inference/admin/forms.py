@@ -9,9 +9,11 @@ from django.utils.html import format_html, format_html_join
 
 from inference.conf import ServerConfig
 from inference.known_models import Sources, shared_library
+from inference.known_models.settings import Settings, problem_with
 from inference.library.configs import ADAPTER
 from inference.library.errors import LibraryError
-from inference.models import ModelEntry
+from inference.library.models_file import ModelsFile
+from inference.models import ModelEntry, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +33,12 @@ VERBATIM = ("chat_template", "system_prompt", "think_start", "think_end")
 def local_sources() -> Sources:
     """Return what finds models on this machine."""
     return Sources(shared_library(ServerConfig.from_settings()))
+
+
+def known_settings() -> Settings:
+    """Return what entries and the models file say."""
+    path = ServerConfig.from_settings().models_file
+    return Settings(ModelsFile(path, check=problem_with))
 
 
 class SuggestingInput(forms.TextInput):
@@ -91,6 +99,27 @@ class ModelEntryForm(EntryForm):
             assert isinstance(widget, SuggestingInput)
             usable = (model.name for model in models if not model.problem)
             widget.suggestions = tuple(dict.fromkeys(usable))
+
+    def clean_key(self) -> str:
+        """Accept a key that is nobody's alias."""
+        key: str = self.cleaned_data["key"]
+        owner = known_settings().owner_of(key, but=key)
+        if owner:
+            raise forms.ValidationError(f"{key} is {owner}.")
+        return key
+
+    def clean_aliases(self) -> str:
+        """Accept names that lead to no other model."""
+        names = names_in(self.cleaned_data["aliases"])
+        own = self.instance.key or self.cleaned_data.get("key", "")
+        settings = known_settings()
+        for name in names:
+            owner = settings.owner_of(name, but=own)
+            if not owner and name != own and self._sources.named(name) is not None:
+                owner = "the name of a model on this machine"
+            if owner:
+                raise forms.ValidationError(f"{name} is {owner}.")
+        return ", ".join(names)
 
     def clean_source(self) -> str:
         """Accept what can be loaded, but for code of its own."""

@@ -19,6 +19,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     from. Sizes in bytes, times of day in Unix seconds, `context_length` in tokens.
     `size_bytes` is what its weights take, `memory_bytes` what its worker holds now;
     `in_use` counts requests that hold it; `progress` of a load is 0 to 1.
+    Requests may also name it by one of its `aliases`.
     `computes_on` is the worker's device, on a CPU with the BLAS.
     """
 
@@ -47,6 +48,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     in_use: int = 0
     progress: float | None = None
     computes_on: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 class QueueSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,8 @@ class InferenceError(Exception):
 
     `message` is shown to the client as it is; `param` names the request field
     at fault, as a path (`messages[1].content`). `figures` are those behind a
-    refusal (bytes, tokens, places), for the record.
+    refusal (bytes, tokens, places), for the record; `retry_after_s` is when to
+    come back, where more is known than of its kind of error.
     """
 
     code: str = "internal_error"
@@ -36,6 +37,7 @@ class InferenceError(Exception):
         param: str | None = None,
         code: str | None = None,
         figures: Mapping[str, Any] | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -43,6 +45,8 @@ class InferenceError(Exception):
         self.figures: Mapping[str, Any] = figures or {}
         if code is not None:
             self.code = code
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
 
 
 class InvalidRequestError(InferenceError):
@@ -204,7 +208,8 @@ class QueueFullError(InferenceError):
     http_status = 429
     error_type = "rate_limit_error"
     outcome = Outcome.REJECTED
-    retry_after_s = 1
+    # Where it is a load that is waited for; else it is measured.
+    retry_after_s = 5
     # The older server's words; its clients look for them.
     detail = "Too many requests. Service is at capacity."
 

@@ -15,6 +15,7 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     `context_limit` counts tokens; `dialect` names how it calls tools; `kv_bits` is 4
     or 8; `adapter_path` and `draft_path` are folders. `trust_code` lets Python code in
     the model's folder run. `ttl_s` is how long an unused model stays, 0 for ever.
+    `aliases` are further names that requests may use.
     """
 
     kind: str = ""
@@ -32,6 +33,7 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     trust_code: bool = False
     pin: bool | None = None
     ttl_s: float | None = None
+    aliases: tuple[str, ...] = ()
 
 
 class ModelOptions(ServingOptions, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from inference.auth import authorise, presented_key, refuse_foreign
+from inference.auth import caller_name, refuse_foreign
 from inference.core.errors import (
     MethodNotAllowedError,
     ServerDrainingError,
@@ -38,8 +38,8 @@ def check_caller(call: Call) -> None:
     app, headers = call.app, call.request.headers
     if app.service.is_draining:
         raise ServerDrainingError("The server is shutting down.")
-    refuse_foreign(headers, allowed_hosts=app.allowed_hosts)
-    call.trace.authorised(authorise(app.keys, presented_key(headers)))
+    refuse_foreign(headers, allowed_hosts=app.allowed_hosts, origins=app.origins)
+    call.trace.authorised(caller_name(app.keys, headers))
 
 
 async def read_body(call: Call) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from channels.db import DatabaseSyncToAsync
 from django.db import DatabaseError
+from msgspec.structs import replace
 
 from inference.core.errors import (
     InferenceError,
@@ -136,11 +137,21 @@ class KnownModels:
         named = self._settings.of(name)
         model = self._model_of(name, named)
         if model is None:
-            return None
+            named = self._settings.by_alias(name)
+            if named is None:
+                return None
+            return self._find(named.key, key)
         key = key or (name if named is not None else self._own_key(model))
         keyed = named if key == name else self._settings.of(key)
         said = [known for known in (keyed, named) if known is not None]
-        return self._composer.source(key, model, said, _origin(name, named, model))
+        found = self._composer.source(key, model, said, _origin(name, named, model))
+        aliases = tuple(filter(partial(self._is_free, key), found.options.aliases))
+        return replace(found, options=replace(found.options, aliases=aliases))
+
+    def _is_free(self, key: str, alias: str) -> bool:
+        """Whether no other model answers to an alias of `key`."""
+        is_name = self._sources.named(alias) is not None
+        return not is_name and not self._settings.owner_of(alias, but=key)
 
     def _model_of(self, name: str, named: Known | None) -> LocalModel | None:
         if named is not None:

@@ -93,5 +93,6 @@ def _card(
         error=error,
         defaults=options.sampling,
         pinned=options.pin or False,
+        aliases=options.aliases,
         ttl_s=options.ttl_s or None,
     )

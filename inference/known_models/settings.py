@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from django.core.exceptions import ValidationError
 
+from inference.core.errors import InvalidRequestError
 from inference.core.models import ModelOptions
 from inference.library.models_file import ModelsFileError, read_models_file
-from inference.models import OPTION_FIELDS, SAMPLING_FIELDS, ModelEntry
+from inference.models import OPTION_FIELDS, SAMPLING_FIELDS, ModelEntry, names_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +50,34 @@ class Settings:
         found = (_known(key, entries.get(key), in_file.get(key)) for key in keys)
         return [known for known in found if known is not None]
 
+    def by_alias(self, name: str) -> Known | None:
+        """Return the model that has `name` as an alias; `None`: none has.
+
+        Raises:
+            InvalidRequestError: several have.
+        """
+        found = [known for known in self.all() if name in known.options.aliases]
+        if len(found) > 1:
+            owners = " and ".join(f"`{known.key}`" for known in found)
+            raise InvalidRequestError(
+                f"The name `{name}` is an alias of {owners}: use their keys, or take "
+                "the alias from all but one of them.",
+                param="model",
+                code="ambiguous_model",
+            )
+        return found[0] if found else None
+
+    def owner_of(self, name: str, *, but: str) -> str:
+        """Return in words which model other than `but` answers to `name`; or nothing."""
+        for known in self.all():
+            if known.key == but:
+                continue
+            if known.key == name:
+                return f"the key of {name}"
+            if name in known.options.aliases:
+                return f"an alias of {known.key}"
+        return ""
+
     def is_in_file(self, key: str) -> bool:
         """Whether the file has a table for `key`."""
         return key in self._file.entries()
@@ -86,7 +115,7 @@ def first_said(*layers: ModelOptions) -> ModelOptions:
 
 
 def _empty(value: Any) -> bool:
-    return value is None or value == ""
+    return value is None or value in ("", ())
 
 
 def _sampling(said: FileEntry) -> dict[str, Any]:
@@ -115,6 +144,9 @@ def problem_with(key: str, said: FileEntry) -> str:
     The bounds are those of the admin's form.
     """
     values = {name: getattr(said, name) for name in OPTION_FIELDS}
+    values["aliases"] = ", ".join(said.aliases)
+    if names_in(values["aliases"]) != said.aliases:
+        return "aliases: expected names without commas, each once"
     entry = ModelEntry(key=key, source=said.source or key, **values, **_sampling(said))
     try:
         entry.clean_fields()

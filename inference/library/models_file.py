@@ -3,6 +3,7 @@
     [models."qwen"]
     source = "mlx-community/Qwen3-4B-4bit"   # library name, hub id or folder
     kind = "lm"               # of a vision model, its text part only
+    aliases = ["gpt-4o"]      # further names that requests may use
     pin = true
     ttl_s = 0                 # seconds without a request until it is unloaded; 0: never
     context_limit = 16384     # tokens of prompt and answer together
@@ -101,7 +102,27 @@ def read_models_file(path: Path, *, check: Check = _accept) -> dict[str, FileEnt
     except ValueError as error:
         raise ModelsFileError(f"{path}: no TOML: {error}") from None
     tables = _tables_of(document, path)
-    return {key: _entry(path, key, table, check) for key, table in tables.items()}
+    entries = {key: _entry(path, key, table, check) for key, table in tables.items()}
+    _refuse_shared_names(path, entries)
+    return entries
+
+
+def _refuse_shared_names(path: Path, entries: dict[str, FileEntry]) -> None:
+    """Refuse a name that two models would answer to."""
+    owners = {key: (key, "the key") for key in entries}
+    for key, entry in entries.items():
+        for alias in entry.aliases:
+            owner, what = owners.setdefault(alias, (key, "an alias"))
+            if owner != key:
+                name = msgspec.json.encode(alias).decode()
+                raise ModelsFileError(
+                    f"{path}: {_table(key)}: aliases: {name} is {what} of "
+                    f"{_table(owner)} already"
+                )
+
+
+def _table(key: str) -> str:
+    return f"[models.{msgspec.json.encode(key).decode()}]"
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -134,8 +155,7 @@ def _entry(path: Path, key: str, table: Any, check: Check) -> FileEntry:
     else:
         why = _not_finite(entry) or check(key, entry)
     if why:
-        quoted = msgspec.json.encode(key).decode()
-        raise ModelsFileError(f"{path}: [models.{quoted}]: {why}")
+        raise ModelsFileError(f"{path}: {_table(key)}: {why}")
     return entry
 
 

@@ -17,8 +17,10 @@ from inference.models.validators import (
     MaxBytesValidator,
     bare_name,
     between,
+    names_in,
     one_line,
     readable_template,
+    short_names,
 )
 
 SAMPLING_FIELDS = ("temperature", "top_p", "top_k", "min_p", "max_tokens")
@@ -29,6 +31,7 @@ SEATS_MAX = 1024
 
 KEY_CHARS = 255
 PATH_CHARS = 1024
+ALIASES_CHARS = 4096
 TAG_CHARS = 64
 DIALECT_CHARS = 64
 
@@ -235,6 +238,15 @@ class ModelEntry(models.Model):
         validators=between(0, DEFAULT_LIMITS.ttl_s),
         help_text="Seconds without a request; 0: never. Empty: MODEL_TTL of the server.",
     )
+    aliases = models.CharField(
+        max_length=ALIASES_CHARS,
+        default="",
+        db_default="",
+        blank=True,
+        validators=[one_line, short_names],
+        help_text="Further names that requests may use, separated by commas: gpt-4o, "
+        "gpt-4o-mini.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -261,4 +273,5 @@ class ModelEntry(models.Model):
     def to_options(self) -> ModelOptions:
         """Return how the model is to be served, as far as it is said here."""
         said = {name: getattr(self, name) for name in OPTION_FIELDS}
+        said["aliases"] = names_in(self.aliases)
         return ModelOptions(sampling=self.sampling_defaults(), **said)

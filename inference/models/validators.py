@@ -16,7 +16,7 @@ from django.utils.deconstruct import deconstructible
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.ext import Extension
 
-from inference.core.limits import KIB
+from inference.core.limits import DEFAULT_LIMITS, KIB
 
 if TYPE_CHECKING:
     from jinja2.parser import Parser
@@ -30,6 +30,19 @@ one_line = RegexValidator(
 bare_name = RegexValidator(
     r"\A\S(?:.*\S)?\Z", "A name does not begin or end with a space."
 )
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the names of a comma-separated list, each once."""
+    names = (name.strip() for name in text.split(","))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def short_names(text: str) -> None:
+    """Refuse a name that is longer than a request may carry."""
+    if any(len(name) > DEFAULT_LIMITS.model_key_chars for name in names_in(text)):
+        most = DEFAULT_LIMITS.model_key_chars
+        raise ValidationError(f"A name has {most} characters at most.", code="length")
 
 
 def between(least: float, most: float) -> list[Any]:

@@ -20,6 +20,7 @@ def model_body(card: ModelCard) -> dict[str, Any]:
         "object": "model",
         "created": card.created,
         "owned_by": OWNER,
+        "aliases": card.aliases,
         "kind": card.kind,
         "state": card.state,
         # A folder of this machine is nobody's business but its staff's.

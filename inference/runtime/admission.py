@@ -14,6 +14,8 @@ from inference.core.errors import (
     QueueFullError,
     QueueTimeoutError,
 )
+from inference.core.timing import Clock, SystemClock
+from inference.runtime.seat_pace import SeatPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,12 +33,18 @@ class WaitingRoom:
         """Whether nobody more may wait."""
         return self.taken >= self.places
 
-    def full_error(self, seats: Mapping[str, int] | None = None) -> QueueFullError:
+    def full_error(
+        self,
+        seats: Mapping[str, int] | None = None,
+        *,
+        retry_after_s: int | None = None,
+    ) -> QueueFullError:
         """Return the refusal of whoever finds it full; `seats` go with its figures."""
         return QueueFullError(
             f"The queue is full: {self.taken} of {self.places} waiting places are "
             "taken.",
             figures={"waiting": self.taken, "places": self.places, **(seats or {})},
+            retry_after_s=retry_after_s,
         )
 
     @contextmanager
@@ -79,10 +87,13 @@ class _Waiter:
 class AdmissionQueue:
     """First come, first served; the head waits for all the seats it needs."""
 
-    def __init__(self, *, seats: int, room: WaitingRoom) -> None:
+    def __init__(
+        self, *, seats: int, room: WaitingRoom, clock: Clock | None = None
+    ) -> None:
         self.seats = seats
         self.active = 0
         self._room = room
+        self._pace = SeatPace(clock or SystemClock())
         self._line: deque[_Waiter] = deque()
         self._closed_by: InferenceError | None = None
 
@@ -90,6 +101,11 @@ class AdmissionQueue:
     def waiting(self) -> int:
         """Requests in line for this model."""
         return len(self._line)
+
+    def retry_after_s(self, count: int = 1) -> int:
+        """Return when who joins the line now would get `count` seats, in seconds."""
+        before = sum(waiter.count for waiter in self._line)
+        return self._pace.wait_s(before + count, seats=self.seats)
 
     def refuse_if_hopeless(self, count: int = 1) -> None:
         """Raise what `take` would raise at once, before any work is done."""
@@ -103,7 +119,9 @@ class AdmissionQueue:
                 figures={"asked": count, "seats": self.seats},
             )
         if not self._can_run(count) and self._room.is_full:
-            raise self._room.full_error(self._figures())
+            raise self._room.full_error(
+                self._figures(), retry_after_s=self.retry_after_s(count)
+            )
 
     async def take(self, *, timeout_s: float, count: int = 1) -> Seats:
         """Wait for `count` seats.
@@ -149,6 +167,7 @@ class AdmissionQueue:
             raise QueueTimeoutError(
                 f"No seat came free within {timeout_s:g} s.",
                 figures=self._figures() | {"timeout_s": timeout_s},
+                retry_after_s=self.retry_after_s(waiter.count),
             ) from None
         except asyncio.CancelledError:
             self._abandon(waiter)
@@ -172,10 +191,12 @@ class AdmissionQueue:
 
     def _seat(self, count: int) -> Seats:
         self.active += count
+        self._pace.note(taken=self.active)
         return Seats(count, self._give_back)
 
     def _give_back(self, count: int) -> None:
         self.active -= count
+        self._pace.note(taken=self.active, given_back=count)
         self._call_next()
 
     def _call_next(self) -> None:

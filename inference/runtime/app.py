@@ -21,6 +21,7 @@ from inference.core.callers import (
 )
 from inference.core.events import NoExposition, RequestRecord
 from inference.core.limits import DEFAULT_LIMITS, Limits
+from inference.core.origins import NO_ORIGINS, AllowedOrigins
 from inference.core.outcomes import Operation
 from inference.core.timing import Clock, SystemClock
 from inference.core.trace import Client, ConnectionNote, RequestTrace, ServerIdentity
@@ -48,7 +49,8 @@ class App:
     """Everything a request handler may use, each with one owner.
 
     `readers` may read the record under `/api/`, `scrapers` the figures of `/metrics`;
-    `sessions` lets staff chat without a key.
+    `sessions` lets staff chat without a key. Pages of other `origins` than this
+    server's own may call it too.
     """
 
     service: ModelService
@@ -67,6 +69,7 @@ class App:
     version: str = ""
     started_at: float = field(default_factory=SystemClock().wall)
     allowed_hosts: tuple[str, ...] = ()
+    origins: AllowedOrigins = NO_ORIGINS
     unauthenticated: UnauthenticatedCallers = field(
         default_factory=UnauthenticatedCallers
     )

@@ -102,7 +102,10 @@ class MemoryAdmission:
             return
         lease.kv_bytes = 0
         what = f"A prompt of {sum(tokens)} tokens for `{model.key}`"
-        raise self._refusal(model, what, needed, self._registry.all())
+        error = self._refusal(model, what, needed, self._registry.all())
+        # What other answers hold comes free as their seats do.
+        error.retry_after_s = model.queue.retry_after_s()
+        raise error
 
     def _refusal(
         self,

@@ -48,7 +48,9 @@ class ServedModel:
     ) -> None:
         self.source = source
         self.queue = AdmissionQueue(
-            seats=context.config.max_concurrency, room=context.waiting
+            seats=context.config.max_concurrency,
+            room=context.waiting,
+            clock=context.clock,
         )
         self.use = Leases(clock=context.clock, on_unused=on_unused)
         self.watchers: set[Callable[[LoadProgress], None]] = set()
@@ -254,8 +256,7 @@ class ServedModel:
     def card(self) -> ModelCard:
         """Return what may be known about this model."""
         fields: dict[str, Any] = {"size_bytes": self.source.estimated_bytes or None}
-        if self.supervisor is not None:
-            fields |= self.supervisor.card_fields()
+        fields |= self.supervisor.card_fields() if self.supervisor is not None else {}
         return ModelCard(
             key=self.key,
             source=self.source.origin or self.source.path,
@@ -270,6 +271,7 @@ class ServedModel:
             last_used_at=self.use.last_used_at,
             pinned=self.is_pinned,
             ttl_s=self.ttl_s or None,
+            aliases=self.source.options.aliases,
             defaults=self.defaults,
             **fields,
         )

@@ -176,7 +176,7 @@ class ModelService:
                 model = self._registry.get(source.key) or self._pool.add(source)
         model = model or self._registry.substitute()
         if model is None:
-            raise self._registry.not_found(name)
+            raise await self._registry.not_found_among(name, await self.known_cards())
         return model
 
     def cards(self) -> tuple[ModelCard, ...]:

@@ -259,3 +259,9 @@ def _say_goodbye(protocol: Any) -> None:
     elif protocol.state == protocol.STATE_OPEN:
         # `sendClose` takes application codes only; 1001 is the server's to send.
         protocol.sendCloseFrame(code=GOING_AWAY)
+
+
+def tcp_endpoint(host: str, port: int) -> str:
+    """Return a Twisted endpoint description for a TCP address."""
+    interface = host.replace(":", "\\:")
+    return f"tcp:port={port}:interface={interface}"

@@ -19,6 +19,7 @@ from django.conf import settings
 from inference.auth import Readers, SharedKey
 from inference.core.errors import InferenceError
 from inference.core.limits import DEFAULT_LIMITS
+from inference.core.origins import AllowedOrigins
 from inference.core.outcomes import ModelState
 from inference.core.trace import ServerIdentity
 from inference.faces.prepare import prepare
@@ -44,7 +45,7 @@ from mlxsite.asgi import application
 from mlxsite.logs import written_by_a_thread
 from mlxsite.pages.login import failures
 from mlxsite.pages.sessions import StaffSessions
-from mlxsite.server.daphne_server import ServerBounds, StreamServer
+from mlxsite.server.daphne_server import ServerBounds, StreamServer, tcp_endpoint
 from mlxsite.server.proxies import TrustedProxies
 from mlxsite.server.refusals import leave_row
 from mlxsite.startup.network import base_url
@@ -124,7 +125,7 @@ class ServerRun:
         prepare(DEFAULT_LIMITS)
         server = StreamServer(
             application,
-            endpoints=[_endpoint(self._config.host, self._config.port)],
+            endpoints=[tcp_endpoint(self._config.host, self._config.port)],
             bounds=ServerBounds.of(
                 DEFAULT_LIMITS,
                 read_deadline_s=self._config.read_deadline_s,
@@ -176,6 +177,7 @@ class ServerRun:
             supplies=Supplies(catalog=catalog, images=_image_loader(config)),
         )
         keys, hosts = SharedKey(config.api_key), tuple(settings.ALLOWED_HOSTS)
+        origins = AllowedOrigins(config.cors_origins)
         install_app(
             App(
                 service=self._service,
@@ -186,7 +188,8 @@ class ServerRun:
                 record=self._recorder,
                 sse_keepalive_after_s=config.sse_keepalive_after_s,
                 allowed_hosts=hosts,
-                readers=Readers(keys, allowed_hosts=hosts),
+                origins=origins,
+                readers=Readers(keys, allowed_hosts=hosts, origins=origins),
                 scrapers=_scrapers(config, keys, hosts),
                 sessions=StaffSessions(),
                 exposition=PrometheusExposition(
@@ -294,9 +297,3 @@ def _image_loader(config: ServerConfig) -> ImageLoader:
         fetcher=ImageFetcher(timeout_s=config.image_timeout_s, hosts=hosts),
         limits=limits,
     )
-
-
-def _endpoint(host: str, port: int) -> str:
-    """Return a Twisted endpoint description for a TCP address."""
-    interface = host.replace(":", "\\:")
-    return f"tcp:port={port}:interface={interface}"

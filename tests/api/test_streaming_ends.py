@@ -50,10 +50,10 @@ def assert_cancelled(house: House) -> None:
 async def test_it_answers_an_error_before_the_first_token_with_its_status(
     make_house: MakeHouse, client: Client, body: Any
 ) -> None:
-    house = make_house(QueueFullError("The queue is full."))
+    house = make_house(QueueFullError("The queue is full.", retry_after_s=7))
     reply = await client.ask(body)
     assert reply.status == 429
-    assert reply.headers["retry-after"] == "1"
+    assert reply.headers["retry-after"] == "7"
     assert reply.error["code"] == "queue_full"
     assert reply.error["type"] == "rate_limit_error"
     assert reply.json["detail"] == "Too many requests. Service is at capacity."

@@ -34,6 +34,7 @@ system_prompt = "You are very polite and you never hurry anybody, whatever they 
 
 [models."brief"]
 source = "{tiny}"
+aliases = ["gpt-4o"]
 [models."brief".sampling]
 max_tokens = 3
 
@@ -120,6 +121,18 @@ def test_a_context_limit_holds_for_prompt_and_answer(server: Server) -> None:
         ask(server, "short", [{"role": "user", "content": "word " * 80}])
     assert refused.value.code == "context_length_exceeded"
     assert ask(server, "tiny", [{"role": "user", "content": "word " * 80}]).choices
+
+
+def test_an_alias_is_answered_by_the_same_worker(server: Server) -> None:
+    assert card_of(server, "brief")["aliases"] == ["gpt-4o"]
+    first = ask(server, "gpt-4o")
+    workers = server.worker_pids()
+    again = ask(server, "brief")
+    assert (first.model, again.model) == ("brief", "brief")
+    assert first.usage.completion_tokens == again.usage.completion_tokens == 3
+    assert server.worker_pids() == workers
+    with pytest.raises(openai.NotFoundError, match="Did you mean `gpt-4o`"):
+        ask(server, "GPT-4o")
 
 
 def test_seats_are_the_models_own(server: Server) -> None:

@@ -73,6 +73,15 @@ def test_it_keeps_what_is_not_said_apart_from_what_is_zero(tmp_path: Path) -> No
         ("[models.a]\nsource = 1979-05-27", "source: expected `str`, got `date`"),
         ('[models."a\\nb"]\nfoo = 1', '[models."a\\nb"]: unknown name'),
         ("[models.a]\n[models.a]", "no TOML: Cannot declare"),
+        (
+            '[models.a]\naliases = ["x"]\n[models.b]\naliases = ["y", "x"]',
+            '[models."b"]: aliases: "x" is an alias of [models."a"] already',
+        ),
+        (
+            '[models.a]\naliases = ["b"]\n[models.b]',
+            '[models."a"]: aliases: "b" is the key of [models."b"] already',
+        ),
+        ('[models.a]\naliases = "x"', "aliases: expected `array`, got `str`"),
         ("[models.a", "no TOML"),
         ("[models.a]\nkv_bits = 1" + "0" * 5000, "no TOML"),
         (b"\xff\xfe", "no TOML"),

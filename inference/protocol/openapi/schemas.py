@@ -99,6 +99,7 @@ def _model_schemas(limits: Limits) -> Schema:
         object={"const": "model"},
         created=COUNT,
         owned_by=STRING,
+        aliases=list_of(STRING),
         kind={"enum": ["lm", "vlm"]},
         state={"enum": [state.value for state in ModelState]},
         source=TEXT_OR_NULL,
