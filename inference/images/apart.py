@@ -29,7 +29,7 @@ _HEAD = struct.Struct(">II")
 
 
 def decoded(data: bytes, kind: str, max_side: int | None) -> Image.Image:
-    """Return what `decoding.pixels_of` makes of it.
+    """Return what `pixels_of` makes of it.
 
     Raises:
         ValueError: it cannot be decoded, or not within the bounds.
@@ -62,7 +62,7 @@ def _environment() -> dict[str, str]:
 
 def main(kind: str, max_side: str, addresses_bytes: str) -> None:
     """Decode what comes on standard input; write its size and its pixels."""
-    from inference.images.decoding import pixels_of
+    from inference.images.pixels import pixels_of
 
     bound_this_process(int(addresses_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))

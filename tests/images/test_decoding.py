@@ -18,7 +18,7 @@ from inference.core.child_processes import peak_bytes
 from inference.core.errors import ImageTooLargeError, InvalidImageError
 from inference.core.images import ImageData
 from inference.core.limits import MIB, Limits
-from inference.images import apart, decoding
+from inference.images import apart, pixels
 from inference.images.decoding import decoded
 from inference.images.headers import to_image
 from tests.images.cast import chunk, picture, png_bomb, processor_s
@@ -272,7 +272,7 @@ def test_whoever_asks_one_image_is_decoded_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     running, most = 0, 0
-    real = decoding._fitted
+    real = pixels._fitted
 
     def fitted(picture: Image.Image, side: int | None) -> Image.Image:
         nonlocal running, most
@@ -284,7 +284,7 @@ def test_whoever_asks_one_image_is_decoded_at_a_time(
         return real(picture, side)
 
     gate = threading.Event()
-    monkeypatch.setattr(decoding, "_fitted", fitted)
+    monkeypatch.setattr(pixels, "_fitted", fitted)
     image = to_image(picture())
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: decoded(image), range(4)))
