@@ -6,6 +6,7 @@ import base64
 import io
 import struct
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,19 @@ def test_other_formats_of_cameras_and_scanners_are_read(
     server: Server, kind: str
 ) -> None:
     assert ask(server, file_of((640, 480), kind)) == "red"
+
+
+def test_heic_is_read_or_refused_by_the_name_of_what_it_needs(server: Server) -> None:
+    if find_spec("pillow_heif") is None:
+        box = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64
+        with pytest.raises(openai.BadRequestError, match="pillow-heif") as refused:
+            ask(server, url_of(box, "heic"))
+        assert refused.value.code == "invalid_image"
+        return
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    assert ask(server, file_of((5712, 4284), "HEIF")) == "red"
 
 
 def written(how: str) -> str:

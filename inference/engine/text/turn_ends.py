@@ -12,10 +12,9 @@ _TURNS = [{"role": "user", "content": _ASKED}, {"role": "assistant", "content": 
 
 def names_end(*files: dict[str, Any]) -> bool:
     """Whether one of a model's files, as objects, names a token that ends answers."""
-    parts = [*files, *(file.get("text_config") or {} for file in files)]
     return any(
-        part.get(key) not in (None, "", [])
-        for part in parts
+        file.get(key) not in (None, "", [])
+        for file in files
         for key in ("eos_token_id", "eos_token")
     )
 
