@@ -37,6 +37,6 @@ def _data_url(path: Path) -> str:
         raise PictureError(f"{path}: {error.strerror or error}") from None
     try:
         kind = format_of(data).lower()
-    except InvalidImageError:
-        raise PictureError(f"{path} is no PNG, JPEG, GIF or WebP picture") from None
+    except InvalidImageError as error:
+        raise PictureError(f"{path}: {error.message}") from None
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

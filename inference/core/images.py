@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
+# Larger images are scaled down before the model's own processor sees them.
+USUAL_SIDE_MOST = 2048
+
 
 class ImageData(msgspec.Struct, frozen=True):
     """One image as it was sent or fetched.
 
     `sha256` is the hex digest of `data`; `width` and `height` are in pixels, as its
-    header says, before its orientation is applied.
+    header says, before its orientation is applied. `decoded_pixels` are those that
+    are decoded, which for a large JPEG are fewer; `decoding_bytes` is the most
+    memory that this takes.
     """
 
     data: bytes
@@ -17,3 +22,5 @@ class ImageData(msgspec.Struct, frozen=True):
     width: int
     height: int
     detail: str = "auto"
+    decoded_pixels: int = 0
+    decoding_bytes: int = 0

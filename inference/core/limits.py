@@ -33,11 +33,13 @@ class Limits:
     images: int = 32
     image_bytes: int = 20 * MIB
     images_bytes: int = 64 * MIB
-    image_pixels: int = 24_000_000
+    image_pixels: int = 200_000_000
+    image_decoding_bytes: int = 400_000_000
     images_pixels: int = 192_000_000
-    image_side: int = 16_384
+    image_side: int = 65_535
     image_segments: int = 16_384
     image_scans: int = 64
+    image_scanned_pixels: int = 64 * 24_000_000
     image_link_chars: int = 8192
     image_redirects: int = 3
     image_fetches: int = 16

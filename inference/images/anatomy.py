@@ -3,22 +3,43 @@
 Written by hand, in front of the library that decodes: that one walks a file's
 parts in Python without a bound (20 MB of empty parts: six seconds, 650 MB), and
 decodes as many scans as a file has (100 kB: nine seconds). Each function here
-returns width and height in pixels, takes a bounded number of steps, and copies
-nothing.
+returns what decoding the file comes to, takes a bounded number of steps, and
+copies nothing.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from inference.core.errors import InvalidImageError
+from inference.images.scaling import draft_pixels
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
 
 Size = tuple[int, int]
+
+# Bytes of memory for a pixel until an image lies on white and is scaled, measured.
+OPAQUE_BYTES = 6
+TRANSPARENT_BYTES = 8
+CODEC_BYTES = 16  # libwebp and libavif keep several rasters
+
+
+class Raster(NamedTuple):
+    """What decoding an image comes to: its size, its pixels decoded, and memory."""
+
+    width: int
+    height: int
+    decoded_pixels: int
+    decoding_bytes: int
+
+
+def raster(size: Size, bytes_per_pixel: int) -> Raster:
+    """Return what an image comes to that is decoded whole."""
+    pixels = size[0] * size[1]
+    return Raster(*size, pixels, pixels * bytes_per_pixel)
 
 
 def damaged() -> InvalidImageError:
@@ -33,6 +54,11 @@ class Steps:
         self._limit = limit
         self._left = limit
         self._what = what
+
+    @property
+    def taken(self) -> int:
+        """How many were counted."""
+        return self._limit - self._left
 
     def take(self) -> None:
         """Count one more.
@@ -50,25 +76,32 @@ class Steps:
 # --- PNG
 
 
-def png_size(data: bytes, limits: Limits) -> Size:
+_PNG_WITH_ALPHA = frozenset({4, 6})
+
+
+def png_raster(data: bytes, limits: Limits) -> Raster:
     """Read IHDR, and count the chunks."""
     if data[12:16] != b"IHDR" or len(data) < 33:
         raise damaged()
     steps = Steps(limits.image_segments, "parts")
     position = 8
+    is_transparent = data[25] in _PNG_WITH_ALPHA
     while position + 8 <= len(data):
         steps.take()
         length, kind = struct.unpack_from(">I4s", data, position)
+        is_transparent |= kind == b"tRNS"
         if kind == b"IEND":
             break
         position += 12 + length
-    width, height = struct.unpack_from(">II", data, 16)
-    return width, height
+    size = struct.unpack_from(">II", data, 16)
+    return raster(size, TRANSPARENT_BYTES if is_transparent else OPAQUE_BYTES)
 
 
 # --- JPEG
 
 _STARTS_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_BASELINE = frozenset({0xC0, 0xC1, 0xC9})
+_PROGRESSIVE = frozenset({0xC2, 0xCA})
 _ALONE = frozenset(range(0xD0, 0xD9))  # restarts, start of image
 _START_OF_SCAN = 0xDA
 _END_OF_IMAGE = 0xD9
@@ -80,13 +113,24 @@ _WITH_LENGTH = (
 _MARKER_AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 # A search holds the interpreter's lock; this much takes under a millisecond.
 _WINDOW_BYTES = 1 << 20
+_COEFFICIENT_BYTES = 2
 
 
-def jpeg_size(data: bytes, limits: Limits) -> Size:
+class _Frame(NamedTuple):
+    """A JPEG's frame; `samples` are those of all its components."""
+
+    marker: int
+    size: Size
+    components: int
+    samples: int
+
+
+def jpeg_raster(data: bytes, limits: Limits) -> Raster:
     """Read the frame's header, and count segments and scans."""
     steps = Steps(limits.image_segments, "parts")
     scans = Steps(limits.image_scans, "scans")
-    size = None
+    frame = None
+    is_kept = False  # all coefficients are, until the last scan has been read
     position = 2
     while position + 1 < len(data):
         steps.take()
@@ -101,14 +145,41 @@ def jpeg_size(data: bytes, limits: Limits) -> Size:
             continue
         end = _segment_end(data, marker, position)
         if marker in _STARTS_OF_FRAME:
-            size = _frame_size(data, position, end, known=size)
+            frame = _frame(data, position, end, known=frame)
         if marker == _START_OF_SCAN:
             scans.take()
+            is_kept |= _is_partial(data, position, frame)
             end = _scan_end(data, end)
         position = end
-    if size is None:
+    if frame is None:
         raise damaged()
-    return size
+    _refuse_slow_scans(frame, scans.taken, limits)
+    return _jpeg_raster(frame, is_kept=is_kept or frame.marker in _PROGRESSIVE)
+
+
+def _jpeg_raster(frame: _Frame, *, is_kept: bool) -> Raster:
+    """Return what a JPEG comes to, scaled down while decoding where it can be."""
+    whole = frame.size[0] * frame.size[1]
+    is_scaled = frame.marker in _BASELINE | _PROGRESSIVE
+    pixels = draft_pixels(frame.size) if is_scaled else whole
+    kept = frame.samples * _COEFFICIENT_BYTES if is_kept else 0
+    return Raster(
+        *frame.size, whole if is_kept else pixels, pixels * OPAQUE_BYTES + kept
+    )
+
+
+def _refuse_slow_scans(frame: _Frame, scans: int, limits: Limits) -> None:
+    """Each scan goes over the whole image, whatever it holds."""
+    scanned = scans * frame.size[0] * frame.size[1]
+    if scans > 1 and scanned > limits.image_scanned_pixels:
+        raise InvalidImageError(f"the image has {scans} scans, too many for its size.")
+
+
+def _is_partial(data: bytes, position: int, frame: _Frame | None) -> bool:
+    """Whether a scan has some components only."""
+    if frame is None or position + 2 >= len(data):
+        raise damaged()
+    return data[position + 2] < frame.components
 
 
 def _segment_end(data: bytes, marker: int, position: int) -> int:
@@ -120,11 +191,21 @@ def _segment_end(data: bytes, marker: int, position: int) -> int:
     return position + int(length)
 
 
-def _frame_size(data: bytes, position: int, end: int, *, known: Size | None) -> Size:
+def _frame(data: bytes, position: int, end: int, *, known: _Frame | None) -> _Frame:
     if known is not None or end - position < 8 or end > len(data):
         raise damaged()
-    height, width = struct.unpack_from(">HH", data, position + 3)
-    return width, height
+    height, width, components = struct.unpack_from(">HHB", data, position + 3)
+    if end - position < 8 + 3 * components or not components:
+        raise damaged()
+    factors = [
+        (byte >> 4, byte & 15) for byte in data[position + 9 : end : 3][:components]
+    ]
+    across, down = (max(sides) for sides in zip(*factors, strict=True))
+    if not across or not down:
+        raise damaged()
+    share = sum(x * y for x, y in factors)
+    samples = -(-width // across) * -(-height // down) * share
+    return _Frame(data[position - 1], (width, height), components, samples)
 
 
 def _scan_end(data: bytes, position: int) -> int:
@@ -144,7 +225,7 @@ _FRAME = 0x2C
 _TRAILER = 0x3B
 
 
-def gif_size(data: bytes, limits: Limits) -> Size:
+def gif_raster(data: bytes, limits: Limits) -> Raster:
     """Read the screen's size and the first frame's, which may be larger."""
     if len(data) < 13:
         raise damaged()
@@ -155,7 +236,8 @@ def gif_size(data: bytes, limits: Limits) -> Size:
         steps.take()
         if data[position] == _FRAME:
             x, y, across, down = struct.unpack_from("<HHHH", data, position + 1)
-            return max(width, x + across), max(height, y + down)
+            size = (max(width, x + across), max(height, y + down))
+            return raster(size, TRANSPARENT_BYTES)
         if data[position] == _TRAILER:
             break
         if data[position] != _EXTENSION:
@@ -176,7 +258,7 @@ def _palette_bytes(flags: int) -> int:
 # --- WebP
 
 
-def webp_size(data: bytes, limits: Limits) -> Size:
+def webp_raster(data: bytes, limits: Limits) -> Raster:
     """Read the first chunk, which says the size of the whole, and count them."""
     if len(data) < 30:
         raise damaged()
@@ -186,7 +268,7 @@ def webp_size(data: bytes, limits: Limits) -> Size:
         steps.take()
         (length,) = struct.unpack_from("<I", data, position + 4)
         position += 8 + length + (length & 1)
-    return _canvas_size(data)
+    return raster(_canvas_size(data), CODEC_BYTES)
 
 
 def _canvas_size(data: bytes) -> Size:

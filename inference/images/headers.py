@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import hashlib
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from inference.core.errors import ImageTooLargeError, InvalidImageError
 from inference.core.images import ImageData
 from inference.core.limits import DEFAULT_LIMITS, Limits
-from inference.images import anatomy
+from inference.images import anatomy, boxes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# By the names that Pillow has for them.
 JPEG, PNG, WEBP, GIF = "JPEG", "PNG", "WEBP", "GIF"
-_SIZES: dict[str, Callable[[bytes, Limits], tuple[int, int]]] = {
-    JPEG: anatomy.jpeg_size,
-    PNG: anatomy.png_size,
-    WEBP: anatomy.webp_size,
-    GIF: anatomy.gif_size,
+BMP, AVIF, HEIF = "BMP", "AVIF", "HEIF"
+_RASTERS: dict[str, Callable[[bytes, Limits], anatomy.Raster]] = {
+    JPEG: anatomy.jpeg_raster,
+    PNG: anatomy.png_raster,
+    WEBP: anatomy.webp_raster,
+    GIF: anatomy.gif_raster,
+    BMP: boxes.bmp_raster,
+    AVIF: boxes.avif_raster,
+    HEIF: boxes.heic_raster,
 }
+MB = 1_000_000
+FORMATS = "JPEG, PNG, WebP, GIF, BMP, AVIF or HEIC"
+_BRANDS_BYTES = 256
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+)
 
 
 def format_of(data: bytes) -> str:
     """Return the format by its magic bytes, whatever a client called it.
 
     Raises:
-        InvalidImageError: it is none of the four.
+        InvalidImageError: it is none of those that are read.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return JPEG
@@ -36,7 +49,26 @@ def format_of(data: bytes) -> str:
         return GIF
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return WEBP
-    raise InvalidImageError("it is no JPEG, PNG, WebP or GIF image.")
+    if data.startswith(b"BM"):
+        return BMP
+    if data[4:8] == b"ftyp":
+        return _by_brands(data)
+    raise InvalidImageError(f"it is no {FORMATS} image.")
+
+
+def _by_brands(data: bytes) -> str:
+    end = min(int.from_bytes(data[:4], "big"), _BRANDS_BYTES)
+    brands = {data[at : at + 4] for at in range(8, end, 4)}
+    if brands & _AVIF_BRANDS:
+        return AVIF
+    if not brands & _HEIF_BRANDS:
+        raise InvalidImageError(f"it is no {FORMATS} image.")
+    if find_spec("pillow_heif") is None:
+        raise InvalidImageError(
+            "it is a HEIC image, which is read where the server has pillow-heif "
+            "(pip install 'mlx-server[heif]'). Send it as a JPEG."
+        )
+    return HEIF
 
 
 def to_image(
@@ -45,12 +77,27 @@ def to_image(
     """Judge an image by its header; to be called in a thread.
 
     Raises:
-        InvalidImageError: not one of the four formats, damaged, or built to be slow.
-        ImageTooLargeError: more bytes, more pixels or a longer side than are read.
+        InvalidImageError: not of a format that is read, damaged, or built to be slow.
+        ImageTooLargeError: more bytes, more pixels, a longer side or more memory to
+            decode it than are allowed.
     """
     if len(data) > limits.image_bytes:
         raise ImageTooLargeError(f"it has more than {limits.image_bytes:,} bytes.")
-    width, height = _SIZES[format_of(data)](data, limits)
+    raster = _RASTERS[format_of(data)](data, limits)
+    _refuse_large(raster, limits)
+    return ImageData(
+        data=data,
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=raster.width,
+        height=raster.height,
+        detail=detail,
+        decoded_pixels=raster.decoded_pixels,
+        decoding_bytes=raster.decoding_bytes,
+    )
+
+
+def _refuse_large(raster: anatomy.Raster, limits: Limits) -> None:
+    width, height = raster.width, raster.height
     if not width or not height:
         raise InvalidImageError("the image has no pixels.")
     if max(width, height) > limits.image_side:
@@ -63,10 +110,9 @@ def to_image(
             f"it is {width:,} by {height:,} pixels; together they may be "
             f"{limits.image_pixels:,}."
         )
-    return ImageData(
-        data=data,
-        sha256=hashlib.sha256(data).hexdigest(),
-        width=width,
-        height=height,
-        detail=detail,
-    )
+    if raster.decoding_bytes > limits.image_decoding_bytes:
+        raise ImageTooLargeError(
+            f"it is {width:,} by {height:,} pixels, and to decode them takes "
+            f"{raster.decoding_bytes // MB:,} MB; the most is "
+            f"{limits.image_decoding_bytes // MB:,} MB."
+        )

@@ -121,7 +121,7 @@ class ImageLoader:
         self, parts: list[tuple[str, ImagePart]], images: tuple[ImageData, ...]
     ) -> None:
         limit = self._limits.images_pixels
-        totals = accumulate(image.width * image.height for image in images)
+        totals = accumulate(image.decoded_pixels for image in images)
         for (path, _), total in zip(parts, totals, strict=True):
             if total > limit:
                 raise at(

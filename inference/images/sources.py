@@ -9,20 +9,29 @@ from __future__ import annotations
 import binascii
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import httpx
 
 from inference.core.errors import ImageUrlNotAllowedError, InvalidImageError
 from inference.core.limits import DEFAULT_LIMITS, Limits
 
-MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MEDIA_TYPES = (
+    *("image/jpeg", "image/png", "image/webp", "image/gif"),
+    *("image/bmp", "image/avif", "image/heic", "image/heif"),
+)
 _ALIASES = {"image/jpg": "image/jpeg"}
 _PORTS = {None, 80, 443}
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,31}):", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f:.]+")  # a name, or an IPv6 address
-_DATA_URL = re.compile(r"data:([a-z0-9/+.-]{1,64})((?:;[^,;]{0,64}){0,4}),", re.I)
+_DATA_URL = re.compile(r"data:([a-z0-9/+.-]{1,64})(?:;[^,;]{0,256}){0,4};base64,", re.I)
 # Long enough for any scheme and media type; the rest of a data URL is its bytes.
-_HEAD_CHARS = 512
+_HEAD_CHARS = 2048
+_SPACES = b" \t\r\n"
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 # Decoding holds the interpreter's lock; this much takes a quarter of a millisecond.
 _STRIDE_CHARS = 1 << 16
 _SHOWN_CHARS = 64
@@ -43,27 +52,39 @@ class InlineImage:
     def decoded(self) -> bytes:
         """Return its bytes.
 
-        Strict: the standard alphabet, padded, without whitespace. To be called
-        in a thread.
+        Either alphabet, padded or not, in lines or not. To be called in a thread.
 
         Raises:
             InvalidImageError: it is not base64, or empty.
         """
-        pieces = []
         try:
-            for start in range(self.start, len(self.url), _STRIDE_CHARS):
-                piece = self.url[start : start + _STRIDE_CHARS]
-                if start + _STRIDE_CHARS < len(self.url) and piece.endswith("="):
-                    raise binascii.Error("padding before the end")
-                pieces.append(binascii.a2b_base64(piece, strict_mode=True))
+            pieces = [
+                binascii.a2b_base64(quartets, strict_mode=True)
+                for quartets in self._quartets()
+            ]
         except ValueError:
-            raise InvalidImageError(
-                "its data is not base64. Use the standard alphabet with padding, and "
-                "no whitespace."
-            ) from None
-        if not pieces:
+            raise InvalidImageError("its data is not base64.") from None
+        if not any(pieces):
             raise InvalidImageError("its data URL is empty.")
         return b"".join(pieces)
+
+    def _quartets(self) -> Iterator[bytes]:
+        """Yield its text bit by bit: in the standard alphabet, padded, by fours.
+
+        Raises:
+            ValueError: it has padding before its end, or what is not ASCII.
+        """
+        rest = b""
+        for start in range(self.start, len(self.url), _STRIDE_CHARS):
+            piece = self.url[start : start + _STRIDE_CHARS].encode("ascii")
+            text = rest + piece.translate(_TO_STANDARD, _SPACES)
+            # Only what is last may be padded, and what is last shows at the end.
+            end = max(0, len(text) - 1) // 4 * 4
+            rest = text[end:]
+            if text.endswith(b"=", 0, end):
+                raise binascii.Error("padding before the end")
+            yield text[:end]
+        yield rest + b"=" * (-len(rest) % 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +166,4 @@ def _to_inline(url: str, head: str) -> InlineImage:
             f"images of type '{kind}' are not read. Supported types are: "
             f"{', '.join(MEDIA_TYPES)}."
         )
-    if found[2].lower() != ";base64":
-        raise InvalidImageError("its data URL must be base64, without parameters.")
     return InlineImage(url, found.end())

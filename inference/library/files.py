@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
+WHOLE = "model.safetensors"
 # What mlx-lm loads: files beside it, such as Mistral's `consolidated`, are not.
 WEIGHTS = "model*.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
@@ -150,9 +151,20 @@ def _missing_shard(path: Path) -> str | None:
             return f"a readable {INDEX}"
         if not all(map(_is_plain, names)):
             return f"an {INDEX} that names files of its own folder"
+        if _is_stale(path, names):
+            return None
     else:
         names = set(_numbered_shards(path))
     return next((n for n in sorted(names) if not (path / n).is_file()), None)
+
+
+def _is_stale(path: Path, names: set[str]) -> bool:
+    """Whether the weights were joined to one file, and the index of shards was left.
+
+    The libraries look at no index then.
+    """
+    is_whole = weight_files(path) == [path / WHOLE]
+    return is_whole and not any((path / name).exists() for name in names)
 
 
 def _indexed_shards(path: Path) -> set[str]:

@@ -231,7 +231,7 @@ def test_an_answer_at_the_limit_says_so_beside_it(scripted) -> None:
     [
         (("chat",), "there is no question"),
         (("chat", "--image", "/nowhere.png", "Hi"), "/nowhere.png: No such file"),
-        (("chat", "--image", __file__, "Hi"), "is no PNG, JPEG, GIF or WebP picture"),
+        (("chat", "--image", __file__, "Hi"), "it is no JPEG, PNG, WebP"),
         (("chat", "--param", "temperature", "Hi"), "is not NAME=VALUE"),
         (("chat", "--param", "messages=[]", "Hi"), "the conversation itself"),
         (("chat", "--base-url", "ftp://x", "Hi"), "is no address such as http"),

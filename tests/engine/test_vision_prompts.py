@@ -9,11 +9,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from inference.core.errors import TooManyImagesError
 from inference.core.frames import PrepareRefused, PromptPrepared
 from inference.core.images import ImageData
+from inference.core.limits import DEFAULT_LIMITS
 from inference.core.models import ModelOptions
 from inference.core.requests import ChatPrompt, Tool, ToolUse
 from inference.engine.loading.text_model import ModelFilesError, load_text_model
@@ -24,6 +26,7 @@ from inference.engine.vision.pictures import (
     PIXEL_BYTES_MOST,
     PixelBudget,
     bytes_for,
+    peak_for,
     sides_for,
 )
 from inference.images import decoding
@@ -389,6 +392,20 @@ def test_the_images_of_a_request_take_bounded_memory_together(
     sides = sides_for(images)
     assert bytes_for(images, sides) <= PIXEL_BYTES_MOST
     assert min(sides) >= 1000
+
+
+def test_what_decoding_takes_counts_with_the_images_that_wait() -> None:
+    scan = replace(photo(4960, 7016), decoding_bytes=280_000_000)
+    small = photo(640, 480)
+    for images in ((scan,), (small, scan), (scan,) * 2):
+        sides = sides_for(images)
+        assert peak_for(images, sides) >= 280_000_000
+        assert peak_for(images, sides) <= PIXEL_BYTES_MOST
+    assert peak_for((small,), [2048]) == bytes_for((small,), [2048])
+    most = replace(
+        photo(4800, 4800), decoding_bytes=DEFAULT_LIMITS.image_decoding_bytes
+    )
+    assert peak_for((most,) * 8, sides_for((most,) * 8)) <= PIXEL_BYTES_MOST
 
 
 def test_few_images_are_as_large_as_ever_and_small_ones_stay() -> None:

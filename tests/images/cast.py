@@ -10,6 +10,7 @@ import struct
 import time
 import zlib
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -81,7 +82,14 @@ def asked(*urls: str) -> tuple[ChatMessage, ...]:
     )
 
 
-# --- time
+# --- time and memory
+
+
+def memory_bytes(name: str) -> int:
+    """Return what Linux says of this process's memory: `VmRSS` now, `VmHWM` at most."""
+    status = Path("/proc/self/status").read_text()
+    line = next(one for one in status.splitlines() if one.startswith(name))
+    return int(line.split()[1]) * 1024
 
 
 def processor_s(work: Callable[[], object]) -> float:

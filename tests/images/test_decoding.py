@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat
 
+from inference.core.child_processes import peak_bytes
 from inference.core.errors import ImageTooLargeError, InvalidImageError
 from inference.core.images import ImageData
-from inference.core.limits import Limits
-from inference.images import decoding
+from inference.core.limits import MIB, Limits
+from inference.images import apart, pixels
 from inference.images.decoding import decoded
 from inference.images.headers import to_image
 from tests.images.cast import chunk, picture, png_bomb, processor_s
@@ -61,6 +62,8 @@ def difference(one: Image.Image, other: Image.Image) -> float:
         ("JPEG", {"quality": 95, **SHARP}, 3),
         ("JPEG", {"quality": 95, "progressive": True, **SHARP}, 3),
         ("GIF", {}, 3),
+        ("BMP", {}, 0),
+        ("AVIF", {"quality": 95, "subsampling": "4:4:4"}, 3),
     ],
 )
 def test_it_gives_the_pixels_of_every_format(
@@ -68,6 +71,31 @@ def test_it_gives_the_pixels_of_every_format(
 ) -> None:
     image = decoded(to_image(file_of(landscape(), kind, **options)))
     assert difference(image, landscape()) <= tolerated
+
+
+def test_it_reads_what_an_iphone_keeps() -> None:
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    image = to_image(file_of(landscape(), "HEIF", quality=95))
+    assert difference(decoded(image), landscape()) < 6
+    assert decoded(image, max_side=48).size == (48, 32)
+
+
+def test_an_avif_larger_than_it_says_is_bounded_in_memory_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = file_of(Image.new("RGB", (9000, 9000)), "AVIF", speed=10, quality=10)
+    at = data.index(b"ispe") + 8
+    lying = to_image(data[:at] + struct.pack(">II", 64, 48) + data[at + 8 :])
+    before = peak_bytes()
+    # The library scales it to what the file says.
+    assert decoded(lying).size == (64, 48)
+    assert peak_bytes() < before + 50_000_000
+    honest = to_image(picture("AVIF"))
+    monkeypatch.setattr(apart, "ADDRESSES_BYTES", 160 * MIB)
+    with pytest.raises(InvalidImageError):
+        decoded(lying)
+    assert decoded(honest).size == (8, 6)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -189,7 +217,7 @@ def test_it_shows_the_first_frame_of_an_animation(kind: str) -> None:
     assert decoded(to_image(data)).getpixel((5, 5)) == (250, 0, 0)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"])
 def test_it_refuses_an_image_that_is_cut_off(kind: str) -> None:
     noise = Image.effect_noise((200, 200), 90).convert("RGB")
     data = file_of(noise, kind)
@@ -223,7 +251,7 @@ def test_it_trusts_its_own_look_at_the_size_most() -> None:
         decoded(bomb)
     small = to_image(picture())
     with pytest.raises(ImageTooLargeError):
-        decoded(small, limits=Limits(image_pixels=10))
+        decoded(small, limits=Limits(image_decoding_bytes=10))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP"])
@@ -244,7 +272,7 @@ def test_whoever_asks_one_image_is_decoded_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     running, most = 0, 0
-    real = decoding._fitted
+    real = pixels._fitted
 
     def fitted(picture: Image.Image, side: int | None) -> Image.Image:
         nonlocal running, most
@@ -256,7 +284,7 @@ def test_whoever_asks_one_image_is_decoded_at_a_time(
         return real(picture, side)
 
     gate = threading.Event()
-    monkeypatch.setattr(decoding, "_fitted", fitted)
+    monkeypatch.setattr(pixels, "_fitted", fitted)
     image = to_image(picture())
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: decoded(image), range(4)))
@@ -273,6 +301,47 @@ def test_fitting_keeps_an_image_upright() -> None:
     with Image.open(io.BytesIO(data)) as file:
         expected = ImageOps.exif_transpose(file).resize((200, 300))
     assert difference(image, expected) < 4
+
+
+COLOURS = (250, 200, 150)
+TAKES = (
+    "import sys; from PIL import Image, JpegImagePlugin, PngImagePlugin;"
+    "from inference.images.decoding import decoded;"
+    "from inference.images.headers import to_image;"
+    "from tests.images.cast import memory_bytes;"
+    "image = to_image(sys.stdin.buffer.read());"
+    "before = memory_bytes('VmRSS');"
+    "decoded(image, max_side=2048);"
+    "print(memory_bytes('VmHWM') - before, image.decoding_bytes)"
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("JPEG", "RGB", {}),
+        ("JPEG", "RGB", {"progressive": True, "subsampling": 0}),
+        ("PNG", "RGB", {}),
+        ("PNG", "RGB", {"transparency": COLOURS}),
+        ("PNG", "RGBA", {}),
+        ("PNG", "P", {}),
+        ("GIF", "P", {"transparency": 1}),
+        ("WEBP", "RGBA", {"method": 0, "quality": 20}),
+    ],
+)
+def test_no_image_takes_more_memory_than_was_counted(
+    kind: str, mode: str, options: dict[str, Any]
+) -> None:
+    drawing = Image.new("RGB", (5000, 4000), COLOURS).convert(mode)
+    found = subprocess.run(
+        [sys.executable, "-c", TAKES],
+        input=file_of(drawing, kind, **options),
+        capture_output=True,
+        check=True,
+    )
+    taken, counted = map(int, found.stdout.split())
+    assert taken < counted + 60_000_000
 
 
 def test_a_huge_photograph_is_decoded_small_in_a_fraction_of_the_time() -> None:

@@ -17,11 +17,11 @@ from inference.core.errors import (
     InvalidRequestError,
 )
 from inference.core.limits import Limits
-from inference.images import anatomy
+from inference.images import anatomy, headers
 from inference.images.headers import format_of, to_image
 from tests.images.cast import chunk, picture, png_bomb, processor_s
 
-KINDS = ["JPEG", "PNG", "WEBP", "GIF"]
+KINDS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"]
 PNG_HEAD = 33  # magic and IHDR
 
 
@@ -75,16 +75,17 @@ def test_it_reads_the_size_of_an_animation(kind: str) -> None:
         b"<html>",
         b"%PDF-1.7",
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        b"\0\0\0\x1cftypavif" + b"\0" * 64,
+        b"\0\0\0\x1cftypqt  " + b"\0" * 64,
         b"II*\0" + b"\0" * 64,
-        b"BM" + b"\0" * 64,
         b"\x89PNG\r\n\x1a",
         b"8BPS" + b"\0" * 64,
         b"RIFF\x24\0\0\0WAVEfmt ",
     ],
 )
-def test_it_takes_four_formats_only(data: bytes) -> None:
-    with pytest.raises(InvalidImageError, match="no JPEG, PNG, WebP or GIF"):
+def test_it_takes_no_other_formats(data: bytes) -> None:
+    with pytest.raises(
+        InvalidImageError, match="no JPEG, PNG, WebP, GIF, BMP, AVIF or"
+    ):
         to_image(data)
 
 
@@ -146,6 +147,97 @@ def test_a_jpeg_is_held_to_the_caps() -> None:
     lying = data[:at] + struct.pack(">HH", 65_535, 65_535) + data[at + 4 :]
     with pytest.raises(ImageTooLargeError, match="65,535 by 65,535"):
         to_image(lying)
+
+
+def jpeg_of(width: int, height: int, **options: Any) -> bytes:
+    """A JPEG whose header says another size than it was made with."""
+    data = picture("JPEG", **options)
+    at = data.index(b"\xff\xc2" if options.get("progressive") else b"\xff\xc0") + 5
+    return data[:at] + struct.pack(">HH", height, width) + data[at + 4 :]
+
+
+def test_a_jpeg_counts_as_it_is_decoded() -> None:
+    whole = to_image(jpeg_of(2500, 2000))
+    assert whole.decoded_pixels == 2500 * 2000
+    halved = to_image(jpeg_of(8064, 6048))
+    assert halved.decoded_pixels == 4032 * 3024
+    quartered = to_image(jpeg_of(16_320, 12_240))
+    assert (quartered.width, quartered.height) == (16_320, 12_240)
+    assert quartered.decoded_pixels == 4080 * 3060
+    assert quartered.decoding_bytes < 80_000_000
+    assert to_image(jpeg_of(65_535, 3000)).decoded_pixels < 3_100_000
+    with pytest.raises(ImageTooLargeError, match="together they may be 200,000,000"):
+        to_image(jpeg_of(16_320, 12_300))
+
+
+def test_a_jpeg_whose_coefficients_are_kept_counts_with_them() -> None:
+    """Progressive ones are read whole before the first pixel is made."""
+    photo = to_image(jpeg_of(8064, 6048, progressive=True))
+    assert photo.decoding_bytes > 8064 * 6048 * 3
+    assert photo.decoded_pixels == 8064 * 6048
+    with pytest.raises(ImageTooLargeError, match="to decode them takes"):
+        to_image(jpeg_of(12_000, 12_000, progressive=True))
+    apart = jpeg_of(14_000, 14_000)
+    at = apart.index(b"\xff\xda") + 4
+    with pytest.raises(ImageTooLargeError, match="to decode them takes"):
+        to_image(apart[:at] + b"\1" + apart[at + 1 :])
+
+
+def test_a_large_jpeg_may_have_fewer_scans() -> None:
+    data = picture("JPEG", (64, 64), progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    at = data.index(b"\xff\xc2") + 5
+    size = struct.pack(">HH", 6048, 8064)
+    large = data[:at] + size + data[at + 4 : -2]
+    assert to_image(large + last * 10 + data[-2:]).width == 8064
+    with pytest.raises(InvalidImageError, match="too many for its size"):
+        to_image(large + last * 40 + data[-2:])
+
+
+@pytest.mark.parametrize(
+    ("colours", "most"), [(2, 66_000_000), (3, 66_000_000), (6, 50_000_000)]
+)
+def test_other_formats_are_read_up_to_what_their_decoding_takes(
+    colours: int, most: int
+) -> None:
+    def sized(pixels: int) -> bytes:
+        head = struct.pack(">IIBBBBB", 5000, pixels // 5000, 8, colours, 0, 0, 0)
+        return picture()[:8] + chunk(b"IHDR", head) + chunk(b"IEND", b"")
+
+    assert to_image(sized(35_000_000)).height == 7000
+    assert to_image(sized(most)).decoding_bytes <= Limits().image_decoding_bytes
+    with pytest.raises(ImageTooLargeError, match="the most is 400 MB"):
+        to_image(sized(most + 1_000_000))
+
+
+def test_a_colour_that_is_transparent_counts_as_an_alpha_channel() -> None:
+    plain = to_image(picture(size=(100, 100)))
+    marked = to_image(picture(size=(100, 100), transparency=(1, 2, 3)))
+    assert marked.decoding_bytes > plain.decoding_bytes
+
+
+def test_a_run_length_encoded_bmp_is_refused() -> None:
+    data = picture("BMP", mode="P", color=1)
+    with pytest.raises(InvalidImageError, match="run-length"):
+        to_image(data[:30] + struct.pack("<I", 1) + data[34:])
+    assert to_image(data[:22] + struct.pack("<i", -6) + data[26:]).height == 6
+
+
+def test_the_largest_image_of_an_avif_counts() -> None:
+    data = picture("AVIF", (64, 48))
+    at = data.index(b"ispe") + 8
+    assert to_image(data).height == 48
+    lying = data[:at] + struct.pack(">II", 12_000, 9000) + data[at + 8 :]
+    with pytest.raises(ImageTooLargeError, match="12,000 by 9,000"):
+        to_image(lying)
+
+
+def test_heic_is_refused_by_name_where_nothing_reads_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(headers, "find_spec", lambda _name: None)
+    with pytest.raises(InvalidImageError, match=r"mlx-server\[heif\]"):
+        to_image(b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + b"\0" * 64)
 
 
 def test_the_first_frame_of_a_gif_counts_where_it_is_larger_than_its_screen() -> None:

@@ -62,6 +62,18 @@ def test_it_names_a_shard_that_was_not_fetched(model: Path) -> None:
     assert missing_from_model(model) == "model-00002-of-00002.safetensors"
 
 
+def test_an_index_that_was_left_beside_one_whole_file_says_nothing(
+    model: Path,
+) -> None:
+    put_index(
+        model, "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+    )
+    assert problem_with_files(model) == ""
+
+    (model / "model-00001-of-00002.safetensors").touch()
+    assert missing_from_model(model) == "model-00002-of-00002.safetensors"
+
+
 def test_shards_without_an_index_are_counted_by_their_names(model: Path) -> None:
     (model / "model.safetensors").rename(model / "model-00001-of-00003.safetensors")
 

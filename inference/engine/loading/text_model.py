@@ -17,6 +17,7 @@ from inference.engine.caches.maker import CacheMaker, KVCost, cache_maker_for, k
 from inference.engine.hardware.device import limit_memory, settle_dtype
 from inference.engine.text.formats import ModelFormats, formats_of
 from inference.engine.text.overrides import tokenizer_settings
+from inference.engine.text.turn_ends import names_end, turn_end_of
 from inference.engine.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 DEFAULT_CONTEXT_LENGTH = 4096
 # Weights are read this much at a time, so that a load tells how far it is.
 READ_BYTES = 256 * 1024 * 1024
+_FILES_WITH_ENDS = (
+    *("config.json", "generation_config.json"),
+    *("tokenizer_config.json", "special_tokens_map.json"),
+)
 _DEFAULT_KEYS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
@@ -145,7 +150,7 @@ def described(
         OverrideError: the options cannot be followed.
     """
     vocabulary = _vocabulary_of(model)
-    eos_ids = frozenset(tokenizer.eos_token_ids)
+    eos_ids, notes = _ends_of(tokenizer, path, vocabulary=vocabulary)
     return {
         "model": model,
         "tokenizer": tokenizer,
@@ -157,7 +162,25 @@ def described(
         "formats": formats_of(tokenizer, vocabulary=vocabulary, options=options),
         "words": Vocabulary(_inner(tokenizer), size=vocabulary, eos_ids=eos_ids),
         "defaults": sampling_defaults_of(read_json(path / "generation_config.json")),
+        "load_notes": notes,
     }
+
+
+def _ends_of(
+    tokenizer: Any, path: Path, *, vocabulary: int
+) -> tuple[frozenset[int], tuple[str, ...]]:
+    """Return the tokens that end answers, and a note where the template named one."""
+    known = frozenset(tokenizer.eos_token_ids)
+    if names_end(*(read_json(path / name) for name in _FILES_WITH_ENDS)):
+        return known, ()
+    token, text = turn_end_of(tokenizer) or (vocabulary, "")
+    if token >= vocabulary:
+        return known, ()
+    note = (
+        f"its files name no end token: answers end with {text!r}, with which its chat "
+        "template ends turns"
+    )
+    return known | {token}, (note,)
 
 
 def read_weights(

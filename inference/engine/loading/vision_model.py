@@ -98,21 +98,21 @@ def load_vision_model(
     tokenizer = _tokenizer(path, processor, options)
     language = VisionLanguageModel(model, family)
     caches = family.caches(cache_maker_for(language, kv_bits=options.kv_bits))
-    vision, notes = None, tuple[str, ...]()
+    known = described(language, tokenizer, config, path=path, options=options)
+    vision = None
     try:
         vision = _vision_support(
             model, processor, tokenizer, family, placement=options.image_tokens
         )
     except StyleError as error:
         # It may still converse; a template of the entry's need not know images.
-        notes = (f"images are refused: {error}",)
+        known["load_notes"] += (f"images are refused: {error}",)
     return TextModel(
-        **described(language, tokenizer, config, path=path, options=options),
+        **known,
         caches=caches,
         kv_cost=kv_cost(language, caches),
         weight_bytes=weight_bytes,
         vision=vision,
-        load_notes=notes,
     )
 
 

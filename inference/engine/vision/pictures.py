@@ -10,6 +10,7 @@ import mlx.core as mx
 import numpy as np
 
 from inference.core.errors import InvalidImageError, InvalidRequestError
+from inference.core.images import USUAL_SIDE_MOST
 from inference.engine.hardware.device import GIB
 from inference.images.decoding import decoded
 from inference.images.parts import at
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 
 # Larger images are scaled down before the model's own processor sees them.
 SIDE_MOST = {"low": 512}
-USUAL_SIDE_MOST = 2048
 # Processors take thinner images for something else, or refuse them.
 SIDE_LEAST = 8
 RATIO_MOST = 100
 PIXEL_BYTES_MOST = 1 * GIB
 # Three colours of four bytes, which some models hold twice.
 _BYTES_PER_PIXEL = 24
+_BYTES_PER_PIXEL_DECODED = 4
 # Some models scale every image up to about so many pixels.
 _PIXELS_LEAST = 500_000
 _CHECK_EVERY_S = 1.0
@@ -116,6 +117,16 @@ def bytes_for(images: tuple[ImageData, ...], sides: list[int]) -> int:
         _pixels_of(image, side) for image, side in zip(images, sides, strict=True)
     )
     return sum(pixels) * _BYTES_PER_PIXEL
+
+
+def peak_for(images: tuple[ImageData, ...], sides: list[int]) -> int:
+    """Return about how much memory images take at most, from their bytes on.
+
+    That is while the last of them is decoded and the others wait, or after that.
+    """
+    taken = bytes_for(images, sides)
+    waiting = taken * _BYTES_PER_PIXEL_DECODED // _BYTES_PER_PIXEL
+    return max(taken, waiting + max(image.decoding_bytes for image in images))
 
 
 def as_numpy(value: Any) -> Any:

@@ -20,9 +20,9 @@ from inference.core.errors import InvalidRequestError, TooManyImagesError
 from inference.core.requests import ImagePart, TextPart
 from inference.engine.vision.pictures import (
     PixelBudget,
-    bytes_for,
     key_of,
     opened,
+    peak_for,
     sides_for,
 )
 from inference.engine.vision.processor import DecodedImage
@@ -96,7 +96,7 @@ class ImagePrompts:
         paths = [path for path, _ in image_parts(prompt.messages)]
         self._refuse_many(paths)
         sides = sides_for(data)
-        count = bytes_for(data, sides)
+        count = peak_for(data, sides)
         if not (is_wanted() and self._budget.take(count, is_wanted=is_wanted)):
             return None
         try:

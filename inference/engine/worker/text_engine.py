@@ -16,6 +16,7 @@ from inference.core.frames import (
     UseThreads,
 )
 from inference.engine.answers.texts import AnswerTexts
+from inference.engine.loading.byte_marks import without_marks
 from inference.engine.loading.text_model import TextModel, load_text_model, warm_up
 from inference.engine.speculation.draft_model import DraftModel, load_draft
 from inference.engine.worker.loop import EngineConfig, EngineLoop, StopHit
@@ -78,7 +79,8 @@ def open_engine(
         from inference.engine.loading.vision_model import load_vision_model
 
         load = load_vision_model
-    text = load(Path(command.path), command.options, on_progress=on_progress)
+    with without_marks(Path(command.path)) as folder:
+        text = load(folder, command.options, on_progress=on_progress)
     warm_up(text)
     path = command.options.draft_path
     draft = load_draft(Path(path), text, on_progress=on_progress) if path else None
