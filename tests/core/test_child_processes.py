@@ -1,11 +1,14 @@
-"""A process that is ended as it ends keeps its own exit status."""
+"""A process that is ended keeps its own exit status, one that began its own peak."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 
 from inference.core.child_processes import kill
+from inference.core.limits import MIB
 
 ROUNDS = 150
 
@@ -42,3 +45,13 @@ async def test_one_that_is_gone_is_left_alone() -> None:
     kill(process)
 
     assert process.returncode == 0
+
+
+def test_the_peak_of_one_that_a_large_process_began_is_its_own() -> None:
+    large = b"x" * (400 * MIB)
+    code = "from inference.core.child_processes import peak_bytes; print(peak_bytes())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+    peak = int(told.stdout)
+    is_own = MIB < peak < len(large) // 2  # no text of megabytes where it fails
+    assert is_own, peak

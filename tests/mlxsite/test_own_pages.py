@@ -8,10 +8,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 
+from inference.runtime.app import install_app
 from tests.metrics.api.cast import KEY, open_doors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 pytestmark = pytest.mark.django_db
 
@@ -44,13 +45,14 @@ OWN: list[dict[str, str]] = [
 
 
 @pytest.fixture
-def member(settings: Any) -> Client:
+def member(settings: Any) -> Iterator[Client]:
     """The browser of one who is logged in to the admin."""
     settings.CSRF_TRUSTED_ORIGINS = ["https://ui.example"]
     open_doors(key=KEY)
     member = Client(headers={"host": "testserver"})
     member.force_login(User.objects.create_superuser("ada"))
-    return member
+    yield member
+    install_app(None)
 
 
 @pytest.mark.parametrize("sent", FOREIGN)
