@@ -54,7 +54,12 @@ LONGEST = (
     "metrics/test_recorder_faults",
     "mlxsite/test_cli",
     "mlxsite/test_default_model",
+    "library/test_hub",
     "library/test_import",
+    "engine/test_gguf_quants",
+    "images/test_hostile_servers",
+    "engine/test_long_answers",
+    "engine/test_encoding",
 )
 _PLACES = {name: place for place, name in enumerate(LONGEST)}
 

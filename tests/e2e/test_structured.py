@@ -67,8 +67,15 @@ def test_every_finished_answer_fits_its_schema(
     assert finished_share(answers) >= 0.9
 
 
-def test_one_batch_serves_every_kind_of_row(smollm2_server: Server) -> None:
-    client = smollm2_server.async_client(timeout=600)
+@pytest.mark.parametrize(
+    "kind",
+    ["rambler_server", pytest.param("smollm2_server", marks=pytest.mark.endurance)],
+)
+def test_one_batch_serves_every_kind_of_row(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    server: Server = request.getfixturevalue(kind)
+    client = server.async_client(timeout=600)
     schema = {
         "type": "json_schema",
         "json_schema": {"name": "it", "schema": SCHEMAS["flat"]},
@@ -102,9 +109,9 @@ def test_one_batch_serves_every_kind_of_row(smollm2_server: Server) -> None:
 
     async def ask(options: dict[str, Any]) -> Any:
         answer = await client.chat.completions.create(
-            model=smollm2_server.get("/v1/models")["data"][0]["id"],
+            model=server.get("/v1/models")["data"][0]["id"],
             messages=[{"role": "user", "content": "Order three apples."}],
-            max_tokens=12,
+            max_tokens=24,
             **options,
         )
         choice = answer.choices[0]
