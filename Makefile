@@ -4,20 +4,22 @@
 PYTHON ?=
 VENV = .venv
 RUN = $(VENV)/bin
-# A module's tests share their server, so they stay together.
-CORES = -n auto --dist loadscope
+# A module's tests share their server, so they stay together; those that take longest
+# begin first (tests/longest_first.py).
+CORES = -n auto --dist loadscope --no-loadscope-reorder
 # What asks the database something: of the whole server, the record's own tests.
 ON_DATABASES = tests/api tests/metrics tests/test_*.py tests/e2e/test_record.py \
   tests/e2e/test_ends.py tests/e2e/test_storm.py tests/e2e/test_doors.py \
   tests/e2e/test_monitoring.py tests/e2e/test_cancelled_by_staff.py \
   tests/e2e/test_live_page.py
 
-.PHONY: help serve quick test check bench families clean
+.PHONY: help serve quick test endurance check check-types check-others bench families clean
 
 help:
 	@echo "make serve   install what is missing, then start the server"
-	@echo "make test    run all tests, the quick ones first"
+	@echo "make test    run the tests"
 	@echo "make quick   run those that start no server: while you work"
+	@echo "make endurance  run those that repeat what a test shows once: some minutes more"
 	@echo "make check   format, lint, types, layers, Django's own checks"
 	@echo "make bench   measure a running server"
 	@echo "make families  what each family's chat template keeps of a conversation"
@@ -31,20 +33,28 @@ serve: $(VENV)/.installed
 	@exec $(RUN)/python manage.py runserver_mlx
 
 quick: $(VENV)/.installed-dev
-	$(RUN)/python -m pytest $(CORES) -m "not slow" --ignore=tests/e2e
+	$(RUN)/python -m pytest $(CORES) -m "not (slow or long or endurance)" --ignore=tests/e2e
 
 test: $(VENV)/.installed-dev
-	$(RUN)/python -m pytest $(CORES) -m "not slow"
-	$(RUN)/python -m pytest $(CORES) -m slow
+	$(RUN)/python -m pytest $(CORES)
 	@$(RUN)/python -m tests.has_postgres || exit 0; \
 	  echo "The record's tests once more, on PostgreSQL"; \
-	  TEST_DATABASE=postgres exec $(RUN)/python -m pytest $(CORES) -m "not slow" $(ON_DATABASES)
+	  TEST_DATABASE=postgres exec $(RUN)/python -m pytest $(CORES) -m "not (slow or endurance)" $(ON_DATABASES)
+
+# On one core: what they measure is not to wait for each other.
+endurance: $(VENV)/.installed-dev
+	$(RUN)/python -m pytest -m endurance
 
 # A data folder of its own: checks leave the user's alone.
-check: $(VENV)/.installed-dev
+# Types take longest and one core: with -j2 the others are done beside them.
+check: check-types check-others
+
+check-types: $(VENV)/.installed-dev
+	MLX_DATA_DIR=.cache/check $(RUN)/mypy .
+
+check-others: $(VENV)/.installed-dev
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
-	MLX_DATA_DIR=.cache/check $(RUN)/mypy .
 	$(RUN)/lint-imports
 	MLX_DATA_DIR=.cache/check $(RUN)/python manage.py check
 	MLX_DATA_DIR=.cache/check $(RUN)/python manage.py makemigrations --check --dry-run

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import django
 import pytest
 
-from tests import fast_blas, what_is_here
+from tests import fast_blas, longest_first, what_is_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +37,14 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "mlxsite.settings"
 django.setup()
 
 pytest_configure = fast_blas.pytest_configure
-pytest_collection_modifyitems = what_is_here.pytest_collection_modifyitems
 pytest_report_header = what_is_here.pytest_report_header
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    what_is_here.leave_out(config, items)
+    longest_first.sort(items)
 
 
 @pytest.fixture(scope="session", autouse=True)

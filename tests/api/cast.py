@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from asgiref.typing import ASGI3Application
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 MODEL = "org/tiny"
 USAGE = Usage(prompt_tokens=7, completion_tokens=2, cached_tokens=3)
 HELLO = (

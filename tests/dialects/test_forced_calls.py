@@ -114,17 +114,17 @@ def check_calls(heard: Heard) -> None:
         assert arguments.keys() <= known.keys()
 
 
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.endurance)])
 @pytest.mark.parametrize("special", [True, False], ids=["special", "added"])
 @pytest.mark.parametrize(("name", "at"), NAMES)
-def test_fifty_forced_calls_fit_their_schemas(
-    tiny_model_dir: Path, name: str, at: int, special: bool
+def test_forced_calls_of_every_tool_fit_their_schemas(
+    tiny_model_dir: Path, name: str, at: int, special: bool, times: int
 ) -> None:
     dialect = dialect_as(name, at)
     dressed = dressed_as(tiny_model_dir, dialect, special=special)
     rng = np.random.default_rng(len(name))
     cut = 0
-    for number in range(50 if special else 10):
-        called = TOOLS[number % len(TOOLS)]
+    for called in TOOLS * times:
         mode = ToolMode.FUNCTION
         prompt = prepared(dressed, dialect, ToolUse(TOOLS, mode, called.name))
         said = ramble(prompt.plan, dressed, rng)

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from tests.e2e.servers import Server
 
 
+# Under a second on a quiet machine; a busy one adds what its other work takes. Without
+# what these tests are about it was minutes.
+LONGEST_GAP_S = 5.0
+
+
 class Bystander:
     """Streams from a model from now on, answers of so many `tokens` each."""
 

@@ -66,15 +66,16 @@ def running(model: Path, factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.kill()
 
 
-@pytest.fixture(scope="module")
+# Whatever modules the process runs: a test that counts rows counts from where it began.
+@pytest.fixture(scope="session")
 def tiny_server(
     tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """The tiny model, for a whole test module."""
+    """The tiny model, for tests that leave it as they found it."""
     yield from running(tiny_model_dir, tmp_path_factory)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rambler_server(
     rambler_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
@@ -82,7 +83,7 @@ def rambler_server(
     yield from running(rambler_dir, tmp_path_factory)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def thinker_server(
     thinker_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:

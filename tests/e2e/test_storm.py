@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 HELLO = [{"role": "user", "content": "Hello"}]
 ENDLESS = {"messages": HELLO, "temperature": 0, "max_tokens": 100_000}
-CLIENTS = 1000
 AT_ONCE = 60
 MIB = 1024 * 1024
 
@@ -45,8 +44,11 @@ async def hang_up(server: Server, number: int, chance: random.Random) -> None:
     writer.transport.abort()
 
 
-async def test_it_forgets_a_thousand_clients_that_hang_up_at_any_moment(
-    start_server: StartServer, rambler_dir: Path
+@pytest.mark.parametrize(
+    "clients", [200, pytest.param(1000, marks=pytest.mark.endurance)]
+)
+async def test_it_forgets_clients_that_hang_up_at_any_moment(
+    clients: int, start_server: StartServer, rambler_dir: Path
 ) -> None:
     server = start_server(
         rambler_dir, "--max-concurrency", "8", "--queue-size", "200"
@@ -63,12 +65,12 @@ async def test_it_forgets_a_thousand_clients_that_hang_up_at_any_moment(
     await asyncio.to_thread(server.wait_rows, 100)
     await asyncio.to_thread(server.wait_idle)
     files, memory = server.open_files(), server.resident_bytes()
-    await asyncio.gather(*(one(number) for number in range(100, CLIENTS)))
+    await asyncio.gather(*(one(number) for number in range(100, clients)))
     await asyncio.to_thread(server.wait_idle)
     server.count_rows()
     rows = [r for r in server.rows().values() if r["client_request_id"]]
     ids = [row["client_request_id"] for row in rows]
-    assert len(ids) == len(set(ids)) == CLIENTS
+    assert len(ids) == len(set(ids)) == clients
     assert {row["outcome"] for row in rows} == {"cancelled"}
     assert {"prepare", "queued", "prefill", "decode"} >= {
         row["phase"] for row in rows
@@ -108,19 +110,32 @@ async def stream_until_cut(
             return
 
 
-async def test_it_accounts_for_every_request_over_five_kills(
-    start_server: StartServer, tiny_model_dir: Path
+def wait_begun(seen: dict[str, str], round_number: int) -> None:
+    """Return once an answer of this round has begun."""
+
+    def has_begun() -> bool:
+        states = [it for key, it in seen.copy().items() if key.startswith(mine)]
+        return any(state != "sent" for state in states)
+
+    mine = f"r{round_number}c"
+    wait_until(has_begun, "an answer that has begun")
+
+
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.endurance)])
+async def test_it_accounts_for_every_request_over_kills(
+    kills: int, start_server: StartServer, tiny_model_dir: Path
 ) -> None:
     chance = random.Random(2)
     seen: dict[str, str] = {}
-    for round_number in range(5):
+    for round_number in range(kills):
         server = start_server(tiny_model_dir).wait_ready()
         client = server.async_client()
         names = [f"r{round_number}c{n}" for n in range(8)]
         tasks = [
             asyncio.create_task(stream_until_cut(client, name, seen)) for name in names
         ]
-        await asyncio.sleep(0.3 + chance.random())
+        await asyncio.to_thread(wait_begun, seen, round_number)
+        await asyncio.sleep(chance.random())
         workers = server.worker_pids()
         server.kill()
         await asyncio.gather(*tasks)
@@ -139,7 +154,7 @@ async def test_it_accounts_for_every_request_over_five_kills(
         }[state]
         assert outcome in expected, (key, state, outcome)
     cut = [row for row in rows.values() if row["outcome"] == "interrupted"]
-    assert len(cut) >= 5
+    assert len(cut) >= kills
     assert {row["reason"] for row in cut} == {"crash"}
     with contextlib.closing(
         sqlite3.connect(server.data_dir / "db.sqlite3")

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-PROMPTS_EACH = 2
-
 
 async def ask_all(server: Server, prompts: list[str]) -> list[tuple[str, str, str]]:
     """Ask for each schema with each prompt; return schema, finish reason and text."""
@@ -58,14 +56,26 @@ def finished_share(answers: list[tuple[str, str, str]]) -> float:
     return len(finished) / len(answers)
 
 
-def test_every_finished_answer_fits_its_schema(smollm2_server: Server) -> None:
-    answers = asyncio.run(ask_all(smollm2_server, PROMPTS[:PROMPTS_EACH]))
-    assert len(answers) == len(SCHEMAS) * PROMPTS_EACH
+@pytest.mark.parametrize(
+    "prompts", [1, pytest.param(len(PROMPTS), marks=pytest.mark.endurance)]
+)
+def test_every_finished_answer_fits_its_schema(
+    prompts: int, smollm2_server: Server
+) -> None:
+    answers = asyncio.run(ask_all(smollm2_server, PROMPTS[:prompts]))
+    assert len(answers) == len(SCHEMAS) * prompts
     assert finished_share(answers) >= 0.9
 
 
-def test_one_batch_serves_every_kind_of_row(smollm2_server: Server) -> None:
-    client = smollm2_server.async_client(timeout=600)
+@pytest.mark.parametrize(
+    "kind",
+    ["rambler_server", pytest.param("smollm2_server", marks=pytest.mark.endurance)],
+)
+def test_one_batch_serves_every_kind_of_row(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    server: Server = request.getfixturevalue(kind)
+    client = server.async_client(timeout=600)
     schema = {
         "type": "json_schema",
         "json_schema": {"name": "it", "schema": SCHEMAS["flat"]},
@@ -99,7 +109,7 @@ def test_one_batch_serves_every_kind_of_row(smollm2_server: Server) -> None:
 
     async def ask(options: dict[str, Any]) -> Any:
         answer = await client.chat.completions.create(
-            model=smollm2_server.get("/v1/models")["data"][0]["id"],
+            model=server.get("/v1/models")["data"][0]["id"],
             messages=[{"role": "user", "content": "Order three apples."}],
             max_tokens=24,
             **options,

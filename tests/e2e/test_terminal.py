@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.e2e.conftest import StartServer
+
 KEY = "s3cret"
 TINY = "tiny-qwen2-vl"
 
@@ -238,17 +240,18 @@ def test_tables_are_drawn_on_terminals_wide_and_narrow(
 
 
 def test_a_server_that_dies_in_the_middle_is_said_and_fails(
-    rambler_server: Server, tmp_path: Path
+    start_server: StartServer, rambler_dir: Path, tmp_path: Path
 ) -> None:
+    server = start_server(rambler_dir).wait_ready()
     with on_terminal(
         *("chat", "-t", "0", "-n", "100000", "Go on."),
         data_dir=tmp_path,
-        OPENAI_BASE_URL=rambler_server.base_url,
+        OPENAI_BASE_URL=server.base_url,
     ) as terminal:
         terminal.wait_for(r"(\S+ ){9}")
-        rambler_server.kill()
+        server.kill()
         assert terminal.wait() == 1
-        closed = rf"the answer broke off: {rambler_server.base_url}/v1 closed the"
+        closed = rf"the answer broke off: {server.base_url}/v1 closed the"
         terminal.wait_for(r"rambler, about \d+ tokens")
         assert re.search(closed, " ".join(terminal.text.split()))
 

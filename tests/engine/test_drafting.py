@@ -255,7 +255,8 @@ def test_it_does_without_a_draft_that_fails(
 def test_it_says_the_same_with_a_real_model(smollm2_dir: Path, tmp_path: Path) -> None:
     text = load_text_model(smollm2_dir)
     draft = load_draft(make_draft(smollm2_dir, tmp_path / "d", "bits", 4), text)
-    for number, spec in ((0, GREEDY), (4, SAMPLED), (5, SPECS["cool"])):
-        said, machine = with_draft(text, draft, spec, number)
-        assert said[number] == alone(text, number, spec)
-        assert len(machine.model) < len(said[number])
+    spec = structs.replace(SAMPLED, max_tokens=20)
+    said, machine = with_draft(text, draft, spec, 4)
+    assert said[4] == alone(text, 4, spec)
+    # After the prompt: steps that look at what the draft proposed.
+    assert max(machine.model[1:]) > 1

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from inference.core.trace import RequestTrace
 
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 NEVER_S = 1000.0
 
 

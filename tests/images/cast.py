@@ -126,7 +126,7 @@ class Site:
 
     async def until_open(self, count: int) -> None:
         """Wait until so many connections are open at a time."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.open != count:
                 self._changed.clear()
                 await self._changed.wait()

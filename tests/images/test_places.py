@@ -107,4 +107,4 @@ async def test_one_refused_image_ends_the_fetches_of_the_others() -> None:
             await loads.load(asked(f"http://{NAME}/held", "data:image/png;base64,QUJD"))
 
     assert refused.value.param == "messages[1].content[2]"
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20

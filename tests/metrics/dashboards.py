@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HOST = "testserver"
 OWN = f"http://{HOST}"
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 def make_user(name: str = "ann", *rights: str, is_staff: bool = True) -> User:
