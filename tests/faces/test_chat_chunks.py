@@ -154,7 +154,7 @@ def test_it_escapes_the_models_name() -> None:
 
 
 def test_it_tells_when_to_come_back_and_how_to_sign_in() -> None:
-    assert error_headers(QueueFullError("x")) == {"Retry-After": "1"}
+    assert error_headers(QueueFullError("x")) == {"Retry-After": "5"}
     assert error_headers(AuthenticationError("x")) == {"WWW-Authenticate": "Bearer"}
     assert error_headers(InferenceError("x")) == {}
 

@@ -81,7 +81,9 @@ def test_it_refuses_what_would_give_another_answer() -> None:
 
 
 def writer(n: int = 1, **options: bool) -> CompletionWriter:
-    return CompletionWriter("req-c", 1, "m", StreamOptions(**options), n=n)
+    return CompletionWriter(
+        "req-c", 1, "m", StreamOptions(**options), n=n, server="mlx-server-1"
+    )
 
 
 def whole(*deltas: Delta, n: int = 1) -> list[dict[str, Any]]:

@@ -25,7 +25,8 @@ _encode = msgspec.json.Encoder().encode
 class CompletionWriter:
     """Writes one request's answer as a text_completion, or as its chunks.
 
-    `n` choices go on from each prompt, and all of them tell of its tokens.
+    `n` choices go on from each prompt, and all of them tell of its tokens. `server` is
+    the server's name and version.
     """
 
     keep_alive = COMMENT
@@ -38,13 +39,14 @@ class CompletionWriter:
         options: StreamOptions,
         *,
         n: int = 1,
+        server: str,
     ) -> None:
         self._stamp = {
             "id": f"cmpl-{request_id.removeprefix('req-')}",
             "object": "text_completion",
             "created": created,
             "model": model,
-            "system_fingerprint": None,
+            "system_fingerprint": f"{server}/{model}",
         }
         self._options = options
         self._n = n

@@ -14,7 +14,11 @@ from inference.protocol.completion_parameters import (
     CompletionRequestBody,
 )
 from inference.protocol.recorded import recorded_params, shown_names
-from inference.protocol.sampling_fields import to_sampling, to_stream_options
+from inference.protocol.sampling_fields import (
+    to_sampling,
+    to_stream_options,
+    without_meaning,
+)
 from inference.protocol.structure import grammars_of, to_grammar
 
 if TYPE_CHECKING:
@@ -35,6 +39,7 @@ def to_request(
             where `strict`, also all those that nobody knows.
     """
     asked, ignored = read_body(CompletionRequestBody, body, limits=limits)
+    ignored += without_meaning(asked)
     _check(asked)
     options = to_stream_options(asked.stream_options)
     most = DEFAULT_TOKENS if asked.max_tokens is None else asked.max_tokens

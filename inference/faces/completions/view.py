@@ -25,6 +25,11 @@ async def completions(call: Call) -> HttpResponseBase:
         call,
         request,
         lambda key: CompletionWriter(
-            call.trace.request_id, call.now, key, options, n=request.work.n
+            call.trace.request_id,
+            call.now,
+            key,
+            options,
+            n=request.work.n,
+            server=call.app.server,
         ),
     )
