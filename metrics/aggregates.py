@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Sum
 
-from metrics.models import Level, RequestLog, Rollup
+from metrics.models import RequestLog, Rollup, RollupLevel
 from metrics.models.rollups import ENDS
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Past:
 
 def past_of_models() -> list[Past]:
     """Return what all days add up to, by model; also those whose rows are deleted."""
-    days = Rollup.objects.filter(level=Level.DAY).order_by()
+    days = Rollup.objects.filter(level=RollupLevel.DAY).order_by()
     kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for model, counts in days.values_list("model", "kinds").iterator():
         kinds[model].update(counts)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from metrics.models import Gauge, Level, RequestBody, RequestLog, Rollup, ServerEventLog
+from metrics.models import (
+    Gauge,
+    RequestBody,
+    RequestLog,
+    Rollup,
+    RollupLevel,
+    ServerEventLog,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,9 +42,9 @@ class Retention:
     def expired(self, now: datetime) -> dict[str, QuerySet[Any]]:
         """Return, by what it is, everything that has been there long enough."""
         by_level = {
-            Level.MINUTE: self.minutes_days,
-            Level.HOUR: self.hours_days,
-            Level.DAY: self.days_days,
+            RollupLevel.MINUTE: self.minutes_days,
+            RollupLevel.HOUR: self.hours_days,
+            RollupLevel.DAY: self.days_days,
         }
         old: dict[str, QuerySet[Any] | None] = {
             "requests": _older(
@@ -88,7 +95,7 @@ def _older(
     if not days:
         return None
     # An hour is there whole or not at all, which is what a backfill looks for.
-    until = Level.HOUR.start_of(now - timedelta(days=days))
+    until = RollupLevel.HOUR.start_of(now - timedelta(days=days))
     return rows.filter(**{f"{column}__lt": until}).order_by(column)
 
 

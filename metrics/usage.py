@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from metrics import histograms
 from metrics.figures import NOTHING, count_text, rate_text, seconds_text, share_text
-from metrics.models import Level, Rollup
+from metrics.models import Rollup, RollupLevel
 from metrics.models.rollups import ENDS, ERRORS
 from metrics.selection import Selection, Window
 
@@ -34,31 +34,31 @@ _READ = ("model", "key_name", "at", *_SUMMED, "ttft")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class UsageSpan:
     """A stretch of time that ends now, and the level whose rows sum it up."""
 
     label: str
-    level: Level
+    level: RollupLevel
     since: datetime
 
     @classmethod
-    def day(cls) -> Span:
+    def day(cls) -> UsageSpan:
         """The last day."""
-        since = Level.HOUR.start_of(timezone.now() - timedelta(hours=24))
-        return cls("Last 24 hours", Level.HOUR, since)
+        since = RollupLevel.HOUR.start_of(timezone.now() - timedelta(hours=24))
+        return cls("Last 24 hours", RollupLevel.HOUR, since)
 
     @classmethod
-    def week(cls) -> Span:
+    def week(cls) -> UsageSpan:
         """The last week."""
-        since = Level.DAY.start_of(timezone.now() - timedelta(days=7))
-        return cls("Last 7 days", Level.DAY, since)
+        since = RollupLevel.DAY.start_of(timezone.now() - timedelta(days=7))
+        return cls("Last 7 days", RollupLevel.DAY, since)
 
 
 @dataclass(slots=True)
-class Usage:
+class UsageRow:
     """What was used in a span; `last_at` is the last hour or day with a request."""
 
-    span: Span
+    span: UsageSpan
     sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     ttft: list[int] = field(default_factory=list)
     models: set[str] = field(default_factory=set)
@@ -140,34 +140,34 @@ class Usage:
         return replace(ended, conditions={**ended.conditions, **outcomes})
 
 
-def usage_of_model(model: str, span: Span) -> Usage:
+def usage_of_model(model: str, span: UsageSpan) -> UsageRow:
     """Return what a model was used for."""
     return _added(span, _rows(span).filter(model=model))
 
 
-def usage_by_key(span: Span) -> dict[str, Usage]:
+def usage_by_key(span: UsageSpan) -> dict[str, UsageRow]:
     """Return what each key was used for, the most used first."""
-    found: dict[str, Usage] = {}
+    found: dict[str, UsageRow] = {}
     for row in _rows(span):
-        found.setdefault(row.key_name, Usage(span)).add(row)
+        found.setdefault(row.key_name, UsageRow(span)).add(row)
     ranked = sorted(found.items(), key=lambda item: (-item[1].requests, item[0]))
     return dict(ranked)
 
 
 def last_seen_keys() -> dict[str, datetime]:
     """Return the day on which each key that was ever used was last used."""
-    days = Rollup.objects.filter(level=Level.DAY).order_by()
+    days = Rollup.objects.filter(level=RollupLevel.DAY).order_by()
     rows = days.values("key_name").annotate(last=Max("at"))
     return {row["key_name"]: row["last"] for row in rows}
 
 
-def _rows(span: Span) -> QuerySet[Rollup]:
+def _rows(span: UsageSpan) -> QuerySet[Rollup]:
     rows = Rollup.objects.filter(level=span.level, at__gte=span.since)
     return rows.only(*_READ).order_by()
 
 
-def _added(span: Span, rows: Iterable[Rollup]) -> Usage:
-    usage = Usage(span)
+def _added(span: UsageSpan, rows: Iterable[Rollup]) -> UsageRow:
+    usage = UsageRow(span)
     for row in rows:
         usage.add(row)
     return usage

@@ -43,7 +43,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class DocumentedOperation:
     """One method of one path."""
 
     method: str
@@ -67,7 +67,7 @@ class Chapter:
 
     name: str
     text: str
-    operations: tuple[Operation, ...]
+    operations: tuple[DocumentedOperation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,9 @@ def _merged(schema: Schema, document: Schema) -> Schema:
     return merged
 
 
-def _operation(method: str, path: str, operation: Schema) -> Operation:
+def _operation(method: str, path: str, operation: Schema) -> DocumentedOperation:
     body = operation.get("requestBody")
-    return Operation(
+    return DocumentedOperation(
         method=method,
         path=path,
         summary=marked(operation["summary"]),

@@ -124,7 +124,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class SpeedRange:
     """The median of some ratios, and how far they lie apart."""
 
     median: float
@@ -132,7 +132,7 @@ class Range:
     most: float
 
     @classmethod
-    def of(cls, ratios: Iterable[float | None]) -> Range | None:
+    def of(cls, ratios: Iterable[float | None]) -> SpeedRange | None:
         """Return the range of what is known; of nothing, `None`."""
         known = [ratio for ratio in ratios if ratio is not None]
         if not known:
@@ -146,10 +146,10 @@ class LevelRatios:
 
     concurrency: int
     pairs: int
-    tokens_per_s: Range | None
-    ttft: Range | None
-    inter_token: Range | None
-    total: Range | None
+    tokens_per_s: SpeedRange | None
+    ttft: SpeedRange | None
+    inter_token: SpeedRange | None
+    total: SpeedRange | None
 
     @classmethod
     def of(cls, concurrency: int, pairs: Sequence[Pair]) -> LevelRatios:
@@ -157,10 +157,10 @@ class LevelRatios:
         return cls(
             concurrency=concurrency,
             pairs=len(pairs),
-            tokens_per_s=Range.of(pair.tokens_per_s_ratio for pair in pairs),
-            ttft=Range.of(pair.ttft_ratio for pair in pairs),
-            inter_token=Range.of(pair.inter_token_ratio for pair in pairs),
-            total=Range.of(pair.total_ratio for pair in pairs),
+            tokens_per_s=SpeedRange.of(pair.tokens_per_s_ratio for pair in pairs),
+            ttft=SpeedRange.of(pair.ttft_ratio for pair in pairs),
+            inter_token=SpeedRange.of(pair.inter_token_ratio for pair in pairs),
+            total=SpeedRange.of(pair.total_ratio for pair in pairs),
         )
 
 

@@ -25,7 +25,7 @@ from inference.library.hub_reports import (
     PATTERNS,
     DownloadProgress,
     Fetched,
-    Refused,
+    HubRefusal,
     read_report,
 )
 
@@ -203,7 +203,7 @@ async def _result_of(
         while (report := await _next_report(process, repo_id)) is not None:
             if isinstance(report, Fetched):
                 return Path(report.path)
-            if isinstance(report, Refused):
+            if isinstance(report, HubRefusal):
                 raise HubError(report.error)
             if on_progress is not None:
                 on_progress(report)
@@ -215,7 +215,7 @@ async def _result_of(
 
 async def _next_report(
     process: Process, repo_id: str
-) -> DownloadProgress | Fetched | Refused | None:
+) -> DownloadProgress | Fetched | HubRefusal | None:
     """Return what the process says next; `None` when it has nothing more to say."""
     assert process.stdout is not None
     try:

@@ -30,7 +30,12 @@ from inference.library.hub_blobs import (
 )
 from inference.library.hub_errors import UnfetchableError, explain
 from inference.library.hub_plan import COMMIT, Plan, ensure_room, make_plan
-from inference.library.hub_reports import PATTERNS, DownloadProgress, Fetched, Refused
+from inference.library.hub_reports import (
+    PATTERNS,
+    DownloadProgress,
+    Fetched,
+    HubRefusal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         path = download(asked.repo, asked.revision, reports)
     except Exception as error:  # noqa: BLE001 -- whatever it is, the other side is told
-        reports.say(Refused(explain(error, asked.repo)))
+        reports.say(HubRefusal(explain(error, asked.repo)))
         return 1
     reports.say(Fetched(str(path)))
     return 0
@@ -88,7 +93,7 @@ class Reports:
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
 
-    def say(self, report: DownloadProgress | Fetched | Refused) -> None:
+    def say(self, report: DownloadProgress | Fetched | HubRefusal) -> None:
         """Write one line; leave where nobody reads any more."""
         try:
             self._out.write(msgspec.json.encode(report) + b"\n")

@@ -28,13 +28,13 @@ class Fetched(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: str
 
 
-class Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HubRefusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The last line of one that did not: why, in one line for a user."""
 
     error: str
 
 
-def read_report(line: bytes) -> DownloadProgress | Fetched | Refused:
+def read_report(line: bytes) -> DownloadProgress | Fetched | HubRefusal:
     """Return what a line says.
 
     Raises:
@@ -44,5 +44,5 @@ def read_report(line: bytes) -> DownloadProgress | Fetched | Refused:
     if "path" in fields:
         return msgspec.convert(fields, type=Fetched)
     if "error" in fields:
-        return msgspec.convert(fields, type=Refused)
+        return msgspec.convert(fields, type=HubRefusal)
     return msgspec.convert(fields, type=DownloadProgress)

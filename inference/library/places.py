@@ -40,7 +40,7 @@ class Layout(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LibraryPlace:
     """A folder that models are looked for in; `label` is what people call it."""
 
     label: str
@@ -67,17 +67,17 @@ class Place:
         return folder == root or root in folder.parents
 
 
-def places(*, data_dir: Path, extra: Sequence[Path] = ()) -> tuple[Place, ...]:
+def places(*, data_dir: Path, extra: Sequence[Path] = ()) -> tuple[LibraryPlace, ...]:
     """Return where models are looked for, in the order in which a name is found.
 
     `extra` are folders of the user's own: models, or folders that hold models one
     or two levels deep.
     """
     return (
-        Place(HUB_CACHE, Path(constants.HF_HUB_CACHE).expanduser(), Layout.HUB),
-        *(Place(LM_STUDIO, root, Layout.NESTED) for root in _lm_studio_roots()),
-        Place(DATA_FOLDER, data_dir / "models", Layout.FLAT),
-        *(Place(str(root), root, Layout.ANY) for root in extra),
+        LibraryPlace(HUB_CACHE, Path(constants.HF_HUB_CACHE).expanduser(), Layout.HUB),
+        *(LibraryPlace(LM_STUDIO, root, Layout.NESTED) for root in _lm_studio_roots()),
+        LibraryPlace(DATA_FOLDER, data_dir / "models", Layout.FLAT),
+        *(LibraryPlace(str(root), root, Layout.ANY) for root in extra),
     )
 
 

@@ -22,7 +22,7 @@ from inference.library.places import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from inference.library.places import Place
+    from inference.library.places import LibraryPlace
     from inference.library.scan import LocalModel
 
 REMOVABLE = (HUB_CACHE, LM_STUDIO, DATA_FOLDER)
@@ -37,7 +37,7 @@ class Removal:
     run: Callable[[], None]
 
 
-def plan_removal(model: LocalModel, places: Sequence[Place]) -> Removal:
+def plan_removal(model: LocalModel, places: Sequence[LibraryPlace]) -> Removal:
     """Return how `model` is deleted, with nothing done yet.
 
     Raises:

@@ -17,7 +17,7 @@ from inference.library.words import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from inference.library.places import Place
+    from inference.library.places import LibraryPlace
 
 __all__ = ["Library", "LibraryError", "LocalModel", "inspect"]
 
@@ -34,7 +34,7 @@ class Library:
 
     def __init__(
         self,
-        places: Sequence[Place],
+        places: Sequence[LibraryPlace],
         *,
         keep_s: float = 5.0,
         clock: Clock | None = None,
@@ -48,7 +48,7 @@ class Library:
         self._inspected: dict[Path, tuple[_Signature, LocalModel]] = {}
 
     @property
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[LibraryPlace, ...]:
         """Where it looks."""
         return self._places
 
@@ -136,7 +136,7 @@ class Library:
             p: kept for p, kept in self._inspected.items() if p in listed
         }
 
-    def _inspect(self, folder: Path, name: str, place: Place) -> LocalModel:
+    def _inspect(self, folder: Path, name: str, place: LibraryPlace) -> LocalModel:
         signature = _signature_of(folder)
         kept_signature, kept = self._inspected.get(folder, (None, None))
         if kept is None or signature != kept_signature or kept.name != name:

@@ -62,7 +62,7 @@ def gave_up(error: BaseException) -> bool:
     return type(error).__name__ == "PanicException"
 
 
-class Encoder:
+class TextEncoder:
     """Answers one job after the other."""
 
     def __init__(self, connection: socket.socket, backend: Any) -> None:
@@ -99,7 +99,7 @@ def main() -> int:
     size = os.fstat(options.tokenizer).st_size
     backend = Tokenizer.from_buffer(os.pread(options.tokenizer, size, 0))
     connection = socket.socket(fileno=options.jobs)
-    encoder = Encoder(connection, backend)
+    encoder = TextEncoder(connection, backend)
     reader = FrameReader(EncodeText)
     with ThreadPoolExecutor(1) as pool:
         while data := connection.recv(READ_BYTES):
@@ -108,7 +108,7 @@ def main() -> int:
         os._exit(0)
 
 
-def _answered(encoder: Encoder, job: EncodeText) -> None:
+def _answered(encoder: TextEncoder, job: EncodeText) -> None:
     """Answer a job; where that fails, the process ends and so the other end knows."""
     try:
         encoder.answer(job)

@@ -21,7 +21,7 @@ from inference.prompting.turns import (
     tool_objects,
     written_turns,
 )
-from inference.prompting.writing import Form, Words, Written, in_words
+from inference.prompting.writing import Form, TemplateWords, Written, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,13 +51,13 @@ def values_of(always: Always) -> dict[str, Any]:
     return {name: made() for name, made in always.items()}
 
 
-class Probe:
+class TemplateProbe:
     """Tries one tokenizer's template.
 
     `reads_parts`, and what it `always` wants, are known after `fault`.
     """
 
-    def __init__(self, tokenizer: Any, words: Words) -> None:
+    def __init__(self, tokenizer: Any, words: TemplateWords) -> None:
         self._tokenizer = tokenizer
         self._words = words
         self.options: Mapping[str, Any] = {}

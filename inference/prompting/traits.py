@@ -10,11 +10,11 @@ from jinja2 import TemplateError
 
 from inference.prompting.control import NO_CONTROL, ControlTokens, control_tokens_of
 from inference.prompting.effort import EffortTraits, effort_traits_of
-from inference.prompting.probes import TOOLS_KEYS, Always, Probe
+from inference.prompting.probes import TOOLS_KEYS, Always, TemplateProbe
 from inference.prompting.rendering import sources_of, template_text
 from inference.prompting.sandbox import parsed, rendering_within
 from inference.prompting.turns import USUAL_DIALECT, USUAL_THINKING_KEY, CallDialect
-from inference.prompting.writing import USUAL_WORDS, Words, Written
+from inference.prompting.writing import USUAL_WORDS, TemplateWords, Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -54,7 +54,7 @@ class TemplateTraits:
     fault: str = ""
     names: frozenset[str] | None = field(default=None, compare=False)
     control: ControlTokens = field(default=NO_CONTROL, compare=False)
-    words: Words = field(default=USUAL_WORDS, compare=False)
+    words: TemplateWords = field(default=USUAL_WORDS, compare=False)
     always: Always = field(default_factory=dict, compare=False)
 
 
@@ -96,7 +96,7 @@ _ENDS = ("start", "end")
 def _tried_out(
     tokenizer: Any, known: TemplateTraits, reads_calls: bool | None
 ) -> TemplateTraits:
-    probe = Probe(tokenizer, known.words)
+    probe = TemplateProbe(tokenizer, known.words)
     names = _names_in(getattr(tokenizer, "chat_template", None))
     known = replace(known, names=names, fault=probe.fault())
     if known.fault:
@@ -140,11 +140,11 @@ def _words_of(
     tokenizer: Any,
     write_calls: Callable[[Sequence[ToolCall]], str] | None,
     tags: tuple[str, str] | None,
-) -> Words:
+) -> TemplateWords:
     if tags is None:
         start, end = (getattr(tokenizer, f"think_{end}", None) for end in _ENDS)
         tags = (start, end) if start and end else ("", "")
-    return Words(write_calls or USUAL_WORDS.write_calls, *tags)
+    return TemplateWords(write_calls or USUAL_WORDS.write_calls, *tags)
 
 
 def _names_in(template: Any) -> frozenset[str] | None:

@@ -63,7 +63,7 @@ def usual_calls(calls: Sequence[ToolCall]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TemplateWords:
     """A model's own words: how it writes calls, and what it puts around thinking."""
 
     write_calls: Callable[[Sequence[ToolCall]], str] = usual_calls
@@ -77,11 +77,13 @@ class Words:
         return f"Thinking: {text}\n\n"
 
 
-USUAL_WORDS = Words()
+USUAL_WORDS = TemplateWords()
 
 
 def in_words(
-    messages: Sequence[ChatMessage], written: Written, words: Words = USUAL_WORDS
+    messages: Sequence[ChatMessage],
+    written: Written,
+    words: TemplateWords = USUAL_WORDS,
 ) -> tuple[tuple[ChatMessage, ...], tuple[str, ...]]:
     """Return messages without what `written` names, and what was written out."""
     if written == Written():
@@ -127,7 +129,7 @@ def one_at_a_time(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
 class _Writer:
     messages: Sequence[ChatMessage]
     written: Written
-    words: Words
+    words: TemplateWords
     kept: list[ChatMessage] = field(default_factory=list)
     done: dict[str, None] = field(default_factory=dict)
     _last_user: int = -1

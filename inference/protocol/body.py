@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class Parameter:
+class BodyField:
     """A field of a body under some limits; it keeps no state between requests."""
 
     def __init__(
@@ -81,11 +81,11 @@ class Parameter:
 @lru_cache(maxsize=64)
 def parameters_of(
     body: type[msgspec.Struct], limits: Limits
-) -> Mapping[str, Parameter]:
+) -> Mapping[str, BodyField]:
     """Return a body's fields by name: what is required, then as they are declared."""
     declared = hints(body)
     fields = [
-        Parameter(each, declared[each.name], limits)
+        BodyField(each, declared[each.name], limits)
         for each in msgspec.structs.fields(body)
     ]
     return {each.name: each for each in sorted(fields, key=lambda f: not f.is_required)}

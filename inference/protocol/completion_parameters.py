@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from inference.core.requests import Prompt, TextPrompt, TokenPrompt
 from inference.protocol import faults
-from inference.protocol.declared import Bound, Reads, Refused, Said, Standing, Words
+from inference.protocol.declared import (
+    Bound,
+    ErrorWords,
+    Reads,
+    Refused,
+    Said,
+    Standing,
+)
 from inference.protocol.objects import Metadata
 from inference.protocol.sampling_fields import GenerationBody
 
@@ -60,7 +67,7 @@ class CompletionRequestBody(GenerationBody, kw_only=True):
             ],
             _to_prompts,
         ),
-        Words("a string, an array of strings, or token ids"),
+        ErrorWords("a string, an array of strings, or token ids"),
         Said(
             "What to go on from, without a template; each text or list of token ids is "
             "a prompt of its own.",

@@ -129,7 +129,7 @@ class Unsupported:
 
 
 @dataclass(frozen=True)
-class Words:
+class ErrorWords:
     """How errors name a value (`what`), its keys, and too `many` of them."""
 
     what: str = ""

@@ -16,7 +16,7 @@ from inference.protocol.calls import (
     to_calls,
 )
 from inference.protocol.coercions import EMPTY, only_empty
-from inference.protocol.declared import Bound, Reads, Said, Words
+from inference.protocol.declared import Bound, ErrorWords, Reads, Said
 from inference.protocol.parts import Parts, Text, to_parts
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ Messages = Annotated[
         Annotated[
             list[_AnyMessage],
             Bound(min_length=1, max_length="messages"),
-            Words("an array of objects"),
+            ErrorWords("an array of objects"),
         ],
         _to_messages,
     ),

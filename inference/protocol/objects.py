@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from inference.protocol import faults
-from inference.protocol.declared import Bound, Reads, Said, Standing, Words
+from inference.protocol.declared import Bound, ErrorWords, Reads, Said, Standing
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
@@ -69,7 +69,7 @@ Metadata = Annotated[
         Annotated[str, Bound(max_length="metadata_value_chars")],
     ],
     Bound(max_length="metadata"),
-    Words("an object", many="pairs"),
+    ErrorWords("an object", many="pairs"),
     Said(
         "Kept in the record.",
         takes="object of up to {0.metadata} strings, keys of up to "
@@ -84,7 +84,7 @@ class PredictionBody(msgspec.Struct):
     """Text that the answer is expected to repeat."""
 
     type: Literal["content"]
-    content: Annotated[str | list[Any], Words("a string or an array of objects")]
+    content: Annotated[str | list[Any], ErrorWords("a string or an array of objects")]
 
 
 Prediction = Annotated[

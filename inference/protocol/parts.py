@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from inference.core.requests import ContentPart, ImagePart, TextPart
 from inference.protocol import faults
-from inference.protocol.declared import Bound, Lax, Words
+from inference.protocol.declared import Bound, ErrorWords, Lax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ class ImageBody(Struct):
 class ImagePartBody(Struct, tag_field="type", tag="image_url"):
     """An image; some clients send the URL alone."""
 
-    image_url: Annotated[_Url | ImageBody, Words("an object")]
+    image_url: Annotated[_Url | ImageBody, ErrorWords("an object")]
 
 
 class InputImageBody(Struct, tag_field="type", tag="input_image"):

@@ -12,7 +12,7 @@ from msgspec import Struct
 from inference.core.requests import SamplingRequest
 from inference.protocol import faults
 from inference.protocol.coercions import DECIMAL, TOKENS, WHOLE
-from inference.protocol.declared import Bound, Reads, Said, Standing, Words
+from inference.protocol.declared import Bound, ErrorWords, Reads, Said, Standing
 from inference.protocol.readings import to_biases, to_stops
 from inference.protocol.stream_options import StreamOptions
 from inference.protocol.structure import (
@@ -164,7 +164,7 @@ class GenerationBody(Struct, kw_only=True):
                     max_length="logit_bias",
                     extra_json_schema={"propertyNames": {"pattern": "^[0-9]+$"}},
                 ),
-                Words(
+                ErrorWords(
                     "an object of token ids and biases",
                     key="'{}'",
                     many="tokens",
@@ -236,7 +236,7 @@ class GenerationBody(Struct, kw_only=True):
     stop_token_ids: Annotated[
         tuple[Annotated[int, Bound(ge=0, le="token_id")], ...],
         Bound(max_length="stop_token_ids"),
-        Words("an array of token ids"),
+        ErrorWords("an array of token ids"),
         Said(
             "Further tokens that end the answer.",
             takes="array of up to {0.stop_token_ids} token ids",

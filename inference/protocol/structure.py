@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from inference.core.errors import InvalidRequestError
 from inference.core.requests import Grammar, GrammarKind
 from inference.protocol import faults
-from inference.protocol.declared import NO_BREAK, Bound, Lax, Reads, Said, Words
+from inference.protocol.declared import NO_BREAK, Bound, ErrorWords, Lax, Reads, Said
 from inference.protocol.json_body import parse_object
 
 if TYPE_CHECKING:
@@ -160,7 +160,9 @@ _READERS: dict[str, Callable[[Any, str, Limits], Grammar]] = {
 ResponseFormat = Annotated[
     Grammar | None,
     Reads(
-        Annotated[AnyTextBody | AnyObjectBody | JSONSchemaBody, Words("an object")],
+        Annotated[
+            AnyTextBody | AnyObjectBody | JSONSchemaBody, ErrorWords("an object")
+        ],
         _read_format,
     ),
     Said(

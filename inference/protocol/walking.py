@@ -17,11 +17,11 @@ import msgspec
 from inference.protocol import faults
 from inference.protocol.declared import (
     NO_BREAK,
+    ErrorWords,
     Lax,
     Refused,
     Said,
     Unsupported,
-    Words,
     hints,
     holder_of,
     is_array,
@@ -217,8 +217,8 @@ def _name(kind: Any) -> str:
     return faults.named(_json_types(plain)[0])
 
 
-def _words(marks: Sequence[Any]) -> Words:
-    return next((mark for mark in marks if isinstance(mark, Words)), Words())
+def _words(marks: Sequence[Any]) -> ErrorWords:
+    return next((mark for mark in marks if isinstance(mark, ErrorWords)), ErrorWords())
 
 
 def _noun(value: Any) -> str:

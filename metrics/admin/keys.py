@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from django.template.response import TemplateResponse
 
 from metrics.links import history_link, list_link
-from metrics.usage import Span, Usage, last_seen_keys, usage_by_key
+from metrics.usage import UsageRow, UsageSpan, last_seen_keys, usage_by_key
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from django.http import HttpRequest
 
-SPANS = {"24": Span.day, "168": Span.week}
+SPANS = {"24": UsageSpan.day, "168": UsageSpan.week}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class KeyLine:
     """One key and its figures; `usage` is `None` where the span has none."""
 
     name: str
-    usage: Usage | None
+    usage: UsageRow | None
     last_day: datetime | None
 
     @property
@@ -47,7 +47,7 @@ class KeyLine:
 def keys_page(request: HttpRequest, context: dict[str, Any]) -> TemplateResponse:
     """Show every key that was ever used, the busiest first."""
     hours = request.GET.get("hours", "24")
-    span = SPANS.get(hours, Span.day)()
+    span = SPANS.get(hours, UsageSpan.day)()
     usages = usage_by_key(span)
     days = last_seen_keys()
     idle = sorted(set(days) - set(usages))
@@ -58,7 +58,7 @@ def keys_page(request: HttpRequest, context: dict[str, Any]) -> TemplateResponse
     return TemplateResponse(request, "admin/metrics/keys.html", context | shown)
 
 
-def _spans(chosen: Span) -> list[tuple[str, str, bool]]:
+def _spans(chosen: UsageSpan) -> list[tuple[str, str, bool]]:
     return [
         (hours, span.label, span.label == chosen.label)
         for hours, make in SPANS.items()

@@ -24,7 +24,7 @@ AROUND = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class ShownParameter:
     """One parameter: what was sent, what was used, and where that came from."""
 
     name: str
@@ -61,21 +61,21 @@ def request_detail(row: RequestLog, *, origin: str) -> dict[str, Any]:
     }
 
 
-def parameters_of(row: RequestLog) -> list[Parameter]:
+def parameters_of(row: RequestLog) -> list[ShownParameter]:
     """Return all parameters: those sent, what stood in for others, those ignored."""
     ignored = row.params.get("ignored", [])
     sent = {name: value for name, value in row.params.items() if name != "ignored"}
     found = [
-        Parameter(name, _sent(value), _sent(value), "request")
+        ShownParameter(name, _sent(value), _sent(value), "request")
         for name, value in sent.items()
     ]
     found += [
-        Parameter(name, "", _json(value), "default")
+        ShownParameter(name, "", _json(value), "default")
         for name, value in row.defaults.items()
         if name not in sent
     ]
     names = ignored if isinstance(ignored, list) else [ignored]
-    return found + [Parameter(str(name), "sent", "", "ignored") for name in names]
+    return found + [ShownParameter(str(name), "sent", "", "ignored") for name in names]
 
 
 def _sent(value: Any) -> str:

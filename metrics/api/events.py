@@ -13,7 +13,7 @@ from metrics.api.replies import list_body
 from metrics.api.views import ReadView
 from metrics.models import ServerEventLog
 from metrics.selection import CHOICES
-from metrics.selection.filters import Choice
+from metrics.selection.filters import ChoiceFilter
 from metrics.selection.parameters import read_choice
 from metrics.serializers import EventSerializer
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 FILTERS = TableFilters(
-    "at", (Choice("kind", "kind", "kind"), CHOICES["model"], CHOICES["node"])
+    "at", (ChoiceFilter("kind", "kind", "kind"), CHOICES["model"], CHOICES["node"])
 )
 
 

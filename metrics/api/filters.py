@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, TypeVar
 from django.db.models import Model
 
 from metrics.selection import TIME_PARAMETERS, Window
-from metrics.selection.filters import Choice, read_choices
+from metrics.selection.filters import ChoiceFilter, read_choices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from django.db.models import QuerySet
 
-    from metrics.selection.parameters import Parameter
+    from metrics.selection.parameters import QueryParameter
 
 ModelT = TypeVar("ModelT", bound=Model)
 
@@ -25,10 +25,10 @@ class TableFilters:
     """What a table can be narrowed by."""
 
     time_column: str
-    choices: tuple[Choice, ...]
+    choices: tuple[ChoiceFilter, ...]
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]:
+    def parameters(self) -> tuple[QueryParameter, ...]:
         """What may be asked for."""
         chosen = (each for choice in self.choices for each in choice.parameters)
         return (*TIME_PARAMETERS, *chosen)

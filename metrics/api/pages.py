@@ -31,7 +31,7 @@ _ID_MOST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[ModelT]):
+class ApiPage(Generic[ModelT]):
     """Some rows, and where the next ones begin; `None`: there are no more."""
 
     rows: list[ModelT]
@@ -89,7 +89,7 @@ def page_of(
     column: str,
     limit: int,
     horizon: datetime | None = None,
-) -> Page[ModelT]:
+) -> ApiPage[ModelT]:
     """Return the first rows in one query, without counting the others.
 
     With a `horizon` the rows reach back to it only, and what lies before was not
@@ -98,10 +98,10 @@ def page_of(
     found = list(rows[: limit + 1])
     shown = found[:limit]
     if len(found) > limit:
-        return Page(shown, _place_of(shown[-1], column).text())
+        return ApiPage(shown, _place_of(shown[-1], column).text())
     if horizon is not None:
-        return Page(shown, _Place(horizon, 0).text())
-    return Page(shown, None)
+        return ApiPage(shown, _Place(horizon, 0).text())
+    return ApiPage(shown, None)
 
 
 def _beyond(place: _Place, column: str, *, oldest_first: bool) -> Q:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metrics.selection import SelectionError
-from metrics.selection.parameters import Parameter
+from metrics.selection.parameters import QueryParameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 LIMIT_DEFAULT, LIMIT_MOST = 100, 1000
 
 
-LIMIT = Parameter(
+LIMIT = QueryParameter(
     "limit",
     "Page size.",
     {
@@ -23,10 +23,10 @@ LIMIT = Parameter(
         "default": LIMIT_DEFAULT,
     },
 )
-CURSOR = Parameter(
+CURSOR = QueryParameter(
     "cursor", "`next_cursor` of the previous page; other parameters unchanged."
 )
-ORDER = Parameter(
+ORDER = QueryParameter(
     "order",
     "Sort order.",
     {"type": "string", "enum": ["newest", "oldest"], "default": "newest"},

@@ -12,18 +12,22 @@ from metrics.api.pages import after_cursor, page_of
 from metrics.api.parameters import CURSOR, LIMIT, ORDER, read_limit
 from metrics.api.replies import list_body
 from metrics.api.views import ReadView
-from metrics.models import Level, Rollup
+from metrics.models import Rollup, RollupLevel
 from metrics.selection.filters import SUMMED_CHOICES
-from metrics.selection.parameters import Parameter, read_choice
+from metrics.selection.parameters import QueryParameter, read_choice
 from metrics.serializers import BOUNDS, RollupSerializer
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-LEVEL = Parameter(
+LEVEL = QueryParameter(
     "level",
     "How long a span is.",
-    {"type": "string", "enum": list(Level.values), "default": Level.HOUR.value},
+    {
+        "type": "string",
+        "enum": list(RollupLevel.values),
+        "default": RollupLevel.HOUR.value,
+    },
 )
 FILTERS = TableFilters("at", SUMMED_CHOICES)
 _BOUNDS = {

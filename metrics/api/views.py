@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rest_framework.response import Response
     from rest_framework.serializers import Serializer
 
-    from metrics.selection.parameters import Parameter
+    from metrics.selection.parameters import QueryParameter
 
 
 class StaffOrKey(BasePermission):
@@ -68,7 +68,7 @@ class ReadView(APIView):
     content_negotiation_class = AnyAccept
 
     staff_permissions: tuple[str, ...] = ()
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[QueryParameter, ...] = ()
     summary: str = ""
     serializer_class: type[Serializer[Any]] | None = None
     is_list = False

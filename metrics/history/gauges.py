@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Set
 
     from metrics.history.rows import GaugeRow
-    from metrics.history.steps import Span
+    from metrics.history.steps import ChartSpan
     from metrics.history.values import Counts, Figures
 
 # A sample covers a minute and is told at its end; then the record takes it in.
@@ -27,7 +27,7 @@ Highest = dict[tuple[int, str], int]
 class GaugeSums:
     """The samples of a range by span and node."""
 
-    def __init__(self, span: Span, *, models: Set[str]) -> None:
+    def __init__(self, span: ChartSpan, *, models: Set[str]) -> None:
         self._span = span
         self._models = models
         self._size = len(span.points)
@@ -114,7 +114,9 @@ def _raise(figures: Highest, at: tuple[int, str], figure: int) -> None:
     figures[at] = max(figures[at], figure)
 
 
-def stretches_down(span: Span, seen: Set[int], *, now_s: int) -> list[tuple[int, int]]:
+def stretches_down(
+    span: ChartSpan, seen: Set[int], *, now_s: int
+) -> list[tuple[int, int]]:
     """Return the stretches of the range, up to now, in which no server ran.
 
     The newest span may have no sample yet: it is like the one before it.
@@ -135,7 +137,9 @@ def stretches_down(span: Span, seen: Set[int], *, now_s: int) -> list[tuple[int,
     return stretches
 
 
-def points_up(span: Span, down: list[tuple[int, int]], *, now_s: int) -> list[bool]:
+def points_up(
+    span: ChartSpan, down: list[tuple[int, int]], *, now_s: int
+) -> list[bool]:
     """Return for each point whether a server ran in some part of it."""
     up = []
     for at_s in span.points:

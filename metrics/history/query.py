@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
-from metrics.history.steps import LONGEST, STEPS_S, Span, span_of
+from metrics.history.steps import LONGEST, STEPS_S, ChartSpan, span_of
 from metrics.selection import TIME_PARAMETERS, SelectionError, Window
 from metrics.selection.filters import SUMMED_CHOICES, read_choices
-from metrics.selection.parameters import Parameter, check_names, read_choice
+from metrics.selection.parameters import QueryParameter, check_names, read_choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,12 +28,12 @@ RANGES = {
 }
 DEFAULT_RANGE = "24h"
 SHORTEST = timedelta(minutes=1)
-RANGE = Parameter(
+RANGE = QueryParameter(
     "range",
     "Up to now; used without `from` and `hours`.",
     {"type": "string", "enum": list(RANGES), "default": DEFAULT_RANGE},
 )
-STEP = Parameter(
+STEP = QueryParameter(
     "step",
     "Minimum seconds between two points; the default depends on the range.",
     {"type": "integer", "enum": list(STEPS_S)},
@@ -54,7 +54,7 @@ class HistoryQuery:
     `is_open` says that the range ends now: asked again later, it has moved on.
     """
 
-    span: Span
+    span: ChartSpan
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     is_open: bool = False
 

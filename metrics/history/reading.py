@@ -13,7 +13,7 @@ from metrics.histograms import INTER_TOKEN_S, TOTAL_S, TTFT_S, merged, quantile
 from metrics.history import rows
 from metrics.history.gauges import GaugeSums, points_up, stretches_down
 from metrics.history.requests import BY_MODEL, RequestSums, percentiles
-from metrics.history.values import Choices, Event, History, Totals
+from metrics.history.values import ChartEvent, Choices, History, PeriodTotals
 from metrics.models.rollups import ENDS
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ def _is_error(reason: str) -> bool:
     return reason not in CANCELLING and not reason.startswith("cancelled")
 
 
-def _totals(requests: RequestSums, ttft: Iterable[Sequence[int]]) -> Totals:
+def _totals(requests: RequestSums, ttft: Iterable[Sequence[int]]) -> PeriodTotals:
     whole = merged(*ttft)
-    return Totals(
+    return PeriodTotals(
         requests=sum(requests.sums["requests"]),
         prompt_tokens=sum(requests.sums["prompt_tokens"]),
         completion_tokens=sum(requests.sums["completion_tokens"]),
@@ -152,9 +152,9 @@ def _totals(requests: RequestSums, ttft: Iterable[Sequence[int]]) -> Totals:
     )
 
 
-def _event(row: ServerEventLog) -> Event:
+def _event(row: ServerEventLog) -> ChartEvent:
     text = ": ".join(filter(None, (str(row), row.detail)))
-    return Event(row.at.timestamp(), row.kind, text, row.kind in LOSSES)
+    return ChartEvent(row.at.timestamp(), row.kind, text, row.kind in LOSSES)
 
 
 def _choices(seen: Iterable[tuple[str, ...]]) -> Choices:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from metrics.histograms import merged, quantile
-from metrics.history.values import Percentiles, Speed
+from metrics.history.values import ChartSpeed, Percentiles
 from metrics.models.rollups import ENDS, ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from metrics.history.rows import SumRow, TextRow
-    from metrics.history.steps import Span
+    from metrics.history.steps import ChartSpan
 
 BY_MODEL = ("requests", "prompt_tokens", "completion_tokens")
 _ADDED = (*ENDS, "requests", "prompt_tokens", "cached_tokens", "completion_tokens")
@@ -27,7 +27,7 @@ class RequestSums:
     """The sums of a range's requests by point."""
 
     def __init__(
-        self, span: Span, sums: Iterable[SumRow], texts: Iterable[TextRow]
+        self, span: ChartSpan, sums: Iterable[SumRow], texts: Iterable[TextRow]
     ) -> None:
         self._span = span
         self.size = len(span.points)
@@ -62,11 +62,11 @@ class RequestSums:
         """Return how many ended as an error or a rejection."""
         return list(map(sum, zip(*(self.sums[end] for end in ERRORS), strict=True)))
 
-    def speed(self) -> Speed:
+    def speed(self) -> ChartSpeed:
         """Return mean, slowest and fastest."""
         lowest = [_known(row.tps_min for row in rows) for rows in self._speeds]
         highest = [_known(row.tps_max for row in rows) for rows in self._speeds]
-        return Speed(
+        return ChartSpeed(
             avg=[_mean_tps(rows) for rows in self._speeds],
             min=[_rounded(min(tps, default=None)) for tps in lowest],
             max=[_rounded(max(tps, default=None)) for tps in highest],

@@ -15,13 +15,13 @@ from django.db.models import Aggregate, Max, Min, Q, Sum, TextField
 from django.db.models.functions import Cast
 
 from metrics.history.values import Before, Use
-from metrics.models import Gauge, Level, Rollup, ServerEventLog
+from metrics.models import Gauge, Rollup, RollupLevel, ServerEventLog
 from metrics.models.rollups import ERRORS
 from metrics.selection.filters import CHOICES, SUMMED_CHOICES
 
 if TYPE_CHECKING:
     from metrics.history.query import HistoryQuery
-    from metrics.history.steps import Span
+    from metrics.history.steps import ChartSpan
 
 MOST_EVENTS = 500
 CHOICE_COLUMNS = tuple(choice.column for choice in SUMMED_CHOICES)
@@ -170,19 +170,22 @@ def events(query: HistoryQuery) -> list[ServerEventLog]:
 
 def choices(now: datetime) -> set[tuple[str, ...]]:
     """Read which models, endpoints, keys and nodes occurred of late."""
-    rows = Rollup.objects.filter(level=Level.DAY, at__gte=now - CHOICES_REACH)
+    rows = Rollup.objects.filter(level=RollupLevel.DAY, at__gte=now - CHOICES_REACH)
     return set(rows.order_by().values_list(*CHOICE_COLUMNS).distinct()[:2000])
 
 
-def readable(span: Span) -> Span:
+def readable(span: ChartSpan) -> ChartSpan:
     """Coarsen a span where its fine sums are no longer kept, and coarser ones are."""
-    for level, coarser in ((Level.MINUTE, Level.HOUR), (Level.HOUR, Level.DAY)):
+    for level, coarser in (
+        (RollupLevel.MINUTE, RollupLevel.HOUR),
+        (RollupLevel.HOUR, RollupLevel.DAY),
+    ):
         if span.level == level and _reaches_further(coarser, level, span):
             span = span.coarsened(int(coarser.span.total_seconds()))
     return span
 
 
-def _reaches_further(coarser: Level, level: Level, span: Span) -> bool:
+def _reaches_further(coarser: RollupLevel, level: RollupLevel, span: ChartSpan) -> bool:
     """Whether sums of `coarser` lie in the span before the first of `level`."""
     at = Rollup.objects.filter(level=level).order_by("at").values_list("at", flat=True)
     first = at.first() or span.end
@@ -196,7 +199,7 @@ def _reaches_further(coarser: Level, level: Level, span: Span) -> bool:
     return older.exists()
 
 
-def _within(table: Any, span: Span) -> Any:
+def _within(table: Any, span: ChartSpan) -> Any:
     return table.objects.order_by().filter(
         level=span.level, at__gte=span.start, at__lt=span.end
     )

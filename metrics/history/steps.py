@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from metrics.models import Level
+from metrics.models import RollupLevel
 
 MOST_POINTS = 400
 DAY_S = 86_400
@@ -20,7 +20,7 @@ LONGEST = timedelta(seconds=STEPS_S[-1] * MOST_POINTS)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ChartSpan:
     """A range in whole steps of Unix seconds, `end_s` exclusive."""
 
     start_s: int
@@ -28,11 +28,11 @@ class Span:
     step_s: int
 
     @property
-    def level(self) -> Level:
+    def level(self) -> RollupLevel:
         """The coarsest level whose spans fit into a step."""
         if self.step_s < 3600:
-            return Level.MINUTE
-        return Level.HOUR if self.step_s < DAY_S else Level.DAY
+            return RollupLevel.MINUTE
+        return RollupLevel.HOUR if self.step_s < DAY_S else RollupLevel.DAY
 
     @property
     def points(self) -> range:
@@ -49,7 +49,7 @@ class Span:
         """Where the last point ends."""
         return datetime.fromtimestamp(self.end_s, UTC)
 
-    def coarsened(self, step_s: int) -> Span:
+    def coarsened(self, step_s: int) -> ChartSpan:
         """Return the same range in steps of at least `step_s`."""
         step_s = max(step_s, self.step_s)
         start_s = self.start_s // step_s * step_s
@@ -59,7 +59,7 @@ class Span:
 
 def span_of(
     start: datetime, end: datetime, *, step_s: int | None = None, is_rolling: bool
-) -> Span:
+) -> ChartSpan:
     """Return the range in its finest steps, or in `step_s` where they are longer.
 
     A rolling one ("the last 24 hours") keeps its length: the point in which it
@@ -72,4 +72,4 @@ def span_of(
     last_s = -int(-end.timestamp() // step_s) * step_s
     if is_rolling and last_s - first_s > max(length_s, step_s):
         first_s += step_s
-    return Span(first_s, last_s, step_s)
+    return ChartSpan(first_s, last_s, step_s)

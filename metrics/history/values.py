@@ -21,7 +21,7 @@ class Percentiles(msgspec.Struct, frozen=True):
     p99: Figures
 
 
-class Speed(msgspec.Struct, frozen=True):
+class ChartSpeed(msgspec.Struct, frozen=True):
     """Tokens per second of single requests: mean, slowest, fastest."""
 
     avg: Figures
@@ -47,7 +47,7 @@ class Use(msgspec.Struct, frozen=True):
     errors: int
 
 
-class Totals(msgspec.Struct, frozen=True):
+class PeriodTotals(msgspec.Struct, frozen=True):
     """Figures of the whole range."""
 
     requests: int
@@ -68,7 +68,7 @@ class Before(msgspec.Struct, frozen=True):
     errors: int
 
 
-class Event(msgspec.Struct, frozen=True):
+class ChartEvent(msgspec.Struct, frozen=True):
     """Something that happened, on the charts' time axis."""
 
     at: float
@@ -113,7 +113,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     reason_outcomes: dict[str, str]
     error_rate: Figures
     cache_hit_rate: Figures
-    tps: Speed
+    tps: ChartSpeed
     ttft: Percentiles
     inter_token: Percentiles
     queue: Percentiles
@@ -121,8 +121,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     memory: dict[str, Counts]
     budget: Counts
     keys: list[Use]
-    totals: Totals
+    totals: PeriodTotals
     before: Before
-    events: list[Event]
+    events: list[ChartEvent]
     events_left_out: bool
     choices: Choices

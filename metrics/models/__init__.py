@@ -7,16 +7,16 @@ from metrics.models.bodies import RequestBody
 from metrics.models.events import ServerEventLog
 from metrics.models.positions import SpoolPosition
 from metrics.models.requests import RequestLog
-from metrics.models.rollups import Gauge, Level, Rollup
+from metrics.models.rollups import Gauge, Rollup, RollupLevel
 from metrics.models.runs import ServerRun
 
 __all__ = [
     "BenchRun",
     "Gauge",
-    "Level",
     "RequestBody",
     "RequestLog",
     "Rollup",
+    "RollupLevel",
     "ServerEventLog",
     "ServerRun",
     "SpoolPosition",

@@ -18,7 +18,7 @@ ENDS = tuple(end.value for end in Outcome if end is not Outcome.RUNNING)
 ERRORS = tuple(end for end in ENDS if end not in (Outcome.FINISHED, Outcome.CANCELLED))
 
 
-class Level(models.TextChoices):
+class RollupLevel(models.TextChoices):
     """How long a span is."""
 
     MINUTE = "minute"
@@ -48,7 +48,7 @@ class Rollup(models.Model):
     queue) are those of these, `tps_*` those of finished requests.
     """
 
-    level = models.CharField(max_length=8, choices=Level)
+    level = models.CharField(max_length=8, choices=RollupLevel)
     at = models.DateTimeField("begins")
     node = models.CharField(max_length=255)
     boot_id = models.CharField(max_length=64)
@@ -107,7 +107,7 @@ class Gauge(models.Model):
     without a row is one in which the server did not run.
     """
 
-    level = models.CharField(max_length=8, choices=Level)
+    level = models.CharField(max_length=8, choices=RollupLevel)
     at = models.DateTimeField("begins")
     node = models.CharField(max_length=255)
     boot_id = models.CharField(max_length=64)

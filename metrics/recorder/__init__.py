@@ -8,8 +8,8 @@ gone too are ended by another server (`lost_runs`), which misses their `heartbea
 
 from __future__ import annotations
 
-from metrics.recorder.heartbeat import Heartbeat
+from metrics.recorder.heartbeat import RunHeartbeat
 from metrics.recorder.recorder import Recorder
 from metrics.recorder.writer import Keeping
 
-__all__ = ["Heartbeat", "Keeping", "Recorder"]
+__all__ = ["Keeping", "Recorder", "RunHeartbeat"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("metrics.recorder")
 
 
-class Heartbeat:
+class RunHeartbeat:
     """Beats from `start` to `stop`; the recorder's end takes the last beat away."""
 
     def __init__(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import QuerySet, Sum
 
-from metrics.models import Level, RequestLog, Rollup
+from metrics.models import RequestLog, Rollup, RollupLevel
 from metrics.rollups.lock import hold_sums
-from metrics.rollups.requests import Place, by_minute, save, widened
+from metrics.rollups.requests import RollupPlace, by_minute, save, widened
 from metrics.rollups.sums import READ, Sums, merge
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def backfill(since: datetime | None = None) -> Iterator[Progress]:
     while hour is not None:
         progress = _rebuild_hour(hour)
         if progress.is_rebuilt:
-            days.add(Level.DAY.start_of(hour))
+            days.add(RollupLevel.DAY.start_of(hour))
         yield progress
         hour = _next_hour(hour + HOUR)
     for day in sorted(days):
@@ -59,7 +59,7 @@ def _next_hour(since: datetime | None) -> datetime | None:
     if since is not None:
         rows = rows.filter(started_at__gte=since)
     first = rows.order_by("started_at").values_list("started_at", flat=True).first()
-    return None if first is None else Level.HOUR.start_of(first)
+    return None if first is None else RollupLevel.HOUR.start_of(first)
 
 
 def _rebuild_hour(hour: datetime) -> Progress:
@@ -70,33 +70,33 @@ def _rebuild_hour(hour: datetime) -> Progress:
         rows = RequestLog.objects.ended().filter(**span).order_by().only(*READ)
         minutes = by_minute(rows.iterator(chunk_size=2000))
         counted = sum(part.requests for part in minutes.values())
-        if _summed(sums.filter(level=Level.HOUR)) > counted:
+        if _summed(sums.filter(level=RollupLevel.HOUR)) > counted:
             return Progress(hour, counted, is_rebuilt=False)
-        sums.filter(level__in=(Level.MINUTE, Level.HOUR)).delete()
-        hours = widened(minutes, Level.HOUR)
+        sums.filter(level__in=(RollupLevel.MINUTE, RollupLevel.HOUR)).delete()
+        hours = widened(minutes, RollupLevel.HOUR)
         save(place.row(part) for place, part in (minutes | hours).items())
     return Progress(hour, counted, is_rebuilt=True)
 
 
 def _rebuild_day(day: datetime) -> None:
     hours = Rollup.objects.filter(
-        level=Level.HOUR, at__gte=day, at__lt=day + timedelta(days=1)
+        level=RollupLevel.HOUR, at__gte=day, at__lt=day + timedelta(days=1)
     )
-    sums = Rollup.objects.filter(level=Level.DAY, at=day)
+    sums = Rollup.objects.filter(level=RollupLevel.DAY, at=day)
     with transaction.atomic():
         hold_sums(alone=True)
         if _summed(sums) > _summed(hours):
             return
-        added: dict[Place, Sums] = {}
+        added: dict[RollupPlace, Sums] = {}
         for row in hours.order_by():
             merge(added.setdefault(_day_of(row, day), Sums()), row)
         sums.delete()
         save(place.row(part) for place, part in added.items())
 
 
-def _day_of(row: Rollup, day: datetime) -> Place:
-    return Place(
-        Level.DAY,
+def _day_of(row: Rollup, day: datetime) -> RollupPlace:
+    return RollupPlace(
+        RollupLevel.DAY,
         day,
         boot_id=row.boot_id,
         model=row.model,

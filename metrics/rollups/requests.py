@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from metrics.models import Level, RequestLog, Rollup
+from metrics.models import RequestLog, Rollup, RollupLevel
 from metrics.models.upserts import Upsert
 from metrics.rollups.sums import READ, SUMMED, Sums, merge, take_out
 
@@ -19,10 +19,10 @@ _SUMS = Upsert(Rollup, unique=KEY, over=SUMMED)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RollupPlace:
     """Which row of sums a request belongs to."""
 
-    level: Level
+    level: RollupLevel
     at: datetime
     boot_id: str
     model: str
@@ -35,10 +35,10 @@ class Place:
         """What makes the row unique."""
         return tuple(getattr(self, name) for name in KEY)
 
-    def widened(self, level: Level) -> Place:
+    def widened(self, level: RollupLevel) -> RollupPlace:
         """Return the place of the longer span that this one lies in."""
         at = level.start_of(self.at)
-        return Place(
+        return RollupPlace(
             level,
             at,
             self.boot_id,
@@ -104,16 +104,16 @@ def _write_sums(rows: Iterable[Rollup]) -> None:
         Rollup.objects.filter(pk__in=empty).delete()
 
 
-def summed(rows: Iterable[RequestLog]) -> dict[Place, Sums]:
+def summed(rows: Iterable[RequestLog]) -> dict[RollupPlace, Sums]:
     """Return what requests add up to, on every level."""
     minutes = by_minute(rows)
     all_levels = dict(minutes)
-    for level in (Level.HOUR, Level.DAY):
+    for level in (RollupLevel.HOUR, RollupLevel.DAY):
         all_levels |= widened(minutes, level)
     return all_levels
 
 
-def by_minute(rows: Iterable[RequestLog]) -> dict[Place, Sums]:
+def by_minute(rows: Iterable[RequestLog]) -> dict[RollupPlace, Sums]:
     """Return what requests add up to in each minute."""
     sums: defaultdict[tuple[object, ...], Sums] = defaultdict(Sums)
     for row in rows:
@@ -123,9 +123,11 @@ def by_minute(rows: Iterable[RequestLog]) -> dict[Place, Sums]:
     return {_minute_place(key): value for key, value in sums.items()}
 
 
-def widened(finer: Mapping[Place, Sums], level: Level) -> dict[Place, Sums]:
+def widened(
+    finer: Mapping[RollupPlace, Sums], level: RollupLevel
+) -> dict[RollupPlace, Sums]:
     """Return the same sums for longer spans."""
-    sums: defaultdict[Place, Sums] = defaultdict(Sums)
+    sums: defaultdict[RollupPlace, Sums] = defaultdict(Sums)
     for place, part in finer.items():
         merge(sums[place.widened(level)], part)
     return dict(sums)
@@ -136,7 +138,7 @@ def save(rows: Iterable[Rollup]) -> None:
     _SUMS.write(rows)
 
 
-def _rows_at(places: Iterable[Place]) -> Iterable[Rollup]:
+def _rows_at(places: Iterable[RollupPlace]) -> Iterable[Rollup]:
     """Return the rows of these places, and few others."""
     wanted = {name: {getattr(place, name) for place in places} for name in KEY}
     return Rollup.objects.filter(
@@ -148,12 +150,12 @@ def _key_of(row: Rollup) -> tuple[object, ...]:
     return tuple(getattr(row, name) for name in KEY)
 
 
-def _minute_place(key: tuple[object, ...]) -> Place:
+def _minute_place(key: tuple[object, ...]) -> RollupPlace:
     minute, boot_id, model, endpoint, key_name, node = key
     assert isinstance(minute, int)
     at = datetime.fromtimestamp(minute * 60, UTC)
-    return Place(
-        Level.MINUTE,
+    return RollupPlace(
+        RollupLevel.MINUTE,
         at,
         str(boot_id),
         str(model),

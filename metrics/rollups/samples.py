@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metrics.models import Gauge, Level
+from metrics.models import Gauge, RollupLevel
 from metrics.models.fitting import fitted_text, moment
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def add_samples(samples: Iterable[ServerSample]) -> None:
 def _rows_of(sample: ServerSample) -> Iterator[Gauge]:
     at = moment(sample.at)
     assert at is not None
-    for level in Level:
+    for level in RollupLevel:
         key = {
             "level": level,
             "at": level.start_of(at),

@@ -15,7 +15,7 @@ from django.db.models.lookups import In
 from inference.core.outcomes import FinishReason, Outcome, RequestKind
 from metrics.models.requests import STRUCTURES
 from metrics.selection import parsing
-from metrics.selection.parameters import Parameter
+from metrics.selection.parameters import QueryParameter
 from metrics.selection.parsing import SelectionError, given
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _SEARCHED = ("request_id", "error", "user", "session_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChoiceFilter:
     """A column that holds one of several words; `allowed` is empty where any may be.
 
     `is_indexed`: the table has an index by this column and time.
@@ -43,11 +43,11 @@ class Choice:
     is_indexed: bool = True
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]:
+    def parameters(self) -> tuple[QueryParameter, ...]:
         """What asks for it."""
         among = f" Allowed: {', '.join(self.allowed)}." if self.allowed else ""
         text = f"One {self.label}, or several separated by commas; `none`: the empty"
-        return (Parameter(self.name, f"{text} value.{among}"),)
+        return (QueryParameter(self.name, f"{text} value.{among}"),)
 
     def read(self, params: Mapping[str, str]) -> tuple[str, ...] | None:
         """Read the values."""
@@ -79,7 +79,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class RangeFilter:
     """A column that holds a number, asked for by `min_` and `max_`."""
 
     name: str
@@ -99,14 +99,14 @@ class Range:
         return f"max_{self.name}"
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]:
+    def parameters(self) -> tuple[QueryParameter, ...]:
         """What asks for it."""
         kind = "integer" if self.is_whole else "number"
         schema = {"type": kind, "minimum": 0, "maximum": self.most}
         unit = f" ({self.unit})" if self.unit else ""
         return (
-            Parameter(self.least_name, f"Minimum {self.label}{unit}.", schema),
-            Parameter(self.most_name, f"Maximum {self.label}{unit}.", schema),
+            QueryParameter(self.least_name, f"Minimum {self.label}{unit}.", schema),
+            QueryParameter(self.most_name, f"Maximum {self.label}{unit}.", schema),
         )
 
     def read(self, params: Mapping[str, str]) -> Bounds | None:
@@ -154,10 +154,10 @@ class Presence:
     nothing: object
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]:
+    def parameters(self) -> tuple[QueryParameter, ...]:
         """What asks for it."""
         schema = {"type": "string", "enum": ["yes", "no"]}
-        return (Parameter(self.name, f"With {self.label}, or without.", schema),)
+        return (QueryParameter(self.name, f"With {self.label}, or without.", schema),)
 
     def read(self, params: Mapping[str, str]) -> bool | None:
         """Read yes or no."""
@@ -184,11 +184,11 @@ class Search:
     name: str
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]:
+    def parameters(self) -> tuple[QueryParameter, ...]:
         """What asks for it."""
         text = "Part of the id, error text, user or session; case-insensitive."
         schema = {"type": "string", "maxLength": SEARCH_CHARACTERS}
-        return (Parameter(self.name, text, schema),)
+        return (QueryParameter(self.name, text, schema),)
 
     def read(self, params: Mapping[str, str]) -> str | None:
         """Read what to look for."""
@@ -220,29 +220,31 @@ class Search:
         return found
 
 
-Filter = Choice | Range | Presence | Search
+Filter = ChoiceFilter | RangeFilter | Presence | Search
 
 # Those with an index by the column and time come in the order in which they are
 # likely to leave the fewest rows.
 CHOICES = {
     choice.name: choice
     for choice in (
-        Choice("session", "session_id", "session"),
-        Choice("user", "user", "user"),
-        Choice("reason", "reason", "error code"),
-        Choice("outcome", "outcome", "outcome", tuple(Outcome)),
-        Choice("key", "key_name", "key"),
-        Choice("model", "model", "model"),
-        Choice(
+        ChoiceFilter("session", "session_id", "session"),
+        ChoiceFilter("user", "user", "user"),
+        ChoiceFilter("reason", "reason", "error code"),
+        ChoiceFilter("outcome", "outcome", "outcome", tuple(Outcome)),
+        ChoiceFilter("key", "key_name", "key"),
+        ChoiceFilter("model", "model", "model"),
+        ChoiceFilter(
             "finish_reason",
             "finish_reason",
             "finish reason",
             tuple(FinishReason),
         ),
-        Choice("endpoint", "endpoint", "endpoint"),
-        Choice("kind", "kind", "type", tuple(filter(None, RequestKind)), empty="other"),
-        Choice("node", "node", "node", is_indexed=False),
-        Choice(
+        ChoiceFilter("endpoint", "endpoint", "endpoint"),
+        ChoiceFilter(
+            "kind", "kind", "type", tuple(filter(None, RequestKind)), empty="other"
+        ),
+        ChoiceFilter("node", "node", "node", is_indexed=False),
+        ChoiceFilter(
             "structured",
             "structured",
             "structure",
@@ -255,12 +257,12 @@ CHOICES = {
 RANGES = {
     one.name: one
     for one in (
-        Range("prompt_tokens", "tokens in", 1e9, is_whole=True),
-        Range("completion_tokens", "tokens out", 1e9, is_whole=True),
-        Range("ttft_s", "TTFT", 1e7, "s"),
-        Range("total_s", "duration", 1e7, "s"),
-        Range("queue_s", "wait", 1e7, "s"),
-        Range("tps", "speed", 1e6, "tok/s"),
+        RangeFilter("prompt_tokens", "tokens in", 1e9, is_whole=True),
+        RangeFilter("completion_tokens", "tokens out", 1e9, is_whole=True),
+        RangeFilter("ttft_s", "TTFT", 1e7, "s"),
+        RangeFilter("total_s", "duration", 1e7, "s"),
+        RangeFilter("queue_s", "wait", 1e7, "s"),
+        RangeFilter("tps", "speed", 1e6, "tok/s"),
     )
 }
 PRESENCES = {
@@ -282,7 +284,7 @@ SUMMED_CHOICES = tuple(CHOICES[name] for name in ("model", "endpoint", "key", "n
 
 
 def read_choices(
-    params: Mapping[str, str], choices: Iterable[Choice]
+    params: Mapping[str, str], choices: Iterable[ChoiceFilter]
 ) -> dict[str, tuple[str, ...]]:
     """Read the values of those choices that are given, by the choices' names."""
     read = {choice.name: choice.read(params) for choice in choices}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class QueryParameter:
     """A query parameter; `schema` is its JSON schema."""
 
     name: str
@@ -21,7 +21,7 @@ class Parameter:
     schema: dict[str, Any] = field(default_factory=lambda: {"type": "string"})
 
 
-def read_choice(params: Mapping[str, str], parameter: Parameter) -> str:
+def read_choice(params: Mapping[str, str], parameter: QueryParameter) -> str:
     """Read one of the words that the parameter's schema lists, or its default."""
     words = [str(word) for word in parameter.schema["enum"]]
     text = given(params, parameter.name)

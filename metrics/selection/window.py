@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from metrics.selection import parsing
-from metrics.selection.parameters import Parameter
+from metrics.selection.parameters import QueryParameter
 from metrics.selection.parsing import SelectionError, given
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 MOST_HOURS = 87_600.0
 _TIME = "ISO 8601, or Unix seconds."
 TIME_PARAMETERS = (
-    Parameter("from", f"Start of the range, inclusive: {_TIME}"),
-    Parameter("to", f"End of the range, exclusive: {_TIME}"),
-    Parameter(
+    QueryParameter("from", f"Start of the range, inclusive: {_TIME}"),
+    QueryParameter("to", f"End of the range, exclusive: {_TIME}"),
+    QueryParameter(
         "hours",
         "The last so many hours; cannot be combined with `from` or `to`.",
         {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_HOURS},

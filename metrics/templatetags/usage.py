@@ -9,7 +9,7 @@ from django import template
 from django.urls import reverse
 
 from metrics.links import history_link, list_link
-from metrics.usage import Span, usage_of_model
+from metrics.usage import UsageSpan, usage_of_model
 
 register = template.Library()
 
@@ -17,7 +17,7 @@ register = template.Library()
 @register.inclusion_tag("metrics/model_usage.html")
 def model_usage(key: str) -> dict[str, Any]:
     """Show its last day and week, with links to the requests behind each figure."""
-    usages = [usage_of_model(key, span) for span in (Span.day(), Span.week())]
+    usages = [usage_of_model(key, span) for span in (UsageSpan.day(), UsageSpan.week())]
     events = reverse("admin:metrics_servereventlog_changelist")
     return {
         "events_link": f"{events}?{urlencode({'model': key})}",

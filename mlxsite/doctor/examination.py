@@ -15,14 +15,14 @@ from mlxsite.doctor.machine import (
     check_settings,
     check_versions,
 )
-from mlxsite.doctor.probes import Answer, Probe, all_found
+from mlxsite.doctor.probes import Probe, ProbeAnswer, all_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from inference.conf import ServerConfig
     from mlxsite.doctor.findings import Finding
-    from mlxsite.doctor.machine import Engine
+    from mlxsite.doctor.machine import EngineProbe
 
 QUICK_S = 10.0
 ENGINE_S = PROBE_S + 5.0
@@ -30,7 +30,7 @@ ENGINE_S = PROBE_S + 5.0
 
 def examine(config: ServerConfig | None, *, problem: str = "") -> list[Finding]:
     """Run all probes; without settings, those that need none."""
-    engine = Answer(lambda: ask_engine(config))
+    engine = ProbeAnswer(lambda: ask_engine(config))
     asked_bytes = config.memory_budget_bytes if config else 0
     probes = [
         Probe("Python", QUICK_S, check_python),
@@ -54,7 +54,7 @@ def is_healthy(findings: list[Finding]) -> bool:
 
 
 def _probes_with_settings(
-    config: ServerConfig, engine: Answer[Engine]
+    config: ServerConfig, engine: ProbeAnswer[EngineProbe]
 ) -> Iterator[Probe]:
     # Imported here: without settings there are no models to import.
     from mlxsite.doctor.serving import check_models, check_port
@@ -66,7 +66,7 @@ def _probes_with_settings(
     yield Probe("model", ENGINE_S, lambda: check_models(config, _gpu_bytes(engine)))
 
 
-def _gpu_bytes(engine: Answer[Engine]) -> int:
+def _gpu_bytes(engine: ProbeAnswer[EngineProbe]) -> int:
     try:
         return engine.within(ENGINE_S).gpu_memory_bytes
     except (EngineError, TimeoutError, ValueError):

@@ -32,7 +32,7 @@ NATIVE = "Install a Python for arm64 (python.org, or Homebrew in /opt/homebrew).
 AGAIN = "Install the requirements again: pip install -r requirements.txt"
 
 
-class Engine(msgspec.Struct, frozen=True):
+class EngineProbe(msgspec.Struct, frozen=True):
     """What MLX says of itself in a process of its own."""
 
     device: str
@@ -48,7 +48,7 @@ class EngineError(RuntimeError):
     """MLX does not start here; the message is its last line."""
 
 
-def ask_engine(config: ServerConfig | None) -> Engine:
+def ask_engine(config: ServerConfig | None) -> EngineProbe:
     """Start MLX as a worker of these settings would, and ask it.
 
     Raises:
@@ -68,7 +68,7 @@ def ask_engine(config: ServerConfig | None) -> Engine:
     return msgspec.structs.replace(engine, advice=advice)
 
 
-def _probe_engine(library: Path | None) -> Engine:
+def _probe_engine(library: Path | None) -> EngineProbe:
     command = [sys.executable, "-m", "inference.engine.hardware.probe"]
     try:
         found = subprocess.run(  # noqa: S603 -- our own interpreter
@@ -86,7 +86,7 @@ def _probe_engine(library: Path | None) -> Engine:
         lines = found.stderr.strip().splitlines()
         words = lines[-1] if lines else f"it ended with code {found.returncode}"
         raise EngineError(words)
-    return msgspec.json.decode(found.stdout.splitlines()[-1], type=Engine)
+    return msgspec.json.decode(found.stdout.splitlines()[-1], type=EngineProbe)
 
 
 def check_python() -> list[Finding]:
@@ -111,7 +111,7 @@ def check_machine() -> list[Finding]:
     return [well("machine", f"{words}; {system_name()}")]
 
 
-def check_engine(ask: Callable[[], Engine], asked_bytes: int) -> list[Finding]:
+def check_engine(ask: Callable[[], EngineProbe], asked_bytes: int) -> list[Finding]:
     """Whether MLX computes, on what, with which BLAS, and how much it may hold."""
     try:
         engine = ask()
@@ -136,7 +136,7 @@ def check_engine(ask: Callable[[], Engine], asked_bytes: int) -> list[Finding]:
     ]
 
 
-def _blas(engine: Engine) -> Finding:
+def _blas(engine: EngineProbe) -> Finding:
     if not engine.blas:
         return well("BLAS", "not needed: a GPU computes")
     if engine.blas == "reference":

@@ -28,7 +28,7 @@ class Probe:
     begun_at: float = field(default_factory=time.monotonic)
 
 
-class Answer(Generic[T]):
+class ProbeAnswer(Generic[T]):
     """What a thread comes to: it begins at once, and may be asked more than once."""
 
     def __init__(self, ask: Callable[[], T]) -> None:
@@ -62,11 +62,11 @@ class Answer(Generic[T]):
 
 def all_found(probes: Sequence[Probe]) -> list[Finding]:
     """Run all probes at once; return what they found, in their order."""
-    asked = [(probe, Answer(probe.find)) for probe in probes]
+    asked = [(probe, ProbeAnswer(probe.find)) for probe in probes]
     return [finding for probe, answer in asked for finding in _found(probe, answer)]
 
 
-def _found(probe: Probe, answer: Answer[Sequence[Finding]]) -> Sequence[Finding]:
+def _found(probe: Probe, answer: ProbeAnswer[Sequence[Finding]]) -> Sequence[Finding]:
     try:
         return answer.within(probe.begun_at + probe.patience_s - time.monotonic())
     except TimeoutError:

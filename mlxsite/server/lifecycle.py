@@ -37,7 +37,7 @@ from metrics.completion_log import CompletionLog
 from metrics.conf import keeping_of
 from metrics.observers import Observers
 from metrics.prometheus import PrometheusExposition, RunCounts
-from metrics.recorder import Heartbeat, Recorder
+from metrics.recorder import Recorder, RunHeartbeat
 from metrics.sampler import Sampler
 from metrics.totals import Totals
 from mlxsite import __version__
@@ -79,11 +79,11 @@ def serve(
     # Long pure-Python stretches must give way to the loop.
     sys.setswitchinterval(0.001)
     with written_by_a_thread():
-        run = ServerRun(config, sources, openblas=openblas, up_since=up_since)
+        run = ServerLifecycle(config, sources, openblas=openblas, up_since=up_since)
         return run.run()
 
 
-class ServerRun:
+class ServerLifecycle:
     """Owns everything that lives as long as the server: service, record, Daphne."""
 
     def __init__(
@@ -107,7 +107,7 @@ class ServerRun:
         self._recorder = Recorder(
             data_dir=config.data_dir, identity=identity, keeping=keeping_of(config)
         )
-        self._heartbeat = Heartbeat(identity=identity, version=__version__)
+        self._heartbeat = RunHeartbeat(identity=identity, version=__version__)
         # The log line tells the average that includes its own request.
         self._observer = Observers(
             (self._totals, self._counts, self._recorder, CompletionLog(self._totals))

@@ -16,7 +16,7 @@ from inference.core.requests import SamplingSpec
 from inference.engine.caches.maker import CacheMaker, cache_maker_for
 from inference.engine.caches.prefixes import PrefixCache
 from inference.engine.sequences.sequence import Sequence
-from inference.engine.vision.encoding import Encoder, Picture, PromptPictures
+from inference.engine.vision.encoding import ImageEncoder, Picture, PromptPictures
 from inference.engine.vision.families import FamilyError, family_of
 from inference.engine.vision.language import VisionLanguageModel, embeddings_of
 from tests.engine.driving import Run, SmallChunks
@@ -59,7 +59,7 @@ class Loaded:
         self.architecture = architecture
         self.model = random_vision_model(architecture)
         self.family = family_of(architecture, self.model)
-        self.encoder = Encoder(self.model, self.family)
+        self.encoder = ImageEncoder(self.model, self.family)
         language = VisionLanguageModel(self.model, self.family)
         maker = cache_maker_for(language, kv_bits=None)
         self.caches: CacheMaker = self.family.caches(maker)

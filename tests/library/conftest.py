@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from huggingface_hub import constants
 
-from inference.library.places import Place, places
+from inference.library.places import LibraryPlace, places
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,8 @@ def lm_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def usual_places(hub_cache: Path, lm_studio: Path, data_dir: Path) -> tuple[Place, ...]:
+def usual_places(
+    hub_cache: Path, lm_studio: Path, data_dir: Path
+) -> tuple[LibraryPlace, ...]:
     """The places of a machine where no folder of the user's own is set."""
     return places(data_dir=data_dir)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from inference.library.machine import computes_on_cpu
-from inference.library.places import Place, places
+from inference.library.places import LibraryPlace, places
 from inference.library.scan import Library, LibraryError, LocalModel
 from inference.library.weights import measure_weights
 from tests.library.cast import REVISION, put_adapter, put_in_hub_cache, put_model
@@ -41,7 +41,9 @@ def found(library: Library) -> list[tuple[str, str]]:
     return [(model.name, model.place) for model in library.all()]
 
 
-def test_places_that_are_not_there_are_empty(usual_places: tuple[Place, ...]) -> None:
+def test_places_that_are_not_there_are_empty(
+    usual_places: tuple[LibraryPlace, ...],
+) -> None:
     assert Library(usual_places).all() == ()
 
 
@@ -76,7 +78,7 @@ def test_it_finds_models_in_every_place(
 
 
 def test_it_looks_in_the_older_folder_of_lm_studio_too(
-    tiny_model_dir: Path, lm_studio: Path, usual_places: tuple[Place, ...]
+    tiny_model_dir: Path, lm_studio: Path, usual_places: tuple[LibraryPlace, ...]
 ) -> None:
     older = lm_studio.parents[1] / ".cache" / "lm-studio" / "models"
     put_model(tiny_model_dir, older / "publisher" / "tiny")
@@ -85,7 +87,7 @@ def test_it_looks_in_the_older_folder_of_lm_studio_too(
 
 
 def test_broken_folders_are_listed_with_their_problem(
-    tiny_model_dir: Path, lm_studio: Path, usual_places: tuple[Place, ...]
+    tiny_model_dir: Path, lm_studio: Path, usual_places: tuple[LibraryPlace, ...]
 ) -> None:
     truncated = put_model(tiny_model_dir, lm_studio / "org" / "truncated")
     os.truncate(truncated / "model.safetensors", 5000)
@@ -107,7 +109,7 @@ def test_broken_folders_are_listed_with_their_problem(
 
 
 def test_the_default_model_goes_by_its_own_name(
-    tiny_model_dir: Path, data_dir: Path, usual_places: tuple[Place, ...]
+    tiny_model_dir: Path, data_dir: Path, usual_places: tuple[LibraryPlace, ...]
 ) -> None:
     for variant in ("float32", "quantized"):
         name = f"SmolLM2-135M-Instruct-{variant}"
@@ -126,7 +128,10 @@ class TestHubCache:
     """Which snapshot of a model counts."""
 
     def test_it_is_the_one_that_main_stands_at(
-        self, tiny_model_dir: Path, hub_cache: Path, usual_places: tuple[Place, ...]
+        self,
+        tiny_model_dir: Path,
+        hub_cache: Path,
+        usual_places: tuple[LibraryPlace, ...],
     ) -> None:
         put_in_hub_cache(tiny_model_dir, hub_cache, "org/tiny", revision=OTHER)
         newer = put_in_hub_cache(tiny_model_dir, hub_cache, "org/tiny")
@@ -143,7 +148,7 @@ class TestHubCache:
         ref: str | None,
         tiny_model_dir: Path,
         hub_cache: Path,
-        usual_places: tuple[Place, ...],
+        usual_places: tuple[LibraryPlace, ...],
     ) -> None:
         old = put_in_hub_cache(tiny_model_dir, hub_cache, "org/tiny", revision=OTHER)
         new = put_in_hub_cache(tiny_model_dir, hub_cache, "org/tiny")
@@ -158,7 +163,10 @@ class TestHubCache:
         assert model.path.endswith(REVISION)
 
     def test_names_without_an_owner_and_other_things_are_told_apart(
-        self, tiny_model_dir: Path, hub_cache: Path, usual_places: tuple[Place, ...]
+        self,
+        tiny_model_dir: Path,
+        hub_cache: Path,
+        usual_places: tuple[LibraryPlace, ...],
     ) -> None:
         put_in_hub_cache(tiny_model_dir, hub_cache, "gpt2")
         snapshot = put_in_hub_cache(tiny_model_dir, hub_cache, "org/tokenizer-only")
@@ -171,7 +179,10 @@ class TestHubCache:
         assert found(Library(usual_places)) == [("gpt2", "hub cache")]
 
     def test_a_download_that_was_broken_off_is_named(
-        self, tiny_model_dir: Path, hub_cache: Path, usual_places: tuple[Place, ...]
+        self,
+        tiny_model_dir: Path,
+        hub_cache: Path,
+        usual_places: tuple[LibraryPlace, ...],
     ) -> None:
         snapshot = put_in_hub_cache(tiny_model_dir, hub_cache, "org/tiny")
         (snapshot / "model.safetensors").resolve().unlink()
@@ -185,7 +196,10 @@ class TestFinding:
     """By name."""
 
     def test_it_takes_the_full_name_or_a_unique_last_part(
-        self, tiny_model_dir: Path, lm_studio: Path, usual_places: tuple[Place, ...]
+        self,
+        tiny_model_dir: Path,
+        lm_studio: Path,
+        usual_places: tuple[LibraryPlace, ...],
     ) -> None:
         for name in ("a/one", "a/two", "b/two"):
             put_model(tiny_model_dir, lm_studio / name)
@@ -208,7 +222,7 @@ class TestFinding:
         tiny_model_dir: Path,
         hub_cache: Path,
         lm_studio: Path,
-        usual_places: tuple[Place, ...],
+        usual_places: tuple[LibraryPlace, ...],
     ) -> None:
         snapshot = put_in_hub_cache(tiny_model_dir, hub_cache, "org/tiny")
         put_model(tiny_model_dir, lm_studio / "org" / "tiny")
@@ -329,7 +343,10 @@ class TestKeeping:
     """What was found is kept for a while."""
 
     def test_it_looks_again_after_a_while_or_when_told(
-        self, tiny_model_dir: Path, lm_studio: Path, usual_places: tuple[Place, ...]
+        self,
+        tiny_model_dir: Path,
+        lm_studio: Path,
+        usual_places: tuple[LibraryPlace, ...],
     ) -> None:
         clock = StillClock()
         library = Library(usual_places, keep_s=5, clock=clock)
@@ -349,7 +366,7 @@ class TestKeeping:
         self,
         tiny_model_dir: Path,
         lm_studio: Path,
-        usual_places: tuple[Place, ...],
+        usual_places: tuple[LibraryPlace, ...],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         measured: list[Path] = []
@@ -372,7 +389,10 @@ class TestKeeping:
         assert measured[2:] == [lm_studio / "org" / "two" / "model.safetensors"]
 
     def test_threads_may_ask_at_once(
-        self, tiny_model_dir: Path, lm_studio: Path, usual_places: tuple[Place, ...]
+        self,
+        tiny_model_dir: Path,
+        lm_studio: Path,
+        usual_places: tuple[LibraryPlace, ...],
     ) -> None:
         for number in range(5):
             put_model(tiny_model_dir, lm_studio / "org" / str(number))
@@ -394,7 +414,7 @@ class TestKeeping:
 
 
 def test_a_name_that_steers_a_terminal_is_refused_where_it_is_listed(
-    tiny_model_dir: Path, lm_studio: Path, usual_places: tuple[Place, ...]
+    tiny_model_dir: Path, lm_studio: Path, usual_places: tuple[LibraryPlace, ...]
 ) -> None:
     put_model(tiny_model_dir, lm_studio / "org" / "evil\x1b]0;owned\x07\nname")
     put_model(tiny_model_dir, lm_studio / "org" / "good")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.core.outcomes import Outcome
 from metrics.histograms import INTER_TOKEN_S, TOTAL_S, TTFT_S, counted
-from metrics.models import Gauge, Level, RequestLog, Rollup, ServerEventLog
+from metrics.models import Gauge, RequestLog, Rollup, RollupLevel, ServerEventLog
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -72,7 +72,7 @@ def rollups(rows: list[RequestLog]) -> list[Rollup]:
     """Return the unsaved sums of requests, at every level."""
     groups: dict[tuple[Any, ...], list[RequestLog]] = defaultdict(list)
     for row in rows:
-        for level in Level:
+        for level in RollupLevel:
             at = level.start_of(row.started_at.astimezone(UTC))
             of = (row.node, row.boot_id, row.model, row.endpoint, row.key_name)
             groups[level, at, *of].append(row)
@@ -113,7 +113,7 @@ def _rollup(key: tuple[Any, ...], of: list[RequestLog]) -> Rollup:
 
 
 def gauges(
-    level: Level, at: datetime, *, looks: int = 60, **changes: Any
+    level: RollupLevel, at: datetime, *, looks: int = 60, **changes: Any
 ) -> list[Gauge]:
     """Return the unsaved samples of one span: the server and its models."""
     common = {"level": level, "at": at, "node": "node", "boot_id": "boot"} | changes
@@ -159,15 +159,15 @@ def seed(now: datetime, *, days: float = 1.2, per_minute: float = 3.0) -> int:
     """
     dice = random.Random(7)
     minutes = int(days * 1440)
-    first = Level.MINUTE.start_of(now) - timedelta(minutes=minutes - 1)
+    first = RollupLevel.MINUTE.start_of(now) - timedelta(minutes=minutes - 1)
     down = range(int(minutes * 0.55), int(minutes * 0.55) + min(80, minutes // 10))
     rows: list[RequestLog] = []
-    samples: dict[tuple[Level, datetime], int] = defaultdict(int)
+    samples: dict[tuple[RollupLevel, datetime], int] = defaultdict(int)
     for minute in range(minutes):
         if minute in down:
             continue
         at = first + timedelta(minutes=minute)
-        for level in Level:
+        for level in RollupLevel:
             samples[level, level.start_of(at)] += 60
         busy = per_minute * (1.1 if 8 <= at.hour < 19 else 0.25)
         for _ in range(int(dice.expovariate(1 / busy))):

@@ -15,7 +15,7 @@ from inference.core.outcomes import Outcome
 from metrics.histograms import TTFT_S, counted, quantile
 from metrics.history import HistoryQuery, read_history
 from metrics.history.steps import MOST_POINTS, STEPS_S
-from metrics.models import Gauge, Level, RequestLog, Rollup, ServerEventLog
+from metrics.models import Gauge, RequestLog, Rollup, RollupLevel, ServerEventLog
 from tests.metrics.history_rows import GB, event, gauges, request, rollups, save, seed
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def history(now: datetime = NOW, **parameters: str) -> History:
 
 def minute(n: int) -> datetime:
     """Return the minute `n` minutes before the one that NOW is in."""
-    return Level.MINUTE.start_of(NOW) - timedelta(minutes=n)
+    return RollupLevel.MINUTE.start_of(NOW) - timedelta(minutes=n)
 
 
 def total(columns: dict[str, list[int | None]]) -> int:
@@ -113,7 +113,7 @@ def test_every_point_equals_the_rows_that_began_in_it(
 @pytest.mark.usefixtures("record")
 def test_it_shows_nothing_where_no_server_ran_and_zero_where_nothing_came() -> None:
     ran = [*range(40, 61), *range(1, 20)]
-    save(*(gauges(Level.MINUTE, minute(n)) for n in ran))
+    save(*(gauges(RollupLevel.MINUTE, minute(n)) for n in ran))
     save(rollups([request(random.Random(1), minute(10), model="kimi-vl")]))
     found = history(range="1h")
     at = {start: i for i, start in enumerate(found.at)}
@@ -130,7 +130,7 @@ def test_it_shows_nothing_where_no_server_ran_and_zero_where_nothing_came() -> N
 
 @pytest.mark.usefixtures("record")
 def test_the_newest_minute_needs_no_sample_yet_but_an_old_end_is_one() -> None:
-    save(*(gauges(Level.MINUTE, minute(n)) for n in range(1, 61)))
+    save(*(gauges(RollupLevel.MINUTE, minute(n)) for n in range(1, 61)))
     found = history(range="1h")
     assert found.down == []
     assert found.up[-1]
@@ -154,9 +154,9 @@ def test_requests_prove_that_a_server_ran_where_nobody_sampled_it() -> None:
 @pytest.mark.usefixtures("record")
 def test_servers_side_by_side_add_up_and_one_after_the_other_do_not() -> None:
     save(
-        gauges(Level.MINUTE, minute(5), boot_id="first"),
-        gauges(Level.MINUTE, minute(5), boot_id="second"),
-        gauges(Level.MINUTE, minute(5), boot_id="other", node="other"),
+        gauges(RollupLevel.MINUTE, minute(5), boot_id="first"),
+        gauges(RollupLevel.MINUTE, minute(5), boot_id="second"),
+        gauges(RollupLevel.MINUTE, minute(5), boot_id="other", node="other"),
     )
     found = history(range="1h")
     i = found.at.index(int(minute(5).timestamp()))
@@ -211,7 +211,13 @@ def test_events_stand_on_the_same_axis_oldest_first() -> None:
 def test_coarser_sums_stand_in_where_the_minutes_are_gone() -> None:
     dice = random.Random(1)
     old, new = NOW - timedelta(days=40), NOW - timedelta(hours=1)
-    save([row for row in rollups([request(dice, old)]) if row.level != Level.MINUTE])
+    save(
+        [
+            row
+            for row in rollups([request(dice, old)])
+            if row.level != RollupLevel.MINUTE
+        ]
+    )
     save(rollups([request(dice, new)]))
     past = history(
         **{"from": str((old - timedelta(hours=3)).timestamp())},

@@ -16,13 +16,13 @@ from django.utils import timezone
 
 from inference.core.trace import ServerIdentity
 from metrics.models import (
-    Level,
     RequestLog,
+    RollupLevel,
     ServerEventLog,
     ServerRun,
     SpoolPosition,
 )
-from metrics.recorder import Heartbeat, lost_runs
+from metrics.recorder import RunHeartbeat, lost_runs
 from metrics.recorder.lines import encode_record
 from metrics.recorder.lost_runs import LOOKS, Watch, end_lost_run, last_signs
 from metrics.totals import Totals
@@ -48,10 +48,10 @@ pytestmark = pytest.mark.usefixtures("database")
 HOUR_S = 3600.0
 
 
-def beating(boot_id: str, every_s: float = 0.02) -> Heartbeat:
+def beating(boot_id: str, every_s: float = 0.02) -> RunHeartbeat:
     """Return a heartbeat that has not started."""
     identity = ServerIdentity(node=f"node of {boot_id}", boot_id=boot_id)
-    return Heartbeat(identity=identity, version="1", every_s=every_s)
+    return RunHeartbeat(identity=identity, version="1", every_s=every_s)
 
 
 def beat_once(boot_id: str) -> None:
@@ -148,7 +148,7 @@ def test_of_many_that_end_a_run_at_once_one_does(tmp_path: Path) -> None:
     for counts in zip(*found, strict=True):
         assert sorted(counts, key=str) == [3, None, None, None]
     assert len(losses()) == len(runs)
-    assert total(Level.DAY) == 4 * len(runs)
+    assert total(RollupLevel.DAY) == 4 * len(runs)
     assert_sums_equal_rows()
 
 
@@ -208,7 +208,7 @@ def test_the_real_ends_of_one_that_comes_back_are_the_ones_that_count(
 
         outcomes = RequestLog.objects.values_list("outcome", flat=True)
         assert sorted(outcomes) == ["cancelled", "finished", "finished", "interrupted"]
-        assert [total(level) for level in Level] == [4, 4, 4]
+        assert [total(level) for level in RollupLevel] == [4, 4, 4]
         assert_sums_equal_rows()
     heartbeat.stop()
     assert len(losses()) == 1

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from inference.core.events import RequestBodies
 from inference.core.outcomes import Outcome
-from metrics.models import Gauge, Level, RequestBody, RequestLog, Rollup
+from metrics.models import Gauge, RequestBody, RequestLog, Rollup, RollupLevel
 from metrics.recorder import Keeping, writer
 from metrics.recorder.lines import encode_record
 from metrics.retention import PRUNE_BATCH, Pruner, Retention
@@ -53,7 +53,7 @@ def test_old_rows_go_and_their_sums_stay(tmp_path: Path) -> None:
     keep(tmp_path, aged(40, 3) + aged(1, 2))
     prune()
     assert RequestLog.objects.count() == 2
-    assert [total(level) for level in Level] == [5, 5, 5]
+    assert [total(level) for level in RollupLevel] == [5, 5, 5]
 
 
 def test_totals_outlive_the_rows(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_zero_days_are_for_ever(tmp_path: Path) -> None:
     keep(tmp_path, aged(4000, 3))
     prune(rows_days=0, minutes_days=0)
     assert RequestLog.objects.count() == 3
-    assert total(Level.MINUTE) == 3
+    assert total(RollupLevel.MINUTE) == 3
 
 
 def test_each_level_has_its_own_retention(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_each_level_has_its_own_retention(tmp_path: Path) -> None:
         recorder.server_sample(sample(at, 1, boot_id="other"))
         recorder.request_bodies(RequestBodies(request_id="r", started_at=at))
     prune(rows_days=30, minutes_days=10, hours_days=15, days_days=30, bodies_days=7)
-    assert [total(level) for level in Level] == [0, 0, 3]
+    assert [total(level) for level in RollupLevel] == [0, 0, 3]
     assert set(Gauge.objects.values_list("level", flat=True)) == {"day"}
     assert not RequestBody.objects.exists()
 
@@ -126,9 +126,11 @@ def test_the_command_prunes_and_says_what_went(tmp_path: Path) -> None:
 
 def test_sums_that_are_lost_are_made_anew(tmp_path: Path) -> None:
     keep(tmp_path, mixed(300))
-    before = {row.at: row.requests for row in Rollup.objects.filter(level=Level.HOUR)}
-    Rollup.objects.filter(level=Level.DAY).delete()
-    Rollup.objects.filter(level=Level.HOUR).update(requests=0, ttft=[])
+    before = {
+        row.at: row.requests for row in Rollup.objects.filter(level=RollupLevel.HOUR)
+    }
+    Rollup.objects.filter(level=RollupLevel.DAY).delete()
+    Rollup.objects.filter(level=RollupLevel.HOUR).update(requests=0, ttft=[])
     out = StringIO()
     call_command("backfill_rollups", stdout=out, stderr=StringIO())
     assert "300 requests in" in out.getvalue()
@@ -144,7 +146,7 @@ def test_a_backfill_leaves_hours_whose_rows_are_gone(tmp_path: Path) -> None:
     out = StringIO()
     call_command("backfill_rollups", stdout=out, stderr=StringIO())
     assert "1 hours left as they were" in out.getvalue()
-    assert [total(level) for level in Level] == [300, 300, 300]
+    assert [total(level) for level in RollupLevel] == [300, 300, 300]
 
 
 def test_a_backfill_twice_is_a_backfill_once(tmp_path: Path) -> None:
@@ -158,7 +160,7 @@ def test_a_backfill_goes_back_as_far_as_it_is_told(tmp_path: Path) -> None:
     keep(tmp_path, aged(40, 3) + aged(1, 2))
     since = datetime.now(UTC) - timedelta(days=2)
     assert sum(step.requests for step in backfill(since)) == 2
-    assert [total(level) for level in Level] == [5, 5, 5]
+    assert [total(level) for level in RollupLevel] == [5, 5, 5]
 
 
 def test_what_ends_beside_a_backfill_is_counted_once(tmp_path: Path) -> None:
@@ -168,7 +170,7 @@ def test_what_ends_beside_a_backfill_is_counted_once(tmp_path: Path) -> None:
             recorder.request_finished(record)
             if number % 100 == 0:
                 assert list(backfill())
-    assert total(Level.DAY) == 500
+    assert total(RollupLevel.DAY) == 500
     assert_sums_equal_rows()
 
 
@@ -181,4 +183,4 @@ def test_rows_of_a_version_without_sums_are_summed_at_the_first_start(
     with recording(tmp_path, "next"):
         pass
     assert RequestLog.objects.filter(outcome=Outcome.FINISHED).exists()
-    assert total(Level.DAY) == 55
+    assert total(RollupLevel.DAY) == 55

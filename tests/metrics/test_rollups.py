@@ -9,7 +9,7 @@ import pytest
 from django.db.models import Sum
 
 from inference.core.outcomes import Outcome
-from metrics.models import Level, RequestLog, Rollup
+from metrics.models import RequestLog, Rollup, RollupLevel
 from metrics.recorder.lines import encode_record
 from metrics.rollups.requests import summed
 from metrics.rollups.sums import SUMMED
@@ -68,7 +68,7 @@ def keep(recorder: Any, records: list[RequestRecord]) -> None:
         recorder.request_finished(record)
 
 
-def total(level: Level) -> int:
+def total(level: RollupLevel) -> int:
     found = Rollup.objects.filter(level=level).aggregate(all=Sum("requests"))
     return found["all"] or 0
 
@@ -76,9 +76,9 @@ def total(level: Level) -> int:
 def test_every_outcome_is_summed_by_minute_hour_and_day(tmp_path: Path) -> None:
     with recording(tmp_path) as recorder:
         keep(recorder, mixed(300))
-    assert [total(level) for level in Level] == [300, 300, 300]
+    assert [total(level) for level in RollupLevel] == [300, 300, 300]
     assert_sums_equal_rows()
-    hour = Rollup.objects.filter(level=Level.HOUR).order_by("at").first()
+    hour = Rollup.objects.filter(level=RollupLevel.HOUR).order_by("at").first()
     assert hour is not None
     assert hour.at == datetime.fromtimestamp(NOON // 3600 * 3600, UTC)
 
@@ -87,7 +87,7 @@ def test_a_request_belongs_to_the_minute_in_which_it_began(tmp_path: Path) -> No
     begun = started(started_at=NOON + 59.5)
     with recording(tmp_path) as recorder:
         recorder.request_finished(ended(begun, total_s=300.0))
-    minute = Rollup.objects.get(level=Level.MINUTE)
+    minute = Rollup.objects.get(level=RollupLevel.MINUTE)
     assert minute.at == datetime.fromtimestamp(NOON, UTC)
 
 
@@ -98,7 +98,7 @@ def test_what_runs_is_not_counted_before_its_end(tmp_path: Path) -> None:
         assert recorder.flush()
         assert not Rollup.objects.exists()
         recorder.request_finished(ended(begun))
-    assert total(Level.DAY) == 1
+    assert total(RollupLevel.DAY) == 1
 
 
 def test_an_end_that_is_told_again_is_counted_once(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_an_end_that_is_told_again_is_counted_once(tmp_path: Path) -> None:
         keep(recorder, records + records[:10])
         assert recorder.flush()
         keep(recorder, records)
-    assert total(Level.DAY) == 30
+    assert total(RollupLevel.DAY) == 30
     assert_sums_equal_rows()
 
 
@@ -121,7 +121,7 @@ def test_a_spool_that_is_read_again_counts_nothing_twice(tmp_path: Path) -> None
     leave_spool(tmp_path, "dead", lines)
     with recording(tmp_path, "third"):
         pass
-    assert total(Level.DAY) == 450
+    assert total(RollupLevel.DAY) == 450
     assert_sums_equal_rows()
 
 
@@ -131,7 +131,7 @@ def test_a_crash_counts_what_it_interrupted(tmp_path: Path) -> None:
     leave_spool(tmp_path, "dead", [encode_record(r) for r in (*over, *lost)])
     with recording(tmp_path, "next"):
         pass
-    found = Rollup.objects.filter(level=Level.DAY)
+    found = Rollup.objects.filter(level=RollupLevel.DAY)
     sums = found.aggregate(Sum("requests"), Sum("interrupted"))
     alone = sum(record.outcome is Outcome.INTERRUPTED for record in over)
     assert sums == {"requests__sum": 25, "interrupted__sum": alone + 5}
@@ -142,7 +142,7 @@ def test_two_runs_keep_sums_of_their_own(tmp_path: Path) -> None:
     for boot_id in ("one", "two"):
         with recording(tmp_path, boot_id) as recorder:
             keep(recorder, mixed(10, boot_id))
-    assert total(Level.DAY) == 20
+    assert total(RollupLevel.DAY) == 20
     assert_sums_equal_rows()
 
 
@@ -156,5 +156,5 @@ def test_names_that_no_column_holds_are_cut_and_summed_all_the_same(
             recorder.request_finished(ended(begun, outcome=Outcome.FAILED, **wild))
             assert recorder.flush()
         assert recorder.refused_total == 0
-    assert total(Level.MINUTE) == 2
+    assert total(RollupLevel.MINUTE) == 2
     assert_sums_equal_rows()

@@ -11,7 +11,7 @@ import pytest
 from inference.core.catalog import ModelCard, QueueSnapshot
 from inference.core.events import ModelSample, ServerSample
 from inference.core.trace import ServerIdentity
-from metrics.models import Gauge, Level
+from metrics.models import Gauge, RollupLevel
 from metrics.sampler import Sampler
 from tests.metrics.cast import NOON, recording
 
@@ -142,13 +142,15 @@ def test_samples_are_added_up_by_hour_and_day(tmp_path: Path) -> None:
         assert recorder.flush()
         # The rest of a minute that was told in part.
         recorder.server_sample(sample(MINUTE + 60, 1, looks=5))
-    minutes = Gauge.objects.filter(level=Level.MINUTE, model="tiny").order_by("at")
+    minutes = Gauge.objects.filter(level=RollupLevel.MINUTE, model="tiny").order_by(
+        "at"
+    )
     assert [(row.looks, row.running_sum, row.running_max) for row in minutes] == [
         (60, 120, 2),
         (65, 300, 4),
     ]
     assert minutes[0].at == datetime.fromtimestamp(MINUTE, UTC)
-    for level in (Level.HOUR, Level.DAY):
+    for level in (RollupLevel.HOUR, RollupLevel.DAY):
         whole = Gauge.objects.get(level=level, model="")
         assert (whole.looks, whole.budget_bytes) == (125, 1000)
         model = Gauge.objects.get(level=level, model="tiny")
@@ -166,4 +168,4 @@ def test_a_sample_is_added_once_though_its_file_is_read_again(tmp_path: Path) ->
     assert commit(batch) == 0
     assert SpoolPosition.of("node-boot.jsonl") == len(line) + 1
     assert commit(batch) == 0
-    assert Gauge.objects.get(level=Level.DAY, model="tiny").looks == 60
+    assert Gauge.objects.get(level=RollupLevel.DAY, model="tiny").looks == 60

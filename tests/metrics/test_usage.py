@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from inference.models import ModelEntry
 from metrics import histograms
-from metrics.models import Level, RequestLog, Rollup
+from metrics.models import RequestLog, Rollup, RollupLevel
 from metrics.selection import Selection
-from metrics.usage import Span, usage_by_key, usage_of_model
+from metrics.usage import UsageSpan, usage_by_key, usage_of_model
 from tests.metrics.cast import ended, started
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEYS = reverse("admin:metrics_keys")
 
 
-def summed(level: Level, ago: timedelta, **changes: Any) -> Rollup:
+def summed(level: RollupLevel, ago: timedelta, **changes: Any) -> Rollup:
     values: dict[str, Any] = {
         "boot_id": "boot",
         "model": "tiny",
@@ -45,13 +45,15 @@ class TestSums:
     """Out of the table of sums, on each kind of database."""
 
     def test_a_day_comes_from_hours_and_a_week_from_days(self) -> None:
-        summed(Level.HOUR, timedelta(hours=1))
-        summed(Level.HOUR, timedelta(hours=23), boot_id="other")
-        summed(Level.HOUR, timedelta(hours=26))
-        summed(Level.DAY, timedelta(days=6), requests=99, failed=0)
-        summed(Level.DAY, timedelta(days=9))
-        summed(Level.HOUR, timedelta(hours=1), model="other")
-        day, week = (usage_of_model("tiny", one()) for one in (Span.day, Span.week))
+        summed(RollupLevel.HOUR, timedelta(hours=1))
+        summed(RollupLevel.HOUR, timedelta(hours=23), boot_id="other")
+        summed(RollupLevel.HOUR, timedelta(hours=26))
+        summed(RollupLevel.DAY, timedelta(days=6), requests=99, failed=0)
+        summed(RollupLevel.DAY, timedelta(days=9))
+        summed(RollupLevel.HOUR, timedelta(hours=1), model="other")
+        day, week = (
+            usage_of_model("tiny", one()) for one in (UsageSpan.day, UsageSpan.week)
+        )
         assert (day.requests, day.errors, week.requests) == (20, 4, 99)
         assert day.errors_text == "4, 20 %"
         assert day.tokens_text == "2,000 → 1,000"
@@ -61,7 +63,7 @@ class TestSums:
         assert week.errors_text == "0"
 
     def test_the_links_lead_to_just_those_requests(self) -> None:
-        span = Span.day()
+        span = UsageSpan.day()
         at = span.since.timestamp()
         for name, offset_s in (("before", -1.0), ("first", 0.0), ("last", 3600.0)):
             record = started(request_id=name, started_at=at + offset_s)
@@ -72,10 +74,10 @@ class TestSums:
         assert {row.request_id for row in rows} == {"first", "last"}
 
     def test_keys_come_with_the_busiest_first(self) -> None:
-        summed(Level.HOUR, timedelta(hours=1), key_name="little", requests=1)
-        summed(Level.HOUR, timedelta(hours=2), key_name="much")
-        summed(Level.HOUR, timedelta(hours=1), key_name="much", model="other")
-        usages = usage_by_key(Span.day())
+        summed(RollupLevel.HOUR, timedelta(hours=1), key_name="little", requests=1)
+        summed(RollupLevel.HOUR, timedelta(hours=2), key_name="much")
+        summed(RollupLevel.HOUR, timedelta(hours=1), key_name="much", model="other")
+        usages = usage_by_key(UsageSpan.day())
         assert list(usages) == ["much", "little"]
         assert usages["much"].model_names == "other, tiny"
 
@@ -85,8 +87,8 @@ class TestPages:
     """Where staff see it."""
 
     def test_the_page_of_keys_lists_idle_ones_too(self, admin_client: Client) -> None:
-        summed(Level.HOUR, timedelta(hours=1), key_name="<b>ci</b>")
-        summed(Level.DAY, timedelta(days=3), key_name="laptop", requests=5)
+        summed(RollupLevel.HOUR, timedelta(hours=1), key_name="<b>ci</b>")
+        summed(RollupLevel.DAY, timedelta(days=3), key_name="laptop", requests=5)
         text = admin_client.get(KEYS).content.decode()
         assert "&lt;b&gt;ci&lt;/b&gt;" in text
         assert "laptop" in text
@@ -99,7 +101,7 @@ class TestPages:
         self, admin_client: Client, django_assert_max_num_queries: Any
     ) -> None:
         for number in range(40):
-            summed(Level.HOUR, timedelta(hours=1), key_name=f"key {number}")
+            summed(RollupLevel.HOUR, timedelta(hours=1), key_name=f"key {number}")
         with django_assert_max_num_queries(4):
             admin_client.get(KEYS)
 
@@ -113,8 +115,8 @@ class TestPages:
         self, admin_client: Client
     ) -> None:
         entry = ModelEntry.objects.create(key="tiny", source="somewhere")
-        summed(Level.HOUR, timedelta(hours=1), requests=31)
-        summed(Level.DAY, timedelta(days=2), requests=77)
+        summed(RollupLevel.HOUR, timedelta(hours=1), requests=31)
+        summed(RollupLevel.DAY, timedelta(days=2), requests=77)
         url = reverse("admin:inference_modelentry_change", args=[entry.pk])
         text = admin_client.get(url).content.decode()
         assert "Last 24 hours" in text

@@ -20,7 +20,7 @@ import pytest
 from inference.conf import ServerConfig
 from mlxsite.doctor import machine
 from mlxsite.doctor.findings import State, well
-from mlxsite.doctor.probes import Answer, Probe, all_found
+from mlxsite.doctor.probes import Probe, ProbeAnswer, all_found
 from mlxsite.doctor.stores import check_data_dir
 from tests.e2e.servers import Server
 from tests.e2e.terminals import on_terminal
@@ -278,5 +278,5 @@ def test_a_look_that_hangs_is_given_up_and_the_others_are_told() -> None:
 
 
 def test_an_answer_may_be_asked_for_more_than_once() -> None:
-    answer = Answer(lambda: "here")
+    answer = ProbeAnswer(lambda: "here")
     assert [answer.within(60.0), answer.within(60.0)] == ["here", "here"]

@@ -36,8 +36,8 @@ class AnswerView:
         self._console = console
         self._answer = answer
         self._area = LiveArea(console)
-        self._thinking = _Part(MarkdownBlocks())
-        self._text = _Part(MarkdownBlocks())
+        self._thinking = _AnswerPart(MarkdownBlocks())
+        self._text = _AnswerPart(MarkdownBlocks())
         self._bar: Line = [Segment(BAR, console.get_style("thinking"))]
         self._has_lines = False
         self._drawn: object = None
@@ -157,7 +157,7 @@ class PlainView:
                 self._notes.write(f"note: the answer ended early: {words}\n")
 
 
-class _Part:
+class _AnswerPart:
     """The thinking or the text of an answer: what of it is finished, and the rest."""
 
     def __init__(self, blocks: MarkdownBlocks) -> None:

@@ -18,7 +18,7 @@ OPENBLAS_SET_THREADS = "openblas_set_num_threads"
 ROW_MAJOR, NOT_TRANSPOSED = 101, 111
 
 
-class _Place(ctypes.Structure):
+class _LibraryPlace(ctypes.Structure):
     """What `dladdr` tells of an address."""
 
     _fields_ = (
@@ -69,8 +69,8 @@ def use_threads(count: int) -> None:
 
 def _file_of(function: object) -> Path | None:
     tell = ctypes.CDLL(None).dladdr
-    tell.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Place)]
-    place = _Place()
+    tell.argtypes = [ctypes.c_void_p, ctypes.POINTER(_LibraryPlace)]
+    place = _LibraryPlace()
     address = ctypes.cast(function, ctypes.c_void_p)  # type: ignore[arg-type]
     if not tell(address, ctypes.byref(place)) or not place.file:
         return None

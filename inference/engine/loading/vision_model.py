@@ -24,7 +24,7 @@ from inference.engine.loading.text_model import (
     refuse_foreign_code,
 )
 from inference.engine.text.overrides import OverrideError, tokenizer_settings
-from inference.engine.vision.encoding import Encoder
+from inference.engine.vision.encoding import ImageEncoder
 from inference.engine.vision.families import Family, family_of, image_token_of
 from inference.engine.vision.language import VisionLanguageModel
 from inference.engine.vision.markers import Markers, marker_texts
@@ -152,7 +152,7 @@ def _vision_support(
         bos_token=inner.bos_token_id,
         example="" if placement == NOWHERE else style.example,
     )
-    encoder = Encoder(model, family)
+    encoder = ImageEncoder(model, family)
     _try_out(images, encoder, tokenizer, style, placement=placement)
     ids = (getattr(model.config, name, None) for name in _TOKEN_IDS)
     known = [token for token in ids if isinstance(token, int) and token >= 0]
@@ -180,7 +180,7 @@ def _library_turn(name: str) -> Any:
 
 def _try_out(
     processor: ImageProcessor,
-    encoder: Encoder,
+    encoder: ImageEncoder,
     tokenizer: Any,
     style: ImageStyle,
     *,

@@ -54,7 +54,7 @@ class PromptPictures:
     count: int
 
 
-class Encoder:
+class ImageEncoder:
     """Owns the vision part of a model, and the features that are kept."""
 
     def __init__(
@@ -168,7 +168,7 @@ class EncodingJob:
 class ImageQueue:
     """Prompts with images, before their prefill; one after the other."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: ImageEncoder) -> None:
         self._encoder = encoder
         self._waiting: deque[EncodingJob] = deque()
 

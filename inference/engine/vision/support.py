@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inference.engine.vision.encoding import Encoder
+    from inference.engine.vision.encoding import ImageEncoder
     from inference.engine.vision.families import Family
     from inference.engine.vision.prompts import ImagePrompts
 
@@ -20,7 +20,7 @@ class VisionSupport:
 
     family: Family
     prompts: ImagePrompts
-    encoder: Encoder
+    encoder: ImageEncoder
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class VanishedError(Exception):
     """A folder of the model is not there."""
 
 
-class Worker:
+class WorkerServer:
     """Wires the threads; `serve` runs on the main thread, which is the MLX thread."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -160,7 +160,7 @@ def main() -> int:
     # The reader and the prepare pool must not wait for long stretches of Python.
     sys.setswitchinterval(0.001)
     connection = socket.socket(fileno=options.fd)
-    Worker(connection).serve()
+    WorkerServer(connection).serve()
     mx.clear_streams()
     return 0
 

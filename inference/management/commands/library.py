@@ -17,7 +17,7 @@ from inference.library.words import printable, size_in_words
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from inference.library.places import Place
+    from inference.library.places import LibraryPlace
     from inference.library.scan import LocalModel
 
 COLUMNS = (
@@ -125,7 +125,7 @@ def _notes(model: LocalModel, limit: int) -> Iterator[str]:
         )
 
 
-def _nothing_found(looked_in: Sequence[Place]) -> Iterator[str]:
+def _nothing_found(looked_in: Sequence[LibraryPlace]) -> Iterator[str]:
     yield "No models found. Looked in:"
     width = max(len(place.label) for place in looked_in)
     for place in looked_in:
