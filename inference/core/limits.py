@@ -55,6 +55,7 @@ class Limits:
     metadata_key_chars: int = 64
     metadata_value_chars: int = 512
     stops: int = 4
+    stop_sequences: int = 64
     stop_chars: int = 512
     stop_token_ids: int = 64
     logit_bias: int = 1024

@@ -47,7 +47,7 @@ async def answer(
         return await sse_reply(
             answer_events(app, trace, request.work, key, writer),
             keep_alive=writer.keep_alive,
-            headers=lambda: _ignored_header(trace),
+            headers=lambda: ignored_header(trace),
         )
     collected = CollectedAnswer()
     async with AsyncExitStack() as stack:
@@ -55,7 +55,7 @@ async def answer(
         while not source.is_ended:
             for delta in await source.take():
                 collected.add(delta)
-    return json_reply(writer.whole(collected), headers=_ignored_header(trace))
+    return json_reply(writer.whole(collected), headers=ignored_header(trace))
 
 
 def answer_events(
@@ -70,7 +70,8 @@ def answer_events(
     )
 
 
-def _ignored_header(trace: RequestTrace) -> dict[str, str]:
+def ignored_header(trace: RequestTrace) -> dict[str, str]:
+    """The header that names what was sent without effect, where there is any."""
     ignored = ignored_names(trace.record.params)
     if not ignored:
         return {}

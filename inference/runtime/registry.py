@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from inference.runtime.served import ServedModel
 
 SHOWN_NAMES = 20
+CLAUDE = "claude-"
+# What ANTHROPIC_MODEL says for the model of requests that name none.
+DEFAULT_MODEL = "default"
+
+
+def is_claude(name: str | None) -> bool:
+    """Whether a name is one that Anthropic gives to its models."""
+    return name is not None and name.startswith(CLAUDE)
 
 
 class ModelRegistry:
@@ -54,8 +62,13 @@ class ModelRegistry:
         keys = [f"`{key}`" for key in self._models]
         more = f" and {len(keys) - SHOWN_NAMES} more" if len(keys) > SHOWN_NAMES else ""
         served = ", ".join(keys[:SHOWN_NAMES]) + more or "none"
+        hint = (
+            f" Set ANTHROPIC_MODEL to the model that answers for `{CLAUDE}*` names."
+            if is_claude(name)
+            else ""
+        )
         return ModelNotFoundError(
-            f"The model `{name or ''}` is not served here. Served: {served}.",
+            f"The model `{name or ''}` is not served here. Served: {served}.{hint}",
             param="model",
         )
 

@@ -21,7 +21,7 @@ from inference.runtime.generation import Generation
 from inference.runtime.live import LiveCount
 from inference.runtime.loading import ModelLoader
 from inference.runtime.pool import ModelPool
-from inference.runtime.registry import ModelRegistry
+from inference.runtime.registry import DEFAULT_MODEL, ModelRegistry, is_claude
 from inference.runtime.spare import SpareWorker
 from inference.runtime.supplies import Supplies
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from inference.core.models import LoadRequest, ModelSource
-    from inference.core.requests import Generate
+    from inference.core.requests import Count, Generate
     from inference.core.trace import RequestTrace, ServerIdentity
     from inference.runtime.answer import AdmittedAnswer
     from inference.runtime.config import RuntimeConfig
@@ -169,14 +169,22 @@ class ModelService:
         return (await self._find(name)).key
 
     async def _find(self, name: str | None) -> ServedModel:
+        model = await self._known(name)
+        stand_in = self._config.claude_model
+        if model is None and is_claude(name) and stand_in:
+            name = None if stand_in == DEFAULT_MODEL else stand_in
+            model = await self._known(name)
+        model = model or self._registry.substitute()
+        if model is None:
+            raise self._registry.not_found(name)
+        return model
+
+    async def _known(self, name: str | None) -> ServedModel | None:
         model = self._registry.find(name)
         if model is None and name and self._config.allow_on_demand:
             source = await self._catalog.find(name)
             if source is not None:
                 model = self._registry.get(source.key) or self._pool.add(source)
-        model = model or self._registry.substitute()
-        if model is None:
-            raise self._registry.not_found(name)
         return model
 
     def cards(self) -> tuple[ModelCard, ...]:
@@ -267,6 +275,24 @@ class ModelService:
         stack.enter_context(self._live)
         generation = Generation(work, model=model, trace=trace, pool=self._pool)
         return await generation.admit(stack)
+
+    async def count(self, work: Count, key: str, trace: RequestTrace) -> int:
+        """Return how many tokens a conversation has for the model under `key`.
+
+        Tells `trace` the phases and the length, but not the end.
+
+        Raises:
+            InferenceError: whatever kept the prompt from being prepared.
+        """
+        if self.is_draining:
+            raise self._draining_error()
+        model = self._served(key)
+        trace.served_by(model.key)
+        with self._live:
+            generation = Generation(
+                work.as_asked, model=model, trace=trace, pool=self._pool
+            )
+            return await generation.count()
 
     # --- the end
 
