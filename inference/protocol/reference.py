@@ -20,13 +20,16 @@ from inference.protocol.declared import (
     said_of,
     unwrapped,
 )
+from inference.protocol.message_parameters import MessageRequestBody
 from inference.protocol.parameters import ChatRequestBody
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from msgspec import Struct
+
 _INTRODUCTION = """\
-# Parameters of chat and completion requests
+# Parameters of chat, completion and messages requests
 
 Made from the bodies declared in `inference/protocol/`: change those, then run
 `python manage.py api_reference > docs/parameters.md`.
@@ -43,6 +46,11 @@ _COMPLETIONS = """\
 
 Goes on from bare texts. It takes what a chat request takes for sampling, for the end of the answer and for its form, and:
 """
+_MESSAGES = """\
+## `/v1/messages`
+
+Anthropic's format. `/v1/messages/count_tokens` takes `model`, `messages`, `system`, `tools`, `tool_choice`, `thinking`, `output_config` and `cache_control`, loads the model where it has to, and answers nothing but the length of the prompt. Names that are not here, such as `context_management`, `container`, `mcp_servers` and what betas bring, are ignored and listed.
+"""
 _OPENAI = """\
 ## OpenAI's createChatCompletion, each with the test that shows it
 """
@@ -53,10 +61,6 @@ def reference_page(
 ) -> str:
     """Return the page; `tests` names for each of OpenAI's fields what shows it."""
     fields = parameters_of(ChatRequestBody, DEFAULT_LIMITS)
-    own = _table(
-        ("parameter", "takes", "without it", "standing", "what it does", "refuses"),
-        (row for name, field in fields.items() for row in _rows(name, field.kind)),
-    )
     theirs = _table(
         ("parameter", "standing", "test"),
         (
@@ -69,7 +73,28 @@ def reference_page(
         ),
     )
     return "\n".join(
-        (_INTRODUCTION, own, _COMPLETIONS, _completions(), _OPENAI, theirs)
+        (
+            _INTRODUCTION,
+            _parameters(ChatRequestBody),
+            _COMPLETIONS,
+            _completions(),
+            _MESSAGES,
+            _parameters(MessageRequestBody),
+            _OPENAI,
+            theirs,
+        )
+    )
+
+
+def _parameters(body: type[Struct]) -> str:
+    """Return the table of all that a body takes."""
+    return _table(
+        ("parameter", "takes", "without it", "standing", "what it does", "refuses"),
+        (
+            row
+            for name, field in parameters_of(body, DEFAULT_LIMITS).items()
+            for row in _rows(name, field.kind)
+        ),
     )
 
 
