@@ -71,6 +71,7 @@ class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `strict`: refuse the request where the schema cannot be enforced. `enforced`
     is what holds instead of a schema that cannot be; the model is told the schema.
+    `path` is where the client wrote the schema; empty: at its place among the tools.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
     parameters: dict[str, Any] = {}
     strict: bool = False
     enforced: dict[str, Any] | None = None
+    path: str = ""
 
 
 class ToolMode(StrEnum):

@@ -1,7 +1,7 @@
 """What a request in Anthropic's messages format may carry.
 
-The only place where its grammar stands, with `message_blocks` and `message_tools`.
-Names that are not here are ignored and listed, as `context_management`, `container`,
+The only place where its grammar stands, with `message_blocks`, `message_turns` and
+`message_tools`. Names that are not here are ignored and listed, as `context_management`, `container`,
 `mcp_servers` and what betas bring.
 """
 
@@ -13,13 +13,13 @@ from msgspec import Struct
 
 from inference.core.requests import Grammar, GrammarKind
 from inference.protocol.declared import Bound, Reads, Said, Standing
-from inference.protocol.message_blocks import Conversation, System, Turns
 from inference.protocol.message_tools import (
     MessageToolChoice,
     MessageTools,
     SentChoice,
     SentTools,
 )
+from inference.protocol.message_turns import Conversation, System, Turns
 from inference.protocol.structure import schema_text
 
 if TYPE_CHECKING:

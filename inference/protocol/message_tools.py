@@ -100,7 +100,13 @@ def _to_tools(sent: list[MessageToolBody], path: str, limits: Limits) -> SentToo
 def _to_tool(sent: MessageToolBody, path: str, limits: Limits) -> Tool:
     schema = sent.input_schema or {}
     schema_text(schema, path=path, limit=limits.grammar_chars)
-    return Tool(sent.name or "", sent.description or "", schema, sent.strict or False)
+    return Tool(
+        sent.name or "",
+        sent.description or "",
+        schema,
+        sent.strict or False,
+        path=path,
+    )
 
 
 def _to_choice(sent: ChoiceBody, _path: str, _limits: Limits) -> SentChoice:

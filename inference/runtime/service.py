@@ -7,10 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from inference.core.catalog import ModelCard, QueueSnapshot
-from inference.core.errors import (
-    ServerDrainingError,
-    ShutdownInterruptError,
-)
+from inference.core.errors import ServerDrainingError, ShutdownInterruptError
 from inference.core.events import RequestObserver, ServerEvent
 from inference.core.outcomes import ModelState
 from inference.core.timing import Clock, SystemClock
@@ -20,8 +17,9 @@ from inference.runtime.context import RuntimeContext
 from inference.runtime.generation import Generation
 from inference.runtime.live import LiveCount
 from inference.runtime.loading import ModelLoader
+from inference.runtime.naming import ModelNames
 from inference.runtime.pool import ModelPool
-from inference.runtime.registry import DEFAULT_MODEL, ModelRegistry, is_claude
+from inference.runtime.registry import ModelRegistry
 from inference.runtime.spare import SpareWorker
 from inference.runtime.supplies import Supplies
 
@@ -63,7 +61,6 @@ class ModelService:
         self._identity = identity
         self._clock = clock or SystemClock()
         supplies = supplies or Supplies()
-        self._catalog = supplies.catalog
         self._fetches = supplies.fetches
         self._registry = ModelRegistry(any_model_name=config.any_model_name)
         self._context = RuntimeContext(
@@ -79,10 +76,13 @@ class ModelService:
             checkers=Checkers(publish=self.publish, clock=self._clock),
         )
         self._pool = ModelPool(self._registry, self._context)
+        self._names = ModelNames(
+            self._registry, pool=self._pool, catalog=supplies.catalog, config=config
+        )
         self._loader = ModelLoader(
             registry=self._registry,
             pool=self._pool,
-            catalog=self._catalog,
+            catalog=supplies.catalog,
             fetches=self._fetches,
         )
         self._live = LiveCount()
@@ -158,7 +158,7 @@ class ModelService:
         Raises:
             ModelNotFoundError: nothing is known under that name.
         """
-        return (await self._find(name)).card()
+        return (await self._names.find(name)).card()
 
     async def key_of(self, name: str | None) -> str:
         """Return the key of the model that `name` means, loaded or not.
@@ -166,26 +166,7 @@ class ModelService:
         Raises:
             ModelNotFoundError: nothing is known under that name.
         """
-        return (await self._find(name)).key
-
-    async def _find(self, name: str | None) -> ServedModel:
-        model = await self._known(name)
-        stand_in = self._config.claude_model
-        if model is None and is_claude(name) and stand_in:
-            name = None if stand_in == DEFAULT_MODEL else stand_in
-            model = await self._known(name)
-        model = model or self._registry.substitute()
-        if model is None:
-            raise self._registry.not_found(name)
-        return model
-
-    async def _known(self, name: str | None) -> ServedModel | None:
-        model = self._registry.find(name)
-        if model is None and name and self._config.allow_on_demand:
-            source = await self._catalog.find(name)
-            if source is not None:
-                model = self._registry.get(source.key) or self._pool.add(source)
-        return model
+        return (await self._names.find(name)).key
 
     def cards(self) -> tuple[ModelCard, ...]:
         """Return the cards of the models this server has, or is fetching."""
@@ -194,13 +175,7 @@ class ModelService:
 
     async def known_cards(self) -> tuple[ModelCard, ...]:
         """Return the cards of all models that a request may name."""
-        cards = self.cards()
-        if not self._config.allow_on_demand:
-            return cards
-        keys = {card.key for card in cards}
-        others = await self._catalog.cards()
-        usable = (card for card in others if card.key not in keys and not card.error)
-        return (*cards, *usable)
+        return await self._names.with_known(self.cards())
 
     def _served(self, key: str) -> ServedModel:
         model = self._registry.get(key) or self._registry.find(key)
@@ -268,12 +243,8 @@ class ModelService:
         Raises:
             InferenceError: whatever kept the request from being answered.
         """
-        if self.is_draining:
-            raise self._draining_error()
-        model = self._served(key)
-        trace.served_by(model.key)
+        generation = self._begun(work, key, trace)
         stack.enter_context(self._live)
-        generation = Generation(work, model=model, trace=trace, pool=self._pool)
         return await generation.admit(stack)
 
     async def count(self, work: Count, key: str, trace: RequestTrace) -> int:
@@ -284,15 +255,16 @@ class ModelService:
         Raises:
             InferenceError: whatever kept the prompt from being prepared.
         """
+        generation = self._begun(work.as_asked, key, trace)
+        with self._live:
+            return await generation.count()
+
+    def _begun(self, work: Generate, key: str, trace: RequestTrace) -> Generation:
         if self.is_draining:
             raise self._draining_error()
         model = self._served(key)
         trace.served_by(model.key)
-        with self._live:
-            generation = Generation(
-                work.as_asked, model=model, trace=trace, pool=self._pool
-            )
-            return await generation.count()
+        return Generation(work, model=model, trace=trace, pool=self._pool)
 
     # --- the end
 

@@ -30,6 +30,8 @@ TOOL = {
     "description": WEATHER["description"],
     "input_schema": WEATHER["parameters"],
 }
+# The SDK has no word for it any more.
+GREEDY = {"temperature": 0}
 COUNT = "/v1/messages/count_tokens"
 SHAPE = Path(__file__).parent / "claude_code_body.json"
 
@@ -74,8 +76,8 @@ def asked(text: str = "Hello", **options: Any) -> dict[str, Any]:
     return {
         "model": "rambler",
         "max_tokens": 8,
-        "temperature": 0,
         "messages": [{"role": "user", "content": text}],
+        "extra_body": GREEDY,
         **options,
     }
 
@@ -84,10 +86,15 @@ def create(server: Server, **options: Any) -> Any:
     return client(server).messages.create(**asked(**options))
 
 
+def error_of(refused: Any) -> dict[str, Any]:
+    error: dict[str, Any] = refused.value.body["error"]
+    return error
+
+
 def test_a_message_is_answered_and_leaves_its_row(server: Server) -> None:
     before = server.count_rows()
     raw = client(server).messages.with_raw_response.create(
-        **asked(metadata={"user_id": "ann"}), extra_body={"container": "c"}
+        **asked(metadata={"user_id": "ann"}, extra_body=GREEDY | {"container": "c"})
     )
     message = raw.parse()
     assert (message.role, message.stop_reason) == ("assistant", "max_tokens")
@@ -133,7 +140,6 @@ def test_a_count_is_what_the_answer_reads_and_leaves_its_row(server: Server) -> 
     body = asked(system="Be brief.", tools=[TOOL])
     usage = client(server).messages.create(**body).usage
     body.pop("max_tokens")
-    body.pop("temperature")
     counted = client(server).messages.count_tokens(**body)
     read = usage.input_tokens + usage.cache_read_input_tokens
     assert counted.input_tokens == read
@@ -167,8 +173,7 @@ def test_images_are_seen_also_within_results(server: Server) -> None:
         assert message.usage.input_tokens > 4
     with pytest.raises(anthropic.BadRequestError) as refused:
         create(server, messages=turns)
-    error = refused.value.body["error"]
-    assert error["param"] == "messages[2].content[0].content[0]"
+    assert error_of(refused)["param"] == "messages[2].content[0].content[0]"
 
 
 @pytest.mark.parametrize(
@@ -188,6 +193,16 @@ def test_refusals_have_the_sdks_classes_and_the_rows_id(
     body = refused.value.body
     assert (body["type"], body["error"]["type"]) == ("error", kind)
     assert body["request_id"] == refused.value.response.headers["request-id"]
+
+
+def test_a_schema_that_cannot_be_enforced_is_named_where_it_was_sent(
+    server: Server,
+) -> None:
+    search = {"type": "web_search_20250305", "name": "web_search"}
+    tools = [search, {"name": "f", "input_schema": {"not": {}}}]
+    with pytest.raises(anthropic.BadRequestError) as refused:
+        create(server, tools=tools, tool_choice={"type": "any"})
+    assert error_of(refused)["param"] == "tools[1].input_schema"
 
 
 def test_without_the_setting_a_name_of_claudes_is_refused_with_a_hint(
@@ -223,7 +238,7 @@ def turns_that_call(server: FamilyServer, **options: Any) -> dict[str, Any]:
     missing = AT - sdk.messages.count_tokens(**body).input_tokens
     body["messages"][0]["content"] += FILLER * missing
     assert sdk.messages.count_tokens(**body).input_tokens == AT
-    return body | {"max_tokens": 500, "temperature": 0}
+    return body | {"max_tokens": 500, "extra_body": GREEDY}
 
 
 @pytest.mark.parametrize("display", ["summarized", "omitted"])

@@ -90,7 +90,7 @@ def _operation(summary: str, schema: str, *, body: str) -> Schema:
         )
     }
     return {
-        "tags": ["messages"],
+        "tags": ["chat"],
         "summary": summary,
         "requestBody": {
             "required": True,
