@@ -26,6 +26,7 @@ class ServerConfig:
     port: int
     default_max_tokens: int
     any_model_name: bool
+    claude_model: str
     strict_params: bool
     sse_keepalive_after_s: float
     drain_timeout_s: float
@@ -77,6 +78,7 @@ class ServerConfig:
             port=settings.MLX_PORT,
             default_max_tokens=settings.MLX_DEFAULT_MAX_TOKENS,
             any_model_name=settings.MLX_ANY_MODEL_NAME,
+            claude_model=settings.MLX_ANTHROPIC_MODEL,
             strict_params=settings.MLX_STRICT_PARAMS,
             sse_keepalive_after_s=settings.MLX_SSE_KEEPALIVE_AFTER_S,
             drain_timeout_s=settings.MLX_DRAIN_TIMEOUT_S,

@@ -47,6 +47,8 @@ MLX_HANG_TIMEOUT_S = env.seconds("HANG_TIMEOUT")
 MLX_SSE_KEEPALIVE_AFTER_S = env.seconds("SSE_KEEPALIVE_AFTER_S")
 MLX_DEFAULT_MAX_TOKENS = env.whole("DEFAULT_MAX_TOKENS")
 MLX_ANY_MODEL_NAME = env.flag("ANY_MODEL_NAME")
+# Which model answers for claude-* names; `default`: that of requests that name none.
+MLX_ANTHROPIC_MODEL = env.text("ANTHROPIC_MODEL")
 MLX_STRICT_PARAMS = env.flag("STRICT_PARAMS")
 MLX_API_KEY = env.secret("MLX_API_KEY")
 MLX_METRICS_KEY = env.secret("METRICS_KEY")  # of /metrics, where it has its own

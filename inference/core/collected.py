@@ -26,6 +26,7 @@ class CollectedChoice:
     logprobs: list[TokenLogprob] = field(default_factory=list)
     prompt_text: str = ""
     prompt_logprobs: tuple[TokenLogprob, ...] = ()
+    stop: str = ""
     _texts: list[str] = field(default_factory=list)
     _reasoning: list[str] = field(default_factory=list)
     _calls: dict[int, _CollectedCall] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class CollectedChoice:
         for piece in delta.tool_calls:
             self.add_call(piece)
         self.finish_reason = delta.finish_reason or self.finish_reason
+        self.stop = delta.stop or self.stop
         self.prompt_text = delta.prompt_text or self.prompt_text
         self.prompt_logprobs = delta.prompt_logprobs or self.prompt_logprobs
 

@@ -229,7 +229,7 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
     finish the sequence has left the batch and its seat is free.
     `completion_tokens` and `reasoning_tokens` are the counts so far; tokens past
     a stop are not in them. `message` says why it failed, or warns; `code` is that
-    of a failure with a code of its own.
+    of a failure with a code of its own; `stop` the stop string that ended it.
     """
 
     sequence_id: int
@@ -244,6 +244,7 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
     logprobs: tuple[TokenLogprob, ...] = ()
     code: str = ""
     prompt_logprobs: tuple[TokenLogprob, ...] = ()
+    stop: str = ""
 
     def followed_by(self, later: SequenceDelta) -> SequenceDelta:
         """Return this delta and the next one of the same sequence as one."""
@@ -260,6 +261,7 @@ class SequenceDelta(msgspec.Struct, frozen=True, array_like=True):
             logprobs=self.logprobs + later.logprobs,
             code=later.code,
             prompt_logprobs=self.prompt_logprobs or later.prompt_logprobs,
+            stop=later.stop,
         )
 
     @property

@@ -58,6 +58,8 @@ class Operation(StrEnum):
 
     CHAT = "chat"
     COMPLETION = "completion"
+    MESSAGES = "messages"
+    COUNT = "count"
     MODEL_LOAD = "model_load"
     MODEL_UNLOAD = "model_unload"
     OTHER = ""
@@ -65,7 +67,7 @@ class Operation(StrEnum):
     @property
     def is_generation(self) -> bool:
         """Whether a model answers: it counts in the totals and may be cancelled."""
-        return self in (Operation.CHAT, Operation.COMPLETION)
+        return self in (Operation.CHAT, Operation.COMPLETION, Operation.MESSAGES)
 
 
 class ModelState(StrEnum):

@@ -21,10 +21,14 @@ class TextPart(msgspec.Struct, frozen=True, tag="text"):
 
 
 class ImagePart(msgspec.Struct, frozen=True, tag="image"):
-    """An image of a message: a data URL or an http(s) URL, not yet fetched."""
+    """An image of a message: a data URL or an http(s) URL, not yet fetched.
+
+    `path` is where the client wrote it; empty: where it stands in the conversation.
+    """
 
     url: str
     detail: str = "auto"
+    path: str = ""
 
 
 ContentPart = TextPart | ImagePart
@@ -67,6 +71,7 @@ class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `enforced` is what holds instead of a schema that cannot be; the model is told
     the schema. `sent_name` is the client's name, where the model's differs.
+    `path` is where the client wrote the schema; empty: at its place among the tools.
     """
 
     name: str
@@ -74,6 +79,7 @@ class Tool(msgspec.Struct, frozen=True, omit_defaults=True):
     parameters: dict[str, Any] = {}
     enforced: dict[str, Any] | None = None
     sent_name: str = ""
+    path: str = ""
 
 
 class ToolMode(StrEnum):
@@ -271,6 +277,17 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
         return 0 if chat is None else chat.image_count
 
 
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """Work: tell how many tokens a conversation has, and answer nothing."""
+
+    prompt: ChatPrompt
+
+    @property
+    def as_asked(self) -> Generate:
+        """The answer whose prompt is counted."""
+        return Generate(prompts=(self.prompt,))
+
+
 class InferenceRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asks of a model, after validation and in no wire format.
 
@@ -287,6 +304,14 @@ class InferenceRequest(msgspec.Struct, frozen=True, kw_only=True):
     def kind(self) -> RequestKind:
         """Text or vision, streamed or not."""
         return RequestKind.of(vision=bool(self.work.image_count), stream=self.stream)
+
+
+class CountRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client asks to have counted; `model` and `params` as in its sibling."""
+
+    work: Count
+    model: str | None = None
+    params: dict[str, Any] = {}
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -333,7 +358,8 @@ class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
 class Delta(msgspec.Struct, frozen=True):
     """What became readable since the last delta of one choice.
 
-    The last delta of a choice carries `finish_reason` (and possibly no text);
+    The last delta of a choice carries `finish_reason` (and possibly no text), and
+    `stop`, the stop string that ended it, where one did;
     the last delta of a generation carries `usage`, and every delta does where
     the request asked for continuous usage. `prompt_text` stands in the first
     delta of each choice where it was asked for, `prompt_logprobs` in a delta of the
@@ -349,3 +375,4 @@ class Delta(msgspec.Struct, frozen=True):
     logprobs: tuple[TokenLogprob, ...] = ()
     prompt_text: str = ""
     prompt_logprobs: tuple[TokenLogprob, ...] = ()
+    stop: str = ""

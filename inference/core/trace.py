@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from inference.core.errors import InferenceError
     from inference.core.frames import PromptPrepared
     from inference.core.images import ImageData
-    from inference.core.requests import Delta, InferenceRequest, Prompt
+    from inference.core.requests import CountRequest, Delta, InferenceRequest, Prompt
     from inference.core.running import RunningRegister
     from inference.core.timing import Clock
 
@@ -219,6 +219,18 @@ class RequestTrace:
         self._unprepared = work.prompts
         if self.body is not None:
             self.body.prompts = work.prompts
+
+    def describe_count(self, request: CountRequest) -> None:
+        """Note what was asked to be counted."""
+        prompt = request.work.prompt
+        self._note(
+            model_requested=request.model or "",
+            images=prompt.image_count,
+            params=request.params,
+        )
+        self._unprepared = (prompt,)
+        if self.body is not None:
+            self.body.prompts = (prompt,)
 
     def authorised(self, key_name: str) -> None:
         """Note which key let the request in."""

@@ -116,6 +116,11 @@ class AnswerParser:
         """Whether a stop string was met."""
         return self._stops.stopped
 
+    @property
+    def stop_met(self) -> str:
+        """The stop string that was met; empty: none."""
+        return self._stops.met
+
     def feed(self, text: str, *, is_held: bool = False) -> Pieces:
         """Take text and return what may now be shown.
 

@@ -73,10 +73,11 @@ def answer_events(
 def _headers(trace: RequestTrace) -> dict[str, str]:
     """Return what the row says of the request, as far as it is known by now."""
     check = {"x-schema-check": trace.schema_check} if trace.schema_check else {}
-    return _ignored_header(trace) | check
+    return ignored_header(trace) | check
 
 
-def _ignored_header(trace: RequestTrace) -> dict[str, str]:
+def ignored_header(trace: RequestTrace) -> dict[str, str]:
+    """The header that names what was sent without effect, where there is any."""
     ignored = ignored_names(trace.record.params)
     if not ignored:
         return {}

@@ -90,7 +90,8 @@ async def _answer(
     finally:
         if not streaming:
             call.trace.close()
-    response["x-request-id"] = call.trace.request_id
+    for name in face.id_headers:
+        response[name] = call.trace.request_id
     return response
 
 

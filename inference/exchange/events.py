@@ -42,11 +42,14 @@ async def stream_events(
             finally:
                 await _settled(opening)
             source = opening.result()
+            now = asyncio.get_running_loop().time
+            told_at = now()
             while not source.is_ended:
                 items = await source.take(silence_s)
                 events = [event for item in items for event in writer.events(item)]
-                if events or not items:
-                    begun = True
+                # What comes may have nothing in it that is told.
+                if events or not items or now() - told_at >= silence_s:
+                    begun, told_at = True, now()
                     yield events
         # The row is written before the client can know of the end.
         trace.finish()

@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
-    from inference.core.requests import InferenceRequest
     from inference.exchange.call import Call
 
-Options = TypeVar("Options")
-Options_co = TypeVar("Options_co", covariant=True)
+Read = TypeVar("Read")
+Read_co = TypeVar("Read_co", covariant=True)
 
 
-class BodyReader(Protocol[Options_co]):
+class BodyReader(Protocol[Read_co]):
     """What a face's `body` offers: validates, and returns how to answer, too."""
 
     def __call__(
         self, body: dict[str, Any], *, limits: Limits, strict: bool
-    ) -> tuple[InferenceRequest, Options_co]:
+    ) -> Read_co:
         """Return the request, or raise an `InvalidRequestError`."""
 
 
-async def read_with(
-    read: BodyReader[Options], call: Call
-) -> tuple[InferenceRequest, Options]:
-    """Note what a call's body names, and validate it."""
-    call.trace.asked(call.body)
+async def read_with(read: BodyReader[Read], call: Call, *, user: object = None) -> Read:
+    """Note what a call's body names, and validate it.
+
+    `user` is who asks, where the wire format has another place for it than `user`.
+    """
+    call.trace.asked(call.body if user is None else {**call.body, "user": user})
     return await read_sized(
         read,
         call.body,
@@ -38,13 +38,13 @@ async def read_with(
 
 
 async def read_sized(
-    read: BodyReader[Options],
+    read: BodyReader[Read],
     body: dict[str, Any],
     *,
     size_bytes: int,
     limits: Limits,
     strict: bool,
-) -> tuple[InferenceRequest, Options]:
+) -> Read:
     """Validate a body of that size, in a thread where it could hold up the loop."""
     if size_bytes > limits.parse_in_thread_bytes:
         return await asyncio.to_thread(read, body, limits=limits, strict=strict)

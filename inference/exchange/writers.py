@@ -21,10 +21,14 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """How one wire format answers errors: body by error and request id, headers."""
+    """How one wire format answers errors: body by error and request id, headers.
+
+    Every answer carries the request's id under each of `id_headers`.
+    """
 
     error_body: Callable[[InferenceError, str], bytes]
     error_headers: Callable[[InferenceError], dict[str, str]] = error_headers
+    id_headers: tuple[str, ...] = ("x-request-id",)
 
 
 OPENAI = Face(lambda error, _request_id: error_body(error))

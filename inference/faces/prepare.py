@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inference.protocol.body import parameters_of
 from inference.protocol.completion_parameters import CompletionRequestBody
+from inference.protocol.message_parameters import CountRequestBody, MessageRequestBody
 from inference.protocol.parameters import ChatRequestBody
 
 if TYPE_CHECKING:
@@ -14,5 +15,10 @@ if TYPE_CHECKING:
 
 def prepare(limits: Limits) -> None:
     """Make the types that bodies are read by: longer than the loop may be held up."""
-    for body in (ChatRequestBody, CompletionRequestBody):
+    for body in (
+        ChatRequestBody,
+        CompletionRequestBody,
+        MessageRequestBody,
+        CountRequestBody,
+    ):
         parameters_of(body, limits)

@@ -25,7 +25,7 @@ def image_parts(messages: Iterable[ChatMessage]) -> Iterator[tuple[str, ImagePar
     for i, message in enumerate(messages):
         for j, part in enumerate(message.content):
             if isinstance(part, ImagePart):
-                yield f"messages[{i}].content[{j}]", part
+                yield part.path or f"messages[{i}].content[{j}]", part
 
 
 def without_urls(messages: Iterable[ChatMessage]) -> tuple[ChatMessage, ...]:
@@ -34,7 +34,7 @@ def without_urls(messages: Iterable[ChatMessage]) -> tuple[ChatMessage, ...]:
         msgspec.structs.replace(
             message,
             content=tuple(
-                ImagePart(url="", detail=part.detail)
+                msgspec.structs.replace(part, url="")
                 if isinstance(part, ImagePart)
                 else part
                 for part in message.content

@@ -7,22 +7,27 @@ class StopMatcher:
     """Holds back what might become a stop string; cuts at the first that does.
 
     `feed` returns the text that is now certain not to be part of a stop string.
-    Once `stopped` is true, nothing more comes out.
+    Once `stopped` is true, nothing more comes out; `met` is the stop string that did it.
     """
 
     def __init__(self, stops: tuple[str, ...]) -> None:
         self._stops = stops
         self._held = ""
-        self.stopped = False
+        self.met = ""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop string was met."""
+        return bool(self.met)
 
     def feed(self, text: str) -> str:
         """Take new text, return what may be shown of all text so far."""
         if not self._stops or self.stopped:
             return "" if self.stopped else text
         pending = self._held + text
-        cut = self._first_stop(pending)
-        if cut is not None:
-            self.stopped = True
+        found = [(at, s) for s in self._stops if (at := pending.find(s)) >= 0]
+        if found:
+            cut, self.met = min(found, key=lambda place: place[0])
             self._held = ""
             return pending[:cut]
         keep = self._length_at_risk(pending)
@@ -33,10 +38,6 @@ class StopMatcher:
         """Return what was held back; the text has ended without a stop string."""
         held, self._held = self._held, ""
         return held
-
-    def _first_stop(self, text: str) -> int | None:
-        found = [at for stop in self._stops if (at := text.find(stop)) >= 0]
-        return min(found, default=None)
 
     def _length_at_risk(self, text: str) -> int:
         """Return the length of the longest tail that begins some stop string."""

@@ -28,8 +28,9 @@ from inference.protocol.parameters import ChatRequestBody
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+
 _INTRODUCTION = """\
-# Parameters of chat and completion requests
+# Parameters of chat, completion and messages requests
 
 Made from the bodies declared in `inference/protocol/`: change those, then run
 `python manage.py api_reference > docs/parameters.md`.
@@ -52,6 +53,11 @@ _COERCIONS = """\
 
 What known clients send and can mean one thing only; any other odd form is a 400. The row keeps what was sent.
 """
+_MESSAGES = """\
+## `/v1/messages`
+
+Anthropic's format. `/v1/messages/count_tokens` takes `model`, `messages`, `system`, `tools`, `tool_choice`, `thinking`, `output_config` and `cache_control`, loads the model where it has to, and answers nothing but the length of the prompt. Names that are not here, such as `context_management`, `container`, `mcp_servers` and what betas bring, are ignored and listed.
+"""
 _OPENAI = """\
 ## OpenAI's createChatCompletion, each with the test that shows it
 """
@@ -62,10 +68,6 @@ def reference_page(
 ) -> str:
     """Return the page; `tests` names for each of OpenAI's fields what shows it."""
     fields = parameters_of(ChatRequestBody, DEFAULT_LIMITS)
-    own = _table(
-        ("parameter", "takes", "without it", "standing", "what it does", "refuses"),
-        (row for name, field in fields.items() for row in _rows(name, field.kind)),
-    )
     theirs = _table(
         ("parameter", "standing", "test"),
         (
@@ -84,14 +86,28 @@ def reference_page(
     return "\n".join(
         (
             _INTRODUCTION,
-            own,
+            _parameters(ChatRequestBody),
             _COERCIONS,
             odd,
             _COMPLETIONS,
             _completions(),
+            _MESSAGES,
+            _parameters(MessageRequestBody),
             _OPENAI,
             theirs,
         )
+    )
+
+
+def _parameters(body: type[Struct]) -> str:
+    """Return the table of all that a body takes."""
+    return _table(
+        ("parameter", "takes", "without it", "standing", "what it does", "refuses"),
+        (
+            row
+            for name, field in parameters_of(body, DEFAULT_LIMITS).items()
+            for row in _rows(name, field.kind)
+        ),
     )
 
 

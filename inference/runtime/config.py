@@ -20,7 +20,8 @@ class RuntimeConfig:
     worker in a row. `prompt_cache_bytes` are what each model may keep of prompts and
     answers; `None` is a share of the budget. `openblas` is what workers preload, if
     they need one; those that compute share the `cores`; 0: they
-    use as many threads as the user said.
+    use as many threads as the user said. `claude_model` answers for names of Claude's
+    that nobody else has: a model's name, or `default`.
     """
 
     max_concurrency: int = 32
@@ -29,6 +30,7 @@ class RuntimeConfig:
     request_timeout_s: float | None = None
     default_max_tokens: int = 4096
     any_model_name: bool = False
+    claude_model: str = ""
     load_timeout_s: float = 1800.0
     hang_timeout_s: float = 120.0
     stream_limit_bytes: int = DEFAULT_LIMITS.stream_buffer_bytes

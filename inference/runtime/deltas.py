@@ -77,6 +77,7 @@ class ChoiceCounter:
             logprobs=gained.logprobs,
             prompt_text=self._echoes.pop(choice, ""),
             prompt_logprobs=gained.prompt_logprobs,
+            stop=gained.stop,
         )
 
     def _usage(self) -> Usage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -23,17 +23,20 @@ from inference.runtime.sampling import (
 from inference.runtime.schema_check import SchemaCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
     from inference.core.frames import PromptPrepared
     from inference.core.images import ImageData
     from inference.core.requests import ChatPrompt, Generate, SamplingSpec
     from inference.core.trace import RequestTrace
     from inference.runtime.admission import Seats
+    from inference.runtime.leases import Lease
     from inference.runtime.pool import ModelPool
     from inference.runtime.served import ServedModel
     from inference.runtime.streams import TokenStream
     from inference.runtime.worker_protocol import Worker
+
+T = TypeVar("T")
 
 
 class Generation:
@@ -70,13 +73,7 @@ class Generation:
             InferenceError: whatever kept the request from being answered.
         """
         self._model.queue.refuse_if_hopeless(self._work.rows)
-        try:
-            begun = await self._trace.stopper.step(self._steps(stack))
-        except InferenceError as error:
-            if self._deadline.is_over and error.outcome is not Outcome.INVALID:
-                raise self._deadline.error() from None
-            raise
-        worker, stream, counter = begun
+        worker, stream, counter = await self._in_time(self._steps(stack))
         self._end_in_time(worker, stream, stack)
         tools = self._work.tools
         return AdmittedAnswer(
@@ -87,18 +84,45 @@ class Generation:
             check=self._check,
         )
 
-    async def _steps(
+    async def count(self) -> int:
+        """Return how many tokens the prompts have; nothing is answered.
+
+        Raises:
+            InferenceError: whatever kept them from being prepared.
+        """
+        async with AsyncExitStack() as stack:
+            _, _, prompts, _ = await self._in_time(self._ready(stack))
+        return sum(prompt.tokens for prompt in prompts)
+
+    async def _in_time(self, steps: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await self._trace.stopper.step(steps)
+        except InferenceError as error:
+            if self._deadline.is_over and error.outcome is not Outcome.INVALID:
+                raise self._deadline.error() from None
+            raise
+
+    async def _ready(
         self, stack: AsyncExitStack
-    ) -> tuple[Worker, TokenStream, ChoiceCounter]:
+    ) -> tuple[Worker, Lease, list[PromptPrepared], ExitStack]:
+        """Have the prompts prepared in a worker that stays.
+
+        The last value holds them until decoding begins.
+        """
         await self._check_grammar()
         images = await self._load_images()
         worker = await self._wait_for_worker()
         # Nothing is awaited in between: what is ready now is leased now.
         lease = stack.enter_context(self._model.use.lease())
         refuse_unknown_tokens(self._work.sampling, vocabulary=self._model.vocabulary)
-        # What is held until decoding begins, and is the stream's from then on.
         held = stack.enter_context(ExitStack())
-        prompts = await self._prepare(worker, images, held)
+        return worker, lease, await self._prepare(worker, images, held), held
+
+    async def _steps(
+        self, stack: AsyncExitStack
+    ) -> tuple[Worker, TokenStream, ChoiceCounter]:
+        # What is held is the stream's once decoding begins.
+        worker, lease, prompts, held = await self._ready(stack)
         seats = await self._take_seats(held)
         await self._pool.memory.for_prompt(
             self._model,

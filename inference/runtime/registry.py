@@ -20,6 +20,14 @@ FOLDER_ELSEWHERE = (
     " A folder is served by its path where it lies in one of the places that models "
     "are taken from: see MODEL_DIRS."
 )
+CLAUDE = "claude-"
+# What ANTHROPIC_MODEL says for the model of requests that name none.
+DEFAULT_MODEL = "default"
+
+
+def is_claude(name: str | None) -> bool:
+    """Whether a name is one that Anthropic gives to its models."""
+    return name is not None and name.startswith(CLAUDE)
 
 
 class ModelRegistry:
@@ -70,10 +78,15 @@ class ModelRegistry:
         meant = (
             f" Did you mean {' or '.join(f'`{key}`' for key in near)}?" if near else ""
         )
+        hint = (
+            f" Set ANTHROPIC_MODEL to the model that answers for `{CLAUDE}*` names."
+            if is_claude(name)
+            else ""
+        )
         folder = FOLDER_ELSEWHERE if (name or "").startswith(("/", "~")) else ""
         return ModelNotFoundError(
             f"The model `{name or ''}` is not served here.{folder}{meant} "
-            f"Served: {served}.",
+            f"Served: {served}.{hint}",
             param="model",
         )
 

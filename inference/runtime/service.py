@@ -7,10 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from inference.core.catalog import ModelCard, QueueSnapshot
-from inference.core.errors import (
-    ServerDrainingError,
-    ShutdownInterruptError,
-)
+from inference.core.errors import ServerDrainingError, ShutdownInterruptError
 from inference.core.events import RequestObserver, ServerEvent
 from inference.core.outcomes import ModelState
 from inference.core.timing import Clock, SystemClock
@@ -20,6 +17,7 @@ from inference.runtime.context import RuntimeContext
 from inference.runtime.generation import Generation
 from inference.runtime.live import LiveCount
 from inference.runtime.loading import ModelLoader
+from inference.runtime.naming import ModelNames
 from inference.runtime.pool import ModelPool
 from inference.runtime.registry import ModelRegistry
 from inference.runtime.spare import SpareWorker
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from inference.core.models import LoadRequest, ModelSource
-    from inference.core.requests import Generate
+    from inference.core.requests import Count, Generate
     from inference.core.trace import RequestTrace, ServerIdentity
     from inference.runtime.answer import AdmittedAnswer
     from inference.runtime.config import RuntimeConfig
@@ -63,7 +61,6 @@ class ModelService:
         self._identity = identity
         self._clock = clock or SystemClock()
         supplies = supplies or Supplies()
-        self._catalog = supplies.catalog
         self._fetches = supplies.fetches
         self._registry = ModelRegistry(any_model_name=config.any_model_name)
         self._context = RuntimeContext(
@@ -79,10 +76,13 @@ class ModelService:
             checkers=Checkers(publish=self.publish, clock=self._clock),
         )
         self._pool = ModelPool(self._registry, self._context)
+        self._names = ModelNames(
+            self._registry, pool=self._pool, catalog=supplies.catalog, config=config
+        )
         self._loader = ModelLoader(
             registry=self._registry,
             pool=self._pool,
-            catalog=self._catalog,
+            catalog=supplies.catalog,
             fetches=self._fetches,
         )
         self._live = LiveCount()
@@ -158,7 +158,7 @@ class ModelService:
         Raises:
             ModelNotFoundError: nothing is known under that name.
         """
-        return (await self._find(name)).card()
+        return (await self._names.find(name)).card()
 
     async def key_of(self, name: str | None) -> str:
         """Return the key of the model that `name` means, loaded or not.
@@ -166,18 +166,7 @@ class ModelService:
         Raises:
             ModelNotFoundError: nothing is known under that name.
         """
-        return (await self._find(name)).key
-
-    async def _find(self, name: str | None) -> ServedModel:
-        model = self._registry.find(name)
-        if model is None and name and self._config.allow_on_demand:
-            source = await self._catalog.find(name)
-            if source is not None:
-                model = self._registry.get(source.key) or self._pool.add(source)
-        model = model or self._registry.substitute()
-        if model is None:
-            raise await self._registry.not_found_among(name, await self.known_cards())
-        return model
+        return (await self._names.find(name)).key
 
     def cards(self) -> tuple[ModelCard, ...]:
         """Return the cards of the models this server has, or is fetching."""
@@ -186,13 +175,7 @@ class ModelService:
 
     async def known_cards(self) -> tuple[ModelCard, ...]:
         """Return the cards of all models that a request may name."""
-        cards = self.cards()
-        if not self._config.allow_on_demand:
-            return cards
-        keys = {card.key for card in cards}
-        others = await self._catalog.cards()
-        usable = (card for card in others if card.key not in keys and not card.error)
-        return (*cards, *usable)
+        return await self._names.with_known(self.cards())
 
     def _served(self, key: str) -> ServedModel:
         model = self._registry.get(key) or self._registry.find(key)
@@ -260,13 +243,28 @@ class ModelService:
         Raises:
             InferenceError: whatever kept the request from being answered.
         """
+        generation = self._begun(work, key, trace)
+        stack.enter_context(self._live)
+        return await generation.admit(stack)
+
+    async def count(self, work: Count, key: str, trace: RequestTrace) -> int:
+        """Return how many tokens a conversation has for the model under `key`.
+
+        Tells `trace` the phases and the length, but not the end.
+
+        Raises:
+            InferenceError: whatever kept the prompt from being prepared.
+        """
+        generation = self._begun(work.as_asked, key, trace)
+        with self._live:
+            return await generation.count()
+
+    def _begun(self, work: Generate, key: str, trace: RequestTrace) -> Generation:
         if self.is_draining:
             raise self._draining_error()
         model = self._served(key)
         trace.served_by(model.key)
-        stack.enter_context(self._live)
-        generation = Generation(work, model=model, trace=trace, pool=self._pool)
-        return await generation.admit(stack)
+        return Generation(work, model=model, trace=trace, pool=self._pool)
 
     # --- the end
 

@@ -66,7 +66,7 @@ def check_tools(
     callable_names = {tool.name for tool in use.callable_tools}
     tools, warnings, faults = [], [], {}
     for at, tool in enumerate(use.tools):
-        param = f"tools[{at}].function.parameters"
+        param = tool.path or f"tools[{at}].function.parameters"
         tell(param)
         held = _held(tool) if tool.name in callable_names else _WHOLE
         if held.fault is not None:

@@ -161,6 +161,7 @@ class ServerLifecycle:
                 request_timeout_s=config.request_timeout_s,
                 default_max_tokens=config.default_max_tokens,
                 any_model_name=config.any_model_name,
+                claude_model=config.claude_model,
                 hang_timeout_s=config.hang_timeout_s,
                 quarantine_after=config.quarantine_after,
                 memory_budget_bytes=config.memory_budget_bytes,

@@ -113,6 +113,13 @@ async def test_every_silence_is_told_also_before_the_answer_begins(
     assert [each for each in told if each] == [b"1", b"2", b"end"]
 
 
+async def test_what_comes_and_is_not_told_is_a_silence_too(
+    trace: RequestTrace,
+) -> None:
+    told = [each async for each in stream(Scripted(1, 0, 0, 2), trace, 0.0)]
+    assert [len(each) for each in told] == [1, 0, 0, 1, 1]
+
+
 async def test_an_error_before_the_first_event_is_raised(
     trace: RequestTrace, ledger: Any
 ) -> None:

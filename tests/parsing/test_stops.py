@@ -59,3 +59,13 @@ def test_it_passes_text_through_without_stop_strings() -> None:
     matcher = StopMatcher(())
     assert matcher.feed("anything") == "anything"
     assert matcher.flush() == ""
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_it_tells_which_stop_string_was_met(seed: int) -> None:
+    rng = random.Random(seed)
+    edges = [0, *sorted(rng.sample(range(len(TEXT)), 3)), len(TEXT)]
+    matcher = StopMatcher(("four", "STOP", "five"))
+    for a, b in pairwise(edges):
+        matcher.feed(TEXT[a:b])
+    assert matcher.met == "STOP"

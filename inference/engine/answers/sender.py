@@ -186,6 +186,7 @@ class Sender:
             tool_calls=pieces.calls,
             logprobs=text.logprobs,
             code=emission.code,
+            stop=text.stop_met if finish == FinishReason.STOP else "",
         )
 
     def _fail_text(self, emission: Emission, error: Exception) -> SequenceDelta:

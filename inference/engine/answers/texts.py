@@ -62,6 +62,11 @@ class SequenceText:
         return self._parser.stopped or self._parser.is_complete
 
     @property
+    def stop_met(self) -> str:
+        """The stop string that ended the answer; empty: none did."""
+        return self._parser.stop_met
+
+    @property
     def has_calls(self) -> bool:
         """Whether the answer has called a tool."""
         return self._parser.calls_made > 0

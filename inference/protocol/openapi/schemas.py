@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState, Outcome, Phase, RequestKind
 from inference.protocol.completion_parameters import CompletionRequestBody
+from inference.protocol.message_parameters import CountRequestBody, MessageRequestBody
+from inference.protocol.openapi.messages import message_schemas
 from inference.protocol.openapi.parameters import body_schemas
 from inference.protocol.openapi.shapes import (
     COUNT,
@@ -30,8 +32,15 @@ if TYPE_CHECKING:
 def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
     """Return the schemas of `/v1` and `/health`."""
     return {
-        **body_schemas(ChatRequestBody, CompletionRequestBody, limits=limits),
+        **body_schemas(
+            ChatRequestBody,
+            CompletionRequestBody,
+            MessageRequestBody,
+            CountRequestBody,
+            limits=limits,
+        ),
         **_completion_schemas(),
+        **message_schemas(),
         **_model_schemas(limits),
         **_stats_schemas(),
         "Health": object_of(status=STRING)

@@ -1,0 +1,1 @@
+"""Messages and their token counts, as Anthropic's API has them."""
