@@ -18,6 +18,8 @@ _ASKING = {
     "/v1/embeddings": ("input", _PLACEHOLDER),
     "/v1/responses": ("input", _PLACEHOLDER),
 }
+# What is kept of a conversation is told in OpenAI's words, which these do not take.
+_ANTHROPICS = "/v1/messages"
 _MESSAGES = ("messages", [{"role": "user", "content": _PLACEHOLDER}])
 
 
@@ -58,6 +60,8 @@ def _fields(row: RequestLog, prompt: Any) -> tuple[dict[str, Any], list[str]]:
             left_out.append(name)
         fields[name] = _PLACEHOLDER if is_shortened(value) else value
     name, placeholder = _ASKING.get(row.endpoint, _MESSAGES)
+    if row.endpoint.startswith(_ANTHROPICS):
+        prompt = None
     kept = prompt if isinstance(prompt, dict) else {name: prompt}
     if kept.get("tools"):
         fields["tools"] = [_to_tool(tool) for tool in kept["tools"]]

@@ -8,6 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from anthropic.types import Message, RawMessageStreamEvent
+from pydantic import TypeAdapter
 
 from inference.core.collected import CollectedAnswer
 from inference.core.errors import (
@@ -123,6 +125,16 @@ def test_it_has_the_same_blocks_however_it_is_cut(seed: int, hides: bool) -> Non
     assert message["content"][0]["thinking"] == ("" if hides else THOUGHT)
     assert message["content"][0]["signature"]
     assert message["stop_reason"] == "tool_use"
+
+
+@pytest.mark.parametrize("hides", [False, True])
+def test_anthropics_own_types_know_every_event_and_the_whole(hides: bool) -> None:
+    event_type: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
+    for event in events_of(cut(5), hides_thinking=hides):
+        read = event_type.validate_python(event, strict=True)
+        assert read.to_dict(exclude_unset=True) == event
+    message = whole(cut(5), hides_thinking=hides)
+    assert Message.model_validate(message, strict=True).to_dict() == message
 
 
 def test_every_block_is_closed_before_the_next_begins() -> None:

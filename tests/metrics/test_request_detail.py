@@ -124,6 +124,27 @@ def test_a_kept_prompt_is_shown_as_text_and_stands_in_the_curl_command(admin_cli
     ]
 
 
+def test_a_command_in_anthropics_format_has_a_place_for_the_messages(admin_client):
+    look = {"name": "look", "input_schema": {"type": "object"}}
+    row = kept(endpoint="/v1/messages", params={"max_tokens": 9, "tools": [look]})
+    RequestBody.objects.create(
+        request_id=row.request_id,
+        started_at=row.started_at,
+        prompt={
+            "messages": [{"role": "tool", "content": "x", "tool_call_id": "c"}],
+            "tools": [{"name": "look", "parameters": {"type": "object"}}],
+        },
+        answer=None,
+    )
+    words = curl_words(admin_client, row)
+    assert json.loads(words[words.index("-d") + 1]) == {
+        "model": "tiny",
+        "max_tokens": 9,
+        "tools": [look],
+        "messages": [{"role": "user", "content": "…"}],
+    }
+
+
 def test_what_the_server_keeps_of_a_conversation_becomes_a_command_again(admin_client):
     image = ImageData(sha256="ab" * 32, data=b"12", width=1, height=1)
     call = ToolCall(id="call_1", name="look", arguments="{}")
