@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from inference.core.limits import DEFAULT_LIMITS
 from inference.protocol.body import parameters_of
@@ -23,6 +23,7 @@ from inference.protocol.declared import (
     said_of,
     unwrapped,
 )
+from inference.protocol.message_parameters import MessageRequestBody
 from inference.protocol.parameters import ChatRequestBody
 
 if TYPE_CHECKING:
