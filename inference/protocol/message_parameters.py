@@ -168,11 +168,10 @@ class MessageRequestBody(CountRequestBody, kw_only=True):
     ] = None
     stop_sequences: Annotated[
         tuple[Annotated[str, Bound(min_length=1, max_length="stop_chars")], ...],
-        Bound(max_length="stop_sequences"),
+        Bound(max_length="stops"),
         Said(
             "Texts that end the answer and are not shown; which one did is told.",
-            takes="array of up to {0.stop_sequences} strings of 1 to {0.stop_chars} "
-            "characters",
+            takes="array of up to {0.stops} strings of 1 to {0.stop_chars} characters",
         ),
     ] = ()
     metadata: Annotated[

@@ -206,7 +206,13 @@ async def test_it_leaves_no_process_behind_when_the_server_is_killed(
 async def test_it_lets_streams_end_when_it_is_told_to_stop(
     start_server: StartServer, rambler_dir: Path, number: signal.Signals
 ) -> None:
-    server = start_server(rambler_dir, "--drain-timeout", "30").wait_ready()
+    # Where the tests run under nohup, so would the server: it would stay.
+    inherited = signal.signal(number, signal.SIG_DFL)
+    try:
+        server = start_server(rambler_dir, "--drain-timeout", "30")
+    finally:
+        signal.signal(number, inherited)
+    server.wait_ready()
     create = server.async_client().chat.completions.create
     body = dict(ENDLESS, max_tokens=300)
     streams = await asyncio.gather(

@@ -41,10 +41,10 @@ import django
 os.environ["DJANGO_SETTINGS_MODULE"] = "mlxsite.settings"
 django.setup()
 
-from metrics.recorder.heartbeat import Heartbeat
+from metrics.recorder.heartbeat import RunHeartbeat
 from mlxsite.cli import manage
 
-Heartbeat.__init__.__kwdefaults__["every_s"] = 2.0
+RunHeartbeat.__init__.__kwdefaults__["every_s"] = 2.0
 sys.exit(manage(["manage.py", *sys.argv[1:]]))
 """
 OUTCOMES = "SELECT outcome, reason, count(*) AS n FROM metrics_requestlog GROUP BY 1, 2"
