@@ -106,9 +106,15 @@ def _moment(value: Any) -> Any:
 
 
 def _json(encoder: type[JSONEncoder] | None) -> Callable[[Any], Any]:
-    def shape(value: Any) -> Any:
-        return connection.ops.adapt_json_value(value, encoder)
+    # Most are empty, and these are the same in every row of a database.
+    empty: dict[tuple[str, type], Any] = {}
 
-    # Most are empty, and these are the same in every row.
-    empty: dict[type, Any] = {dict: shape({}), list: shape([]), tuple: shape([])}
-    return lambda value: (not value and empty.get(type(value))) or shape(value)
+    def shape(value: Any) -> Any:
+        if value:
+            return connection.ops.adapt_json_value(value, encoder)
+        kind = (connection.vendor, type(value))
+        if kind not in empty:
+            empty[kind] = connection.ops.adapt_json_value(value, encoder)
+        return empty[kind]
+
+    return shape
