@@ -75,6 +75,17 @@ def test_a_prompt_is_scored_without_an_answer(rambler_server: Server) -> None:
     assert told.text_offset == sorted(told.text_offset)
 
 
+def test_a_prompt_of_which_nothing_is_asked_comes_back_as_it_is(
+    rambler_server: Server,
+) -> None:
+    texts = [TEXT, "four"]
+    answer = create(rambler_server, texts, max_tokens=0, echo=True)
+    assert [choice.text for choice in answer.choices] == texts
+    assert {choice.finish_reason for choice in answer.choices} == {"length"}
+    assert [choice.logprobs for choice in answer.choices] == [None, None]
+    assert answer.usage.completion_tokens == 0
+
+
 def test_an_echo_stands_before_the_answer(rambler_server: Server) -> None:
     plain = create(rambler_server).choices[0].text
     echoed = create(rambler_server, echo=True).choices[0].text

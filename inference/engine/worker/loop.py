@@ -33,7 +33,12 @@ from inference.engine.hardware.host_memory import HostMemory, give_back
 from inference.engine.prefill.groups import PrefillPace
 from inference.engine.prefill.queue import PrefillError, PrefillQueue
 from inference.engine.sampling.prompt_scores import ScoreQueue
-from inference.engine.sequences.sequence import Emission, Sequence, spec_of
+from inference.engine.sequences.sequence import (
+    Emission,
+    Sequence,
+    SequenceGroup,
+    spec_of,
+)
 from inference.engine.vision.encoding import ImageQueue
 
 if TYPE_CHECKING:
@@ -209,10 +214,18 @@ class EngineLoop:
             sequence_group.append(sequence)
         if command.prompt_logprobs is not None:
             self._scores.append(sequence_group, top=command.prompt_logprobs)
-        elif prompt.pictures is None:
-            self._prefill.append(sequence_group)
-        elif self._images is not None:
+        elif prompt.pictures is None or self._images is None:
+            self._answer(sequence_group)
+        else:
             self._images.append(sequence_group, prompt.pictures)
+
+    def _answer(self, sequence_group: SequenceGroup) -> None:
+        """Have a prompt wait for its prefill; where no token is asked for, end."""
+        if sequence_group and sequence_group[0].max_tokens:
+            self._prefill.append(sequence_group)
+            return
+        for sequence in sequence_group:
+            self._remove(sequence.sequence_id, FinishReason.LENGTH)
 
     def _remove(self, sequence_id: int, finish: str) -> None:
         sequence = self._sequences.pop(sequence_id, None)
@@ -259,12 +272,7 @@ class EngineLoop:
         first = scored.sequence_group[0].sequence_id
         delta = SequenceDelta(first, "", 0, prompt_logprobs=tuple(scored.tokens))
         self._sender.send(StepReport((delta,)))
-        if any(sequence.max_tokens for sequence in group):
-            self._prefill.append(group)
-            return
-        # Nothing was asked for but the prompt.
-        for sequence in group:
-            self._remove(sequence.sequence_id, FinishReason.LENGTH)
+        self._answer(group)
 
     def _advance_images(self) -> None:
         """Have prompts whose images are encoded wait for their prefill."""

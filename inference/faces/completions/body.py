@@ -57,9 +57,6 @@ def to_request(
         echo=asked.echo,
         prompt_logprobs=asked.logprobs if asked.echo else None,
     )
-    if asked.echo and not most and asked.logprobs is None:
-        # A prompt of which nothing is told but the text is scored all the same.
-        work = msgspec.structs.replace(work, prompt_logprobs=0)
     request = InferenceRequest(
         work=work,
         model=asked.model,
