@@ -28,6 +28,14 @@ def kill(process: Process) -> None:
             os.kill(process.pid, signal.SIGKILL)
 
 
+def environment_without_preload() -> dict[str, str]:
+    """Return this process's environment for one with bounded addresses.
+
+    What is preloaded for MLX would take of them.
+    """
+    return {name: text for name, text in os.environ.items() if name != "LD_PRELOAD"}
+
+
 def bound_this_process(addresses_bytes: int) -> None:
     """Set what the system holds this process to, as far as it does."""
     for kind, most in (

@@ -6,14 +6,16 @@ their process harms no model.
 
 from __future__ import annotations
 
-import os
 import resource
 import struct
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from inference.core.child_processes import bound_this_process
+from inference.core.child_processes import (
+    bound_this_process,
+    environment_without_preload,
+)
 from inference.core.limits import DEFAULT_LIMITS, MIB
 
 if TYPE_CHECKING:
@@ -46,18 +48,13 @@ def decoded(data: bytes, kind: str, max_side: int | None) -> Image.Image:
         stderr=subprocess.DEVNULL,
         timeout=STILL_S,
         check=False,
-        env=_environment(),
+        # An arena for each thread would take addresses.
+        env=environment_without_preload() | {"MALLOC_ARENA_MAX": "1"},
     )
     if done.returncode:
         raise ValueError(f"the decoder ended ({done.returncode})")
     size = _HEAD.unpack_from(done.stdout)
     return Image.frombytes("RGB", size, done.stdout[_HEAD.size :])
-
-
-def _environment() -> dict[str, str]:
-    # What is preloaded for MLX, and an arena for each thread, would take addresses.
-    names = os.environ.items()
-    return {n: v for n, v in names if n != "LD_PRELOAD"} | {"MALLOC_ARENA_MAX": "1"}
 
 
 def main(kind: str, max_side: str, addresses_bytes: str) -> None:

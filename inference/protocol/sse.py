@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
+from inference.core.error_bodies import error_object
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from inference.core.errors import InferenceError
 
 COMMENT = b": keep-alive\n\n"
 
@@ -19,6 +25,11 @@ class Event(NamedTuple):
 
 # What OpenAI's streams end with.
 DONE = Event(b"[DONE]")
+
+
+def error_event(error: InferenceError) -> Event:
+    """Return what a stream of OpenAI's that fails ends with; no `DONE` follows it."""
+    return Event(msgspec.json.encode({"error": error_object(error)}))
 
 
 def framed(events: Iterable[Event]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -11,6 +10,7 @@ import threading
 from contextlib import suppress
 from tempfile import TemporaryFile
 
+from inference.core.child_processes import environment_without_preload
 from inference.core.errors import InferenceError, InvalidRequestError
 from inference.core.frames import FrameReader, to_bytes
 from inference.core.limits import MIB
@@ -102,8 +102,7 @@ class EncoderProcess:
                 pass_fds=fds,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                # What is preloaded for MLX would take of its addresses.
-                env={n: v for n, v in os.environ.items() if n != "LD_PRELOAD"},
+                env=environment_without_preload(),
             )
         ours.settimeout(STILL_S)
         self._connection = ours

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from inference.core.requests import Usage
-from inference.protocol.errors import error_object
 from inference.protocol.shapes import logprobs_body, reasoning_body, usage_body
-from inference.protocol.sse import COMMENT, DONE, Event
+from inference.protocol.sse import COMMENT, DONE, Event, error_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,7 +116,7 @@ class ChatWriter:
 
     def failed(self, error: InferenceError) -> Sequence[Event]:
         """Return the error; no `[DONE]` follows it."""
-        return (Event(_encode({"error": error_object(error)})),)
+        return (error_event(error),)
 
     def _note_usage(self, usage: Usage) -> None:
         self._usage = usage

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from inference.core.requests import Usage
-from inference.protocol.errors import error_object
 from inference.protocol.shapes import LEAST_LOGPROB, usage_body
-from inference.protocol.sse import COMMENT, DONE, Event
+from inference.protocol.sse import COMMENT, DONE, Event, error_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -105,7 +104,7 @@ class CompletionWriter:
 
     def failed(self, error: InferenceError) -> Sequence[Event]:
         """Return the error; no `[DONE]` follows it."""
-        return (Event(_encode({"error": error_object(error)})),)
+        return (error_event(error),)
 
 
 def logprobs_of(

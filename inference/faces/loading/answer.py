@@ -8,8 +8,7 @@ import msgspec
 
 from inference.core.models import LoadUpdate
 from inference.protocol.catalog import model_body
-from inference.protocol.errors import error_object
-from inference.protocol.sse import COMMENT, DONE, Event
+from inference.protocol.sse import COMMENT, DONE, Event, error_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +35,7 @@ class LoadWriter:
 
     def failed(self, error: InferenceError) -> Sequence[Event]:
         """Return the error; no `[DONE]` follows it."""
-        return (Event(msgspec.json.encode({"error": error_object(error)})),)
+        return (error_event(error),)
 
 
 def progress_body(update: LoadUpdate) -> dict[str, Any]:

@@ -40,8 +40,3 @@ def object_of(required: bool = True, /, **properties: Schema) -> Schema:
 
 def list_of(items: Schema) -> Schema:
     return {"type": "array", "items": items}
-
-
-def array_of(items: Schema, least: int, most: int) -> Schema:
-    """Return an array of `least` to `most` items."""
-    return {"type": "array", "items": items, "minItems": least, "maxItems": most}
