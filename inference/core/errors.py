@@ -122,6 +122,14 @@ class GrammarCheckError(InferenceError):
     retry_after_s = 30
 
 
+class StoreUnavailableError(InferenceError):
+    """What is kept of responses cannot be read or written at present."""
+
+    code = "store_unavailable"
+    http_status = 503
+    retry_after_s = 5
+
+
 class AuthenticationError(InferenceError):
     """No key, or a key that is not known."""
 

@@ -1,0 +1,92 @@
+"""What is kept of a response apart from the record, and who keeps it.
+
+`inference` knows no table: a `ResponseStore` is given to it, as an observer is. Items
+are those of OpenAI's responses, as JSON values with ids; times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+Item = dict[str, Any]
+
+
+class StoredResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """A response as its holder may ask for it again.
+
+    `body` is the response object as last told, its `status` and `output` included;
+    `input` is what this request brought, without what came before it. `events` are the
+    stream's, each with its `sequence_number`; empty where it was not streamed.
+    """
+
+    id: str
+    key_name: str
+    created_at: float
+    body: dict[str, Any]
+    input: tuple[Item, ...] = ()
+    previous_response_id: str = ""
+    conversation_id: str = ""
+    events: tuple[dict[str, Any], ...] = ()
+
+
+class StoredConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation: what its holder noted on it, and its items, oldest first."""
+
+    id: str
+    key_name: str
+    created_at: float
+    metadata: dict[str, str] = {}
+    items: tuple[Item, ...] = ()
+
+
+class ResponseStore(Protocol):
+    """Keeps responses and conversations of each key for `retention_s` seconds.
+
+    What another key holds is as good as not there. A method that writes returns once
+    it would survive the end of the process. Nothing here blocks the event loop.
+
+    Raises:
+        StoreUnavailableError: the database does not answer.
+    """
+
+    @property
+    def retention_s(self) -> float:
+        """How long responses are kept; 0: nothing is stored."""
+
+    async def save(self, response: StoredResponse) -> None:
+        """Keep `response`, in the place of what was kept under its id."""
+
+    async def response(self, response_id: str, key_name: str) -> StoredResponse | None:
+        """Return what is kept, or `None`."""
+
+    async def history(self, response_id: str, key_name: str) -> tuple[Item, ...] | None:
+        """Return all items up to this response's output, oldest first, or `None`.
+
+        Those of the responses it went on from come first.
+        """
+
+    async def delete(self, response_id: str, key_name: str) -> bool:
+        """Forget a response; whether there was one."""
+
+    async def save_conversation(self, conversation: StoredConversation) -> None:
+        """Keep a conversation's metadata, and its items where it is new."""
+
+    async def conversation(
+        self, conversation_id: str, key_name: str
+    ) -> StoredConversation | None:
+        """Return a conversation with its items, or `None`."""
+
+    async def add_items(
+        self, conversation_id: str, key_name: str, items: tuple[Item, ...]
+    ) -> bool:
+        """Add to the end of a conversation; whether there is one."""
+
+    async def delete_item(
+        self, conversation_id: str, key_name: str, item_id: str
+    ) -> bool:
+        """Take one item out of a conversation; whether it was there."""
+
+    async def delete_conversation(self, conversation_id: str, key_name: str) -> bool:
+        """Forget a conversation with its items; whether there was one."""
