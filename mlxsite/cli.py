@@ -15,6 +15,8 @@ from django.core.exceptions import ImproperlyConfigured
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+# As the user has it: the settings add what stands in `.env`, keys and passwords too.
+USERS_ENVIRONMENT = dict(os.environ)
 WRONG_USAGE = 2
 INTERRUPTED = 130
 
@@ -28,6 +30,7 @@ COMMANDS = {
     "chat": ("chat", "ask a model a question, or chat with it"),
     "shell": ("chat_shell", "chat with models: history, completion, Markdown"),
     "compare": ("compare_models", "one question to several models, side by side"),
+    "connect": ("connect", "set an agent or editor up for a server, or undo it"),
     "models": ("library", "the models found on this machine"),
     "pull": ("pull_model", "download a model; without a name: what would fit here"),
     "import": ("import_gguf", "turn a GGUF file into a model"),
@@ -46,7 +49,7 @@ COMMANDS = {
 # How --help sorts them; a command in no group stands in the last one.
 GROUPS = {
     "serve": ("launch", "doctor", "check", "admin"),
-    "talk to a server": ("chat", "shell", "compare", "bench"),
+    "talk to a server": ("chat", "shell", "compare", "connect", "bench"),
     "models of a running server": ("list", "ps", "load", "unload"),
     "models on this machine": ("models", "pull", "import", "rm"),
     "upkeep": (),

@@ -42,6 +42,15 @@ class ServerClient:
             answer = self._http.get(f"{self._base_url}/models")
             return _listed(answer)
 
+    def offers(self, path: str) -> bool:
+        """Whether there is an address below the base URL; asking does nothing.
+
+        Raises:
+            ServerError: with one line that says why nobody can tell.
+        """
+        with told(self._base_url):
+            return self._http.get(f"{self._base_url}{path}").status_code != 404
+
     def running(self) -> list[dict[str, Any]]:
         """Return the requests that are open, oldest first.
 

@@ -28,6 +28,7 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("server")
     group.add_argument(
         "--base-url",
+        "--url",
         type=_base_url,
         metavar="URL",
         help="any OpenAI-compatible server "

@@ -1,0 +1,3 @@
+"""Configuration files of others: what is set in them, and nothing else changed."""
+
+from __future__ import annotations
