@@ -21,14 +21,19 @@ class ScriptedServer:
     """Plays steps for each question: a text, a whole delta, an event to wait for.
 
     `asked` holds the bodies that came. It knows (unless `models` is none) `/v1/models` and chat, as little
-    of it as there may be, and no other address.
+    of it as there may be, and no other address. Models are names, or all that is
+    told of them; with `api_key` they are told to who brings it.
     """
 
     def __init__(
-        self, *steps: Step, models: Sequence[str] | None = ("scripted",)
+        self,
+        *steps: Step,
+        models: Sequence[str | dict[str, Any]] | None = ("scripted",),
+        api_key: str = "",
     ) -> None:
         self.steps: tuple[Step, ...] = steps
         self.models = models
+        self.api_key = api_key
         self.usage: dict[str, int] | None = None
         self.finish_reason: str | None = "stop"
         self.asked: list[dict[str, Any]] = []
@@ -56,10 +61,20 @@ class _Handler(BaseHTTPRequestHandler):
     script: ScriptedServer
 
     def do_GET(self) -> None:
+        if self.path == "/v1/chat/completions":
+            self.send_error(405)
+            return
         if self.path != "/v1/models" or self.script.models is None:
             self.send_error(404)
             return
-        listed = [{"id": model, "object": "model"} for model in self.script.models]
+        key = self.script.api_key
+        if key and self.headers.get("authorization") != f"Bearer {key}":
+            self.send_error(401)
+            return
+        listed = [
+            {"object": "model"} | (model if isinstance(model, dict) else {"id": model})
+            for model in self.script.models
+        ]
         self._answer({"object": "list", "data": listed})
 
     def do_POST(self) -> None:

@@ -108,12 +108,14 @@ def _replaced(text: str, node: Node, value: Any, column: int) -> str:
     if _COMMENT.search(text[start:end]):
         line = node.start_mark.line + 1
         raise UnmergeableError(f"comments from line {line} on would be lost")
-    if not isinstance(value, dict | list) or _is_flowing(node):
-        gap = " " if start == end else ""
+    is_absent, block = start == end, indent(_dumped(value), " " * column)
+    if is_absent and isinstance(value, dict | list):  # a name with nothing behind it
+        deeper = "  " if isinstance(value, dict) else ""
+        return _after_line(text, start, indent(block, deeper))
+    is_block = isinstance(node, yaml.CollectionNode) and not _is_flowing(node)
+    if not is_block or not isinstance(value, dict | list):
+        gap = " " if is_absent else ""
         return f"{text[:start]}{gap}{_flowing(value)}{text[end:]}"
-    block = indent(_dumped(value), " " * column)
-    if start == end:  # `models:` and nothing behind it
-        return _after_line(text, start, block)
     return f"{text[:start]}{block.strip()}{text[end:]}"
 
 
