@@ -41,7 +41,10 @@ class ScriptedServer:
         self._http = ThreadingHTTPServer(
             ("127.0.0.1", 0), type("Handler", (_Handler,), {"script": self})
         )
-        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        # A test that ends should not wait for half a second each time.
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
 
     @property
