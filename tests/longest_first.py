@@ -42,6 +42,7 @@ LONGEST = (
     "client/test_shell",
     "engine/test_drafting",
     "mlxsite/test_doctor",
+    "mlxsite/test_connect",
     "dialects/test_forced_calls",
     "metrics/test_older_versions",
     "metrics/test_admin",
