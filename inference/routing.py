@@ -6,6 +6,7 @@ from django.urls import path, re_path
 
 from inference.api.health import health, ready
 from inference.api.models import model_detail, model_list
+from inference.api.ollama import running, show, tags, version
 from inference.api.queue import queue_requests, queue_stats
 from inference.api.unknown import MISDIRECTED, unknown_path
 from inference.consumers import ChatConsumer, UnknownPathConsumer
@@ -28,6 +29,10 @@ urlpatterns = [
     path("v1/models/<path:model_id>", model_detail),
     path("v1/queue/stats", queue_stats),
     path("v1/queue/requests", queue_requests),
+    path("api/version", version),
+    path("api/tags", tags),
+    path("api/show", show),
+    path("api/ps", running),
     re_path(r"^v1(?:/[\s\S]*)?$", unknown_path),
     re_path(MISDIRECTED, unknown_path),
 ]

@@ -18,6 +18,7 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import Http404
 from django.http.request import split_domain_port, validate_host
 
+from inference.api.ollama import OLLAMA_PATHS
 from inference.api.unknown import is_misdirected
 from inference.core.errors import InvalidRequestError
 from inference.exchange.call import UNRECORDED_METHODS
@@ -84,7 +85,8 @@ class ByPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = scope["path"]
-        is_api = path.startswith(API_PREFIXES) or is_misdirected(path)
+        is_api = path.startswith(API_PREFIXES) or path in OLLAMA_PATHS
+        is_api = is_api or is_misdirected(path)
         await (self._api if is_api else self._site)(scope, receive, send)
 
 

@@ -51,7 +51,7 @@ def house() -> House:
         ("/v1/model", "Did you mean /v1/models?"),
         ("/v1/chat", f"does not offer that endpoint: use {CHAT}."),
         ("/api/generate", f"does not offer that endpoint: use {CHAT}."),
-        ("/api/tags", "does not offer that endpoint: use /v1/models."),
+        ("/api/tags/", "does not offer that endpoint: use /v1/models."),
         ("/v1/audio/speech", "does not offer that endpoint."),
         ("/v1/images/generations", "does not offer that endpoint."),
         ("/v1/" + "x" * 5000, "Please check the URL for typos."),

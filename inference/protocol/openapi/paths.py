@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inference.protocol.openapi.messages import message_paths
+from inference.protocol.openapi.ollama import ollama_paths
 from inference.protocol.openapi.shapes import STRING, Schema, answer, ref, refusals
 
 
@@ -41,6 +42,7 @@ def server_paths() -> Schema:
                 status_409="It is not loaded.",
             )
         },
+        **ollama_paths(),
         "/v1/queue/stats": {
             "get": _operation(
                 "queue", "Queues, and totals over all time.", "QueueStats"

@@ -9,6 +9,7 @@ from inference.core.outcomes import ModelState, Outcome, Phase, RequestKind
 from inference.protocol.completion_parameters import CompletionRequestBody
 from inference.protocol.message_parameters import CountRequestBody, MessageRequestBody
 from inference.protocol.openapi.messages import message_schemas
+from inference.protocol.openapi.ollama import ollama_schemas
 from inference.protocol.openapi.parameters import body_schemas
 from inference.protocol.openapi.shapes import (
     COUNT,
@@ -41,6 +42,7 @@ def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
         ),
         **_completion_schemas(),
         **message_schemas(),
+        **ollama_schemas(),
         **_model_schemas(limits),
         **_stats_schemas(),
         "Health": object_of(status=STRING)
