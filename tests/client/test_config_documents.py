@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -26,7 +26,7 @@ LISTED = ConfigSetting(
     ("models", ListElement("name", "ours")), {"name": "ours", "roles": ["chat"]}
 )
 ALL = (MODEL, NESTED, PROVIDER, LISTED)
-HELD = {
+HELD: dict[str, Any] = {
     "model": "Qwen3-4B",
     "env": {"URL": "http://x/v1"},
     "providers": {"ours": {"url": "http://x/v1", "tokens": 8192}},

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from inference.client.connect.profiles import UserFolders
     from inference.client.connect.target import ConnectTarget
 
+SCHEMA = "https://opencode.ai/config.json"
+
 
 def _files(target: ConnectTarget, folders: UserFolders) -> tuple[ConfigFile, ...]:
     folder = folders.config / "opencode"
@@ -24,6 +26,8 @@ def _files(target: ConnectTarget, folders: UserFolders) -> tuple[ConfigFile, ...
             plain if is_plain else with_comments,
             ConfigFormat.JSON,
             (
+                # It would add this itself, and the file would not be as it was written.
+                ConfigSetting(("$schema",), SCHEMA),
                 ConfigSetting(("provider", PROVIDER), _provider(target)),
                 ConfigSetting(("model",), name),
                 ConfigSetting(("small_model",), name),
