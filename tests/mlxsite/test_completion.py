@@ -90,6 +90,7 @@ def test_bash_completes_options_and_hides_django_s(bash: Shell) -> None:
 def test_bash_completes_choices_and_files(bash: Shell) -> None:
     text = bash.completed("mlx-server launch --model-type ", r"lm +vlm", tabs=2)
     assert "lm" in text
+    bash.completed("mlx-server connect claude", r"claude-code $")
     bash.run(f"cd {REPOSITORY}")
     bash.completed("mlx-server bench --prompt-file REA", r"README\.md $")
 

@@ -67,15 +67,15 @@ def write_changes(changes: list[FileChange]) -> None:
     Raises:
         ConfigFileError: one cannot be made.
     """
-    done: list[Path] = []
+    begun: list[tuple[FileChange, UndoNote | None]] = []
     for change in changes:
         try:
-            done.append(change.path)
+            begun.append((change, _note_of(change.path)))
             _write_change(change)
         except OSError as error:
-            for path in reversed(done):
-                with suppress(ConfigFileError):
-                    undo_change(path)
+            for done, note in reversed(begun):
+                with suppress(OSError, ConfigFileError):
+                    _take_back(done, note)
             raise _failed("written", change.path, error) from None
 
 
@@ -113,8 +113,18 @@ def _write_change(change: FileChange) -> None:
         note = UndoNote(mode, "", folders)
     note = msgspec.structs.replace(note, written=sha256(data).hexdigest())
     _write(_beside(path, NOTE), msgspec.json.encode(note), PRIVATE)
-    usual = USUAL if note.mode is None else note.mode
-    _write(path, data, usual & PRIVATE if change.is_private else usual)
+    mode = USUAL if change.before is None else stat.S_IMODE(path.stat().st_mode)
+    _write(path, data, mode & PRIVATE if change.is_private else mode)
+
+
+def _take_back(change: FileChange, note: UndoNote | None) -> None:
+    """Make a file what it was before a change that was begun; `note` lay beside it."""
+    if note is None:
+        undo_change(change.path)
+        return
+    if change.before is not None:
+        _write(change.path, change.before.encode(), PRIVATE)
+    _write(_beside(change.path, NOTE), msgspec.json.encode(note), PRIVATE)
 
 
 def _undo(path: Path, note: UndoNote) -> Path | None:
