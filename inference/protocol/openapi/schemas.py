@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.core.limits import DEFAULT_LIMITS
+from inference.core.models import KINDS
 from inference.core.outcomes import ModelState, Outcome, Phase, RequestKind
 from inference.protocol.completion_parameters import CompletionRequestBody
 from inference.protocol.message_parameters import CountRequestBody, MessageRequestBody
@@ -109,7 +110,7 @@ def _model_schemas(limits: Limits) -> Schema:
         created=COUNT,
         owned_by=STRING,
         aliases=list_of(STRING),
-        kind={"enum": ["lm", "vlm"]},
+        kind={"enum": list(KINDS)},
         state={"enum": [state.value for state in ModelState]},
         source=TEXT_OR_NULL,
         capabilities=list_of(STRING),
@@ -134,7 +135,7 @@ def _model_schemas(limits: Limits) -> Schema:
         False,
         model=STRING | {"maxLength": limits.model_path_chars},
         key=key | {"description": "The name to serve it under, its own without it."},
-        model_type={"enum": ["lm", "vlm", None]},
+        model_type={"enum": [*KINDS, None]},
         pin={"type": ["boolean", "null"]},
         ttl_s={"type": ["number", "null"], "minimum": 0, "maximum": limits.ttl_s},
         stream={"type": ["boolean", "null"]},
