@@ -69,10 +69,10 @@ class Encoding(AdmissionSteps):
         held.enter_context(self._model.use.lease())
         loaded = self._model.loaded
         if loaded is None or loaded.encoder is None:
-            # Loaded before its entry said so.
             raise WrongModelKindError(
-                f"The model `{self._model.key}` was loaded without embeddings: unload "
-                "it, and it is loaded with them.",
+                f"The model `{self._model.key}` was loaded without embeddings. Its "
+                "notes in /v1/models say why, or its settings changed since: then "
+                "unload it.",
                 param="model",
             )
         return worker, loaded.encoder

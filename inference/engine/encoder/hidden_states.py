@@ -30,7 +30,9 @@ class HiddenStates:
     def __init__(self, model: Any, backbone: Callable[..., mx.array]) -> None:
         self._model = model
         self._backbone = backbone
-        self.width = int(backbone(mx.array([[0]])).shape[-1])
+        self.width = int(
+            backbone(mx.array([[0]]), cache=make_prompt_cache(model)).shape[-1]
+        )
 
     @classmethod
     def of(cls, model: Any) -> HiddenStates | None:
@@ -57,5 +59,5 @@ class HiddenStates:
             mx.eval(sums, [layer.state for layer in cache])
             if start + step < batch.width:
                 yield None
-        means = np.array(sums) / np.array(batch.lengths, np.float32)[:, None]
-        yield unit_length(means)
+        lengths = mx.array(batch.lengths)[:, None]
+        yield unit_length(np.array(sums / lengths))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inference.core.encoding import CUT_TO_FIT, EncoderInput, PairPrompt
 from inference.core.errors import ContextLengthExceededError, InvalidRequestError
 from inference.core.requests import TextPrompt, TokenPrompt
-from inference.engine.text.encoding import ModelEncoder
+from inference.engine.text.encoding import ModelEncoder, inner_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ class InputReader:
 
     def __init__(self, tokenizer: Any, *, context_length: int, vocabulary: int) -> None:
         self._encoder = ModelEncoder(tokenizer, context_length=context_length)
-        self._around = Surroundings.of(getattr(tokenizer, "_tokenizer", tokenizer))
+        self._around = Surroundings.of(inner_tokenizer(tokenizer))
         self._context_length = context_length
         self._vocabulary = vocabulary
 

@@ -111,9 +111,16 @@ def too_long(
     )
 
 
+def inner_tokenizer(tokenizer: Any) -> Any:
+    """Return the Hugging Face tokenizer in mlx-lm's, or what is one itself."""
+    if isinstance(tokenizer, PreTrainedTokenizerBase):
+        return tokenizer
+    return getattr(tokenizer, "_tokenizer", tokenizer)
+
+
 def _plain_backend(tokenizer: Any) -> Any:
     """Return what encodes just as `tokenizer` does, in Rust; `None`: nothing does."""
-    inner = getattr(tokenizer, "_tokenizer", tokenizer)
+    inner = inner_tokenizer(tokenizer)
     kind = type(inner)
     is_plain = (
         isinstance(inner, PreTrainedTokenizerFast)

@@ -50,9 +50,10 @@ class TextEngine:
         sender: Sender,
     ) -> None:
         max_rows = command.max_rows if text.is_batchable else 1
-        encoder = HiddenStates.of(text.model) if command.options.embeddings else None
+        encoder = None
         self.loaded = _described(text, draft, max_rows)
         if command.options.embeddings:
+            encoder = None if text.vision else HiddenStates.of(text.model)
             self.loaded = _with_embeddings(self.loaded, encoder)
         self._sender = sender
         self._preparer = PromptPreparer(text, sender)
@@ -118,7 +119,7 @@ def _input_preparer(text: TextModel, sender: Sender) -> InputPreparer:
 def _with_embeddings(loaded: ModelLoaded, encoder: HiddenStates | None) -> ModelLoaded:
     """Return the description of a model that was asked to make embeddings, too."""
     if encoder is None:
-        note = "embeddings: its code in the library gives no hidden states"
+        note = "embeddings: as it is served, it gives no hidden states"
         return msgspec.structs.replace(loaded, notes=(*loaded.notes, note))
     return msgspec.structs.replace(
         loaded,
