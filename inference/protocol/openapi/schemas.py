@@ -8,7 +8,12 @@ from inference.core.limits import DEFAULT_LIMITS
 from inference.core.models import KINDS
 from inference.core.outcomes import ModelState, Outcome, Phase, RequestKind
 from inference.protocol.completion_parameters import CompletionRequestBody
+from inference.protocol.encoder_parameters import (
+    EmbeddingsRequestBody,
+    RerankRequestBody,
+)
 from inference.protocol.message_parameters import CountRequestBody, MessageRequestBody
+from inference.protocol.openapi.encoders import encoder_schemas
 from inference.protocol.openapi.messages import message_schemas
 from inference.protocol.openapi.parameters import body_schemas
 from inference.protocol.openapi.shapes import (
@@ -38,9 +43,12 @@ def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
             CompletionRequestBody,
             MessageRequestBody,
             CountRequestBody,
+            EmbeddingsRequestBody,
+            RerankRequestBody,
             limits=limits,
         ),
         **_completion_schemas(),
+        **encoder_schemas(),
         **message_schemas(),
         **_model_schemas(limits),
         **_stats_schemas(),
