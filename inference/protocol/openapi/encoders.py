@@ -22,18 +22,20 @@ _HEADERS = {
 
 def encoder_paths() -> Schema:
     """Return the paths of embeddings and rankings."""
-    rerank = _operation(
-        "Tell how relevant documents are to a query, best first.",
-        "Ranking",
-        body="RerankRequest",
-    )
+    rerank = {
+        "post": _operation(
+            "Tell how relevant documents are to a query, best first.",
+            "Ranking",
+            body="RerankRequest",
+        )
+    }
     return {
         "/v1/embeddings": {
             "post": _operation(
                 "Make a vector of each input.", "Embeddings", body="EmbeddingsRequest"
             )
         },
-        "/v1/rerank": {"post": rerank},
+        **dict.fromkeys(("/v1/rerank", "/v2/rerank", "/rerank"), rerank),
     }
 
 
