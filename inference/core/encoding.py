@@ -105,7 +105,7 @@ class Rerank(msgspec.Struct, frozen=True, kw_only=True):
         return f"documents[{place - 1}]" if place else "query"
 
 
-AnyWork = TypeVar("AnyWork", Embed, Rerank)
+AnyWork = TypeVar("AnyWork", bound=Embed | Rerank)
 
 
 class EncoderRequest(msgspec.Struct, Generic[AnyWork], frozen=True, kw_only=True):

@@ -127,7 +127,7 @@ class JobQueue:
 
     def take(self, tokens: int) -> EncodeBatch | None:
         """Return what runs next: up to `tokens` tokens, filled ones too, or one input."""
-        self._jobs = [j for j in self._jobs if j.waiting and not j.is_dropped]
+        self._let_go()
         if not self._jobs:
             return None
         self._jobs.sort(key=lambda job: job.served)
@@ -136,7 +136,12 @@ class JobQueue:
         rows = _filled(self._jobs, width, most=_rows_most(width, tokens))
         for job, place in rows:
             job.served += job.length(place)
+        self._let_go()
         return EncodeBatch(rows, width)
+
+    def _let_go(self) -> None:
+        """Forget who has nothing that waits any more, or waits no more itself."""
+        self._jobs = [j for j in self._jobs if j.waiting and not j.is_dropped]
 
 
 def _rows_most(width: int, tokens: int) -> int:
