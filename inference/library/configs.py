@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 CONFIG_LIMIT_BYTES = 10_000_000
 ADAPTER = "adapter"
+# Kinds that write no text by themselves.
+NO_DRAFTS = (ADAPTER, ENCODER)
 # Keys that name Python code to run on load.
 MODEL_FILE = "model_file"
 FOREIGN_CODE = (MODEL_FILE, "auto_map")
