@@ -12,14 +12,18 @@ from inference.api.unknown import MISDIRECTED, unknown_path
 from inference.consumers import ChatConsumer, UnknownPathConsumer
 from inference.faces.chat.view import chat_completions
 from inference.faces.completions.view import completions
+from inference.faces.embeddings.view import embeddings
 from inference.faces.loading.view import model_load, model_unload
 from inference.faces.messages.view import count_tokens, messages
+from inference.faces.rerank.view import rerank
 
 urlpatterns = [
     path("health", health),
     path("health/ready", ready),
     path("v1/chat/completions", chat_completions),
     path("v1/completions", completions),
+    path("v1/embeddings", embeddings),
+    *(path(address, rerank) for address in ("v1/rerank", "v2/rerank", "rerank")),
     path("v1/messages", messages),
     path("v1/messages/count_tokens", count_tokens),
     path("v1/models", model_list),

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     Send = Callable[[Mapping[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-API_PREFIXES = ("/v1", "/health", "/metrics")
+API_PREFIXES = ("/v1", "/v2/rerank", "/rerank", "/health", "/metrics")
 WEBSOCKET_REFUSED = 4403
 
 

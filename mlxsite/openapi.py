@@ -16,6 +16,7 @@ DESCRIPTION = (
 )
 TAGS = {
     "chat": "Answers.",
+    "embeddings": "Vectors of texts, and documents by their relevance.",
     "models": "Models and their life in memory.",
     "queue": "The load at this moment.",
     "record": "The record of requests and events.",

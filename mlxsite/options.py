@@ -149,7 +149,7 @@ SIZES = {
     "PROMPT_CACHE": Size(UNSET, 0, 2**50),
 }
 
-MODEL_TYPES = ("", "lm", "vlm")
+MODEL_TYPES = ("", "lm", "vlm", "encoder")
 
 
 def image_hosts(patterns: list[str]) -> list[str]:

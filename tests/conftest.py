@@ -64,8 +64,19 @@ def smollm2_dir() -> Path:
     """The product's default model, made once and kept between runs."""
     from mlxsite.startup.default_model import ensure_default_model
 
-    cache = Path(os.environ.get("MLX_TEST_CACHE", REPOSITORY / ".cache" / "models"))
-    return ensure_default_model(cache)
+    return ensure_default_model(_kept_models())
+
+
+@pytest.fixture(scope="session")
+def minilm_dir() -> Path:
+    """A real embedding model, fetched once and kept between runs."""
+    from tests.models.fetch_minilm import ensure_minilm
+
+    return ensure_minilm(_kept_models())
+
+
+def _kept_models() -> Path:
+    return Path(os.environ.get("MLX_TEST_CACHE", REPOSITORY / ".cache" / "models"))
 
 
 @pytest.fixture(scope="session")

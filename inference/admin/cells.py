@@ -122,6 +122,7 @@ FIGURES = {
     "used": "Last used",
 }
 FACTS = {
+    "kind": "Kind",
     "size": "Weights",
     "context": "Context",
     "capabilities": "Can do",

@@ -48,7 +48,14 @@ BUTTONS = (
     ("unload_now", "Unload now", ("loading", "ready", "restarting", "stopping")),
     ("release", "Release", ("quarantined",)),
 )
-PARTS = ("kind", "adapter_path", "draft_path", "image_tokens", "trust_code")
+PARTS = (
+    "kind",
+    "embeddings",
+    "adapter_path",
+    "draft_path",
+    "image_tokens",
+    "trust_code",
+)
 
 
 class ModelChangeList(ChangeList):

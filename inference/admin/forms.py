@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from inference.conf import ServerConfig
 from inference.known_models import Sources, shared_library
 from inference.known_models.settings import Settings, problem_with
-from inference.library.configs import ADAPTER
+from inference.library.configs import ADAPTER, NO_DRAFTS
 from inference.library.errors import LibraryError
 from inference.library.models_file import ModelsFile
 from inference.models import ModelEntry, names_in
@@ -91,7 +91,7 @@ class ModelEntryForm(EntryForm):
         models = self._sources.all()
         self._suggest("source", models)
         self._suggest("adapter_path", (m for m in models if m.kind == ADAPTER))
-        self._suggest("draft_path", (m for m in models if m.kind != ADAPTER))
+        self._suggest("draft_path", (m for m in models if m.kind not in NO_DRAFTS))
 
     def _suggest(self, name: str, models: Iterable[LocalModel]) -> None:
         if name in self.fields:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.timesince import timesince
 
+from inference.core.models import ENCODER, TEXT, VISION
 from inference.core.outcomes import ModelState
 from inference.library.words import size_in_words
 from inference.runtime.app import NotInstalledError, current_app
@@ -93,6 +94,7 @@ def _is_ready(card: ModelCard) -> bool:
     return card.state is ModelState.READY
 
 
+_KINDS = {TEXT: "text", VISION: "text and images", ENCODER: "encoder"}
 _CELLS: dict[str, Callable[[ModelCard], str]] = {
     "memory": lambda card: _amount(card.memory_bytes),
     "in_use": lambda card: _count(card, card.in_use),
@@ -102,6 +104,7 @@ _CELLS: dict[str, Callable[[ModelCard], str]] = {
     "used": _used,
     "size": lambda card: _amount(card.size_bytes),
     "context": lambda card: f"{card.context_length:,}" if card.context_length else "",
+    "kind": lambda card: _KINDS[card.kind],
     "capabilities": lambda card: ", ".join(card.capabilities),
     "dialect": lambda card: card.dialect,
     "loaded": lambda card: _ago(card.loaded_at),

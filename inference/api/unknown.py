@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 _SHOWN_CHARS = 200
 CHAT = "/v1/chat/completions"
-OFFERED = (CHAT, "/v1/models", "/v1/models/load", "/v1/models/unload")
+EMBEDDINGS, RERANK = "/v1/embeddings", "/v1/rerank"
+OFFERED = (
+    CHAT,
+    EMBEDDINGS,
+    RERANK,
+    "/v1/models",
+    "/v1/models/load",
+    "/v1/models/unload",
+)
 # What clients of other servers ask for, and what does the same here.
 INSTEAD = {
     "completions": CHAT,
@@ -27,6 +35,8 @@ INSTEAD = {
     "chat": CHAT,
     "generate": CHAT,
     "edits": CHAT,
+    "embed": EMBEDDINGS,
+    "score": RERANK,
     "tags": "/v1/models",
     "engines": "/v1/models",
     **dict.fromkeys(
@@ -34,14 +44,11 @@ INSTEAD = {
             "assistants",
             "audio",
             "batches",
-            "embed",
-            "embeddings",
             "files",
             "fine_tuning",
             "images",
             "moderations",
             "realtime",
-            "rerank",
             "threads",
             "uploads",
             "vector_stores",

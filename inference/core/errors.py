@@ -76,6 +76,12 @@ class VisionNotSupportedError(InvalidRequestError):
     code = "vision_not_supported"
 
 
+class WrongModelKindError(InvalidRequestError):
+    """The model is known, and not made for what is asked of it."""
+
+    code = "unsupported_model"
+
+
 class InvalidImageError(InvalidRequestError):
     """What was sent as an image is none that can be read."""
 

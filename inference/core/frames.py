@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from inference.core.encoding import EncoderInput, EncoderTraits
 from inference.core.images import ImageData
 from inference.core.models import ModelOptions
 from inference.core.requests import (
@@ -82,9 +83,33 @@ class CancelSequence(msgspec.Struct, frozen=True, tag="cancel"):
 
 
 class DropPrompt(msgspec.Struct, frozen=True, tag="drop"):
-    """Forget a prepared prompt that will not be generated from."""
+    """Forget a prepared prompt, or inputs, that nobody waits for any more."""
 
     prompt_id: int
+
+
+class PrepareInputs(msgspec.Struct, frozen=True, tag="prepare_inputs"):
+    """Make tokens of inputs, cutting those of more than `truncate_to` tokens.
+
+    Answered by `PromptPrepared` or `PrepareRefused`, whose figure `place` tells the
+    input at fault.
+    """
+
+    prompt_id: int
+    inputs: tuple[EncoderInput, ...]
+    truncate_to: int | None = None
+
+
+class EncodeInputs(msgspec.Struct, frozen=True, tag="encode"):
+    """Encode prepared inputs, which are used up; answered by `InputsEncoded`.
+
+    Vectors are cut to `dimensions`. `compares`: how like each input is to the first
+    is told, in place of vectors.
+    """
+
+    prompt_id: int
+    dimensions: int | None = None
+    compares: bool = False
 
 
 class Purge(msgspec.Struct, frozen=True, tag="purge"):
@@ -106,6 +131,8 @@ Command = (
     | Decode
     | CancelSequence
     | DropPrompt
+    | PrepareInputs
+    | EncodeInputs
     | Purge
     | UseThreads
 )
@@ -144,7 +171,8 @@ class ModelLoaded(msgspec.Struct, frozen=True, tag="loaded"):
 
     A row's cache takes `kv_bytes_per_row` and, for each of its tokens up to
     `kv_window` (0: all), `kv_bytes_per_token`. `dialect` names how it calls tools;
-    `notes` what of the options could not be done, and what is best effort.
+    `notes` what of the options could not be done, and what is best effort. `encoder`
+    is what it makes of inputs, where it is asked to.
     """
 
     load_s: float
@@ -159,6 +187,7 @@ class ModelLoaded(msgspec.Struct, frozen=True, tag="loaded"):
     capabilities: tuple[str, ...] = ()
     dialect: str = ""
     notes: tuple[str, ...] = ()
+    encoder: EncoderTraits | None = None
 
 
 class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
@@ -215,6 +244,19 @@ class PrepareRefused(msgspec.Struct, frozen=True, tag="refused"):
     message: str
     param: str | None = None
     figures: dict[str, int] = {}
+
+
+class InputsEncoded(msgspec.Struct, frozen=True, tag="encoded"):
+    """Some of what was made of inputs: as in `Encoded`, in their order.
+
+    `message` says why nothing could be made of them.
+    """
+
+    prompt_id: int
+    values: bytes = b""
+    width: int = 0
+    is_last: bool = True
+    message: str = ""
 
 
 # How a sequence may end beside OpenAI's finish reasons.
@@ -326,6 +368,7 @@ Report = (
     | LoadFailed
     | PromptPrepared
     | PrepareRefused
+    | InputsEncoded
     | ImagesEncoded
     | PrefixFound
     | StepReport

@@ -45,6 +45,10 @@ class Limits:
     image_fetches: int = 16
     image_fetches_per_request: int = 4
     choices: int = 128
+    inputs: int = 2048
+    input_tokens: int = 300_000
+    dimensions: int = 65_536
+    documents: int = 1000
     grammar_chars: int = 256 * KIB
     grammar_choices: int = 1024
     regex_chars: int = 8192

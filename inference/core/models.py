@@ -7,6 +7,10 @@ from typing import Any
 
 import msgspec
 
+# The kinds of model, as entries, files and `/v1/models` say them.
+TEXT, VISION, ENCODER = "lm", "vlm", "encoder"
+KINDS = (TEXT, VISION, ENCODER)
+
 
 class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one model is served, beyond what its own files say.
@@ -15,7 +19,8 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     `context_limit` counts tokens; `dialect` names how it calls tools; `kv_bits` is 4
     or 8; `adapter_path` and `draft_path` are folders. `trust_code` lets Python code in
     the model's folder run. `ttl_s` is how long an unused model stays, 0 for ever.
-    `aliases` are further names that requests may use.
+    `aliases` are further names that requests may use. `embeddings`: a text model
+    makes embeddings, too.
     """
 
     kind: str = ""
@@ -34,6 +39,7 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     pin: bool | None = None
     ttl_s: float | None = None
     aliases: tuple[str, ...] = ()
+    embeddings: bool | None = None
 
 
 class ModelOptions(ServingOptions, frozen=True, kw_only=True):

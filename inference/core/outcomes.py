@@ -59,15 +59,23 @@ class Operation(StrEnum):
     CHAT = "chat"
     COMPLETION = "completion"
     MESSAGES = "messages"
+    EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
     COUNT = "count"
     MODEL_LOAD = "model_load"
     MODEL_UNLOAD = "model_unload"
     OTHER = ""
 
     @property
-    def is_generation(self) -> bool:
-        """Whether a model answers: it counts in the totals and may be cancelled."""
-        return self in (Operation.CHAT, Operation.COMPLETION, Operation.MESSAGES)
+    def is_cancellable(self) -> bool:
+        """Whether a model computes for it, so that it may be ended from outside."""
+        return self in (
+            Operation.CHAT,
+            Operation.COMPLETION,
+            Operation.MESSAGES,
+            Operation.EMBEDDINGS,
+            Operation.RERANK,
+        )
 
 
 class ModelState(StrEnum):

@@ -49,8 +49,8 @@ class RunningRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_stoppable(self) -> bool:
-        """Whether it is a generation; a model's load, say, is not ended from here."""
-        return self.operation.is_generation
+        """Whether a model computes for it; a load, say, is not ended from here."""
+        return self.operation.is_cancellable
 
 
 class OpenRequest(Protocol):

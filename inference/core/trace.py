@@ -7,7 +7,7 @@ records, one when the body was accepted and one at the end, exactly once each.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from inference.core.bodies import BodyKeeper
+    from inference.core.encoding import EncoderRequest
     from inference.core.errors import InferenceError
     from inference.core.frames import PromptPrepared
     from inference.core.images import ImageData
@@ -216,9 +217,7 @@ class RequestTrace:
             images=work.image_count,
             params=request.params,
         )
-        self._unprepared = work.prompts
-        if self.body is not None:
-            self.body.prompts = work.prompts
+        self._asks_about(work.prompts)
 
     def describe_count(self, request: CountRequest) -> None:
         """Note what was asked to be counted."""
@@ -228,9 +227,12 @@ class RequestTrace:
             images=prompt.image_count,
             params=request.params,
         )
-        self._unprepared = (prompt,)
-        if self.body is not None:
-            self.body.prompts = (prompt,)
+        self._asks_about((prompt,))
+
+    def describe_inputs(self, request: EncoderRequest[Any]) -> None:
+        """Note what was asked to be encoded."""
+        self._note(model_requested=request.model or "", params=request.params)
+        self._asks_about(request.prompts)
 
     def authorised(self, key_name: str) -> None:
         """Note which key let the request in."""
@@ -373,6 +375,11 @@ class RequestTrace:
                 self.register.closed(record)
             self.observer.request_finished(record)
             self._publish_bodies()
+
+    def _asks_about(self, prompts: tuple[Prompt, ...]) -> None:
+        self._unprepared = prompts
+        if self.body is not None:
+            self.body.prompts = prompts
 
     def _note(self, **changes: object) -> None:
         self.record = msgspec.structs.replace(self.record, **changes)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.core.catalog import ModelCard
+from inference.core.models import ENCODER, TEXT, VISION
 from inference.known_models.settings import Known
-from inference.library.configs import ADAPTER, TEXT, VISION, served_kind
+from inference.library.configs import ADAPTER, served_kind
 from inference.library.errors import LibraryError
 
 if TYPE_CHECKING:
@@ -67,10 +68,16 @@ def _model_card(
         size_bytes=(base.size_bytes + (model.size_bytes if base is not model else 0)),
         context_length=min(said, default=None),
         kind=kind,
-        capabilities=tuple(
-            word for word in base.capabilities if kind == VISION or word != "vision"
-        ),
+        capabilities=_capabilities(base, kind, known),
     )
+
+
+def _capabilities(base: LocalModel, kind: str, known: Known) -> tuple[str, ...]:
+    """Return what a model can do as it is served."""
+    found = [c for c in base.capabilities if kind == VISION or c != "vision"]
+    if known.options.embeddings and kind != ENCODER:
+        found.append("embeddings")
+    return tuple(found)
 
 
 def _card(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from huggingface_hub import constants
 from msgspec.structs import replace
 
-from inference.library.configs import ADAPTER
+from inference.library.configs import ADAPTER, NO_DRAFTS
 from inference.library.errors import LibraryError
 from inference.library.hub import cached, is_hub_id
 from inference.library.places import places
@@ -124,8 +124,8 @@ class Sources:
             LibraryError: it is no whole model, or needs code of its own.
         """
         found = self.usable(text)
-        if found.kind == ADAPTER:
-            raise LibraryError("it is an adapter, not a model")
+        if found.kind in NO_DRAFTS:
+            raise LibraryError(f"it is an {found.kind}, not a model that writes")
         if found.foreign_code:
             raise LibraryError("it needs code of its own")
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from inference.core.models import ENCODER, TEXT, VISION
 from inference.library.errors import LibraryError
 from inference.library.files import ADAPTER_CONFIG, CONFIG, read_bounded
 
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONFIG_LIMIT_BYTES = 10_000_000
-TEXT, VISION, ADAPTER = "lm", "vlm", "adapter"
+ADAPTER = "adapter"
+# Kinds that write no text by themselves.
+NO_DRAFTS = (ADAPTER, ENCODER)
 # Keys that name Python code to run on load.
 MODEL_FILE = "model_file"
 FOREIGN_CODE = (MODEL_FILE, "auto_map")
@@ -58,8 +61,14 @@ def served_kind(found: str, asked: str) -> str:
     """Return the kind to serve a model of kind `found` as; `asked` may be empty.
 
     Raises:
-        LibraryError: images are asked of a model without a vision part.
+        LibraryError: images are asked of a model without a vision part, or embeddings
+            of one that was not made for them.
     """
+    if asked == ENCODER and found != ENCODER:
+        raise LibraryError(
+            "it was not made for embeddings: a text model makes them with "
+            "`embeddings = true`"
+        )
     if asked == VISION and found != VISION:
         raise LibraryError("it is a text model: it has no vision part")
     return asked or found
@@ -96,19 +105,6 @@ def quantization_of(config: dict[str, Any]) -> str:
 def foreign_code_of(config: dict[str, Any]) -> str:
     """Return the key that names code of the model's own; empty: none does."""
     return next((key for key in FOREIGN_CODE if config.get(key)), "")
-
-
-def is_embedder(path: Path, config: dict[str, Any]) -> bool:
-    """Whether the model makes embeddings rather than text.
-
-    Sentence-transformers leave `modules.json` or a pooling folder; elsewhere the
-    architecture is a model without a head for words (`BertModel`, `Qwen3Model`).
-    """
-    if (path / "modules.json").is_file() or (path / "1_Pooling").is_dir():
-        return True
-    named = config.get("architectures")
-    name = _word(named[0]) if isinstance(named, list) and named else ""
-    return name.endswith("Model") and not name.endswith("LMHeadModel")
 
 
 def adapter_base(path: Path) -> str:

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from inference.core.encoders import is_scorer
+from inference.core.models import ENCODER
 from inference.library import configs
 from inference.library.architectures import is_supported
+from inference.library.encoders import is_embedder, kind_in, problem_with_encoder
 from inference.library.errors import LibraryError
 from inference.library.files import (
     ADAPTER_WEIGHTS,
@@ -34,16 +37,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TEXT, VISION, EMBEDDINGS = "text", "vision", "embeddings"
+TEXT, VISION = "text", "vision"
+EMBEDDINGS, RERANK = "embeddings", "rerank"
 
 
 class LocalModel(msgspec.Struct, frozen=True, kw_only=True):
     """One folder that is meant to be a model.
 
     `name` is its hub id or its folder's name, `place` where it was found: "hub
-    cache", "LM Studio", "data folder" or a folder. `kind` is `lm`, `vlm` or
-    `adapter`; `base` is an adapter's model as it names it. `capabilities` are some
-    of text, vision, tools, thinking and embeddings; `dialect` is how it calls tools,
+    cache", "LM Studio", "data folder" or a folder. `kind` is `lm`, `vlm`, `encoder`
+    or `adapter`; `base` is an adapter's model as it names it. `capabilities` are some
+    of text, vision, tools, thinking, embeddings and rerank; `dialect` is how it calls tools,
     `has_unread_calls` that its template knows tools in a way nobody here reads.
     `size_bytes` is what its weights
     take on disk, `memory_bytes` an estimate of what they will take once loaded on
@@ -55,7 +59,7 @@ class LocalModel(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     path: str
     place: str = ""
-    kind: str = configs.TEXT
+    kind: str = "lm"
     architecture: str = ""
     capabilities: tuple[str, ...] = ()
     dialect: str = ""
@@ -111,7 +115,7 @@ def _look_at_model(model: LocalModel, folder: Path, problem: str) -> LocalModel:
         _, problem = _tried(lambda: check_sizes(config, sizes.shapes), None, problem)
     return _changed(
         model,
-        kind=configs.kind_of(config),
+        kind=kind_in(folder, config),
         architecture=configs.architecture_of(config),
         capabilities=_capabilities(folder, config, marks) if config else (),
         dialect=marks.dialect,
@@ -120,7 +124,7 @@ def _look_at_model(model: LocalModel, folder: Path, problem: str) -> LocalModel:
         quantization=configs.quantization_of(config),
         size_bytes=sizes.stored_bytes,
         memory_bytes=sizes.loaded_bytes,
-        problem=problem or _problem_with_architecture(config),
+        problem=problem or _problem_with_architecture(folder, config),
         **_foreign_code({CONFIG: config, TOKENIZER_CONFIG: tokens}),
     )
 
@@ -134,7 +138,9 @@ def _foreign_code(files: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {}
 
 
-def _problem_with_architecture(config: dict[str, Any]) -> str:
+def _problem_with_architecture(folder: Path, config: dict[str, Any]) -> str:
+    if kind_in(folder, config) == ENCODER:
+        return problem_with_encoder(config)
     named = configs.architecture_of(config)
     if configs.foreign_code_of(config) == configs.MODEL_FILE or is_supported(named):
         return ""
@@ -146,9 +152,11 @@ def _problem_with_architecture(config: dict[str, Any]) -> str:
 def _capabilities(
     folder: Path, config: dict[str, Any], marks: Marks
 ) -> tuple[str, ...]:
-    if configs.is_embedder(folder, config):
+    if is_scorer(config):
+        return (RERANK,)
+    if is_embedder(folder, config):
         return (EMBEDDINGS,)
-    seeing = (VISION,) if configs.kind_of(config) == configs.VISION else ()
+    seeing = (VISION,) if configs.kind_of(config) == "vlm" else ()
     return (TEXT, *seeing, *marks.capabilities)
 
 

@@ -8,6 +8,7 @@
     ttl_s = 0                 # seconds without a request until it is unloaded; 0: never
     context_limit = 16384     # tokens of prompt and answer together
     max_concurrency = 8       # sequences generated at the same time
+    embeddings = true         # a text model makes embeddings, too
     kv_bits = 8               # keys and values in 4 or 8 bits
     system_prompt = "Answer briefly."
 

@@ -70,6 +70,7 @@ class ModelEntry(models.Model):
     class Kind(models.TextChoices):
         TEXT = "lm", "text only"
         VISION = "vlm", "text and images"
+        ENCODER = "encoder", "embeddings or scores"
 
         __empty__ = "detected from its files"
 
@@ -246,6 +247,13 @@ class ModelEntry(models.Model):
         validators=[one_line, short_names],
         help_text="Further names that requests may use, separated by commas: gpt-4o, "
         "gpt-4o-mini.",
+    )
+    embeddings = models.BooleanField(
+        null=True,
+        blank=True,
+        choices=((None, NOT_SET), (True, "yes"), (False, "no")),
+        help_text="A text model makes embeddings, too: the mean of its last hidden "
+        "states.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
-from inference.core.requests import Prompt, TextPrompt, TokenPrompt
-from inference.protocol import faults
+from inference.core.requests import Prompt
 from inference.protocol.declared import (
     Bound,
     ErrorWords,
@@ -16,42 +15,9 @@ from inference.protocol.declared import (
 )
 from inference.protocol.objects import Metadata
 from inference.protocol.sampling_fields import GenerationBody
-
-if TYPE_CHECKING:
-    from inference.core.limits import Limits
+from inference.protocol.texts import Text, TextsOrTokens, to_prompts
 
 DEFAULT_TOKENS = 16
-
-
-def _to_prompts(sent: Any, path: str, limits: Limits) -> tuple[Prompt, ...]:
-    """Return prompts of a text, texts, token ids, or lists of these."""
-    if isinstance(sent, str):
-        return (TextPrompt(sent),)
-    if isinstance(sent[0], int):
-        return (TokenPrompt(_ids(sent, path, limits)),)
-    prompts: list[Prompt] = []
-    for place, each in enumerate(sent):
-        where = f"{path}[{place}]"
-        if type(each) is not type(sent[0]):
-            raise faults.invalid(where, "texts and token ids cannot be mixed.")
-        if isinstance(each, str):
-            prompts.append(TextPrompt(each))
-        else:
-            prompts.append(TokenPrompt(_ids(each, where, limits)))
-    return tuple(prompts)
-
-
-def _ids(sent: list[Any], path: str, limits: Limits) -> tuple[int, ...]:
-    if not sent:
-        raise faults.empty(path, what="array")
-    for place, each in enumerate(sent):
-        if type(each) is not int or not 0 <= each <= limits.token_id:
-            why = f"expected a token id of 0 to {limits.token_id:,}."
-            raise faults.invalid(f"{path}[{place}]", why)
-    return tuple(sent)
-
-
-_Text = Annotated[str, Bound(max_length="text_chars")]
 
 
 class CompletionRequestBody(GenerationBody, kw_only=True):
@@ -60,12 +26,8 @@ class CompletionRequestBody(GenerationBody, kw_only=True):
     prompt: Annotated[
         tuple[Prompt, ...],
         Reads(
-            _Text
-            | Annotated[
-                list[str | int | list[int]],
-                Bound(min_length=1, max_length="token_id"),
-            ],
-            _to_prompts,
+            Text | Annotated[TextsOrTokens, Bound(min_length=1, max_length="token_id")],
+            to_prompts,
         ),
         ErrorWords("a string, an array of strings, or token ids"),
         Said(

@@ -1,4 +1,4 @@
-"""The reference page of a chat request's parameters: owns its Markdown.
+"""The reference page of all parameters: owns its Markdown.
 
 Everything it says of a parameter stands in its declaration.
 """
@@ -23,6 +23,10 @@ from inference.protocol.declared import (
     said_of,
     unwrapped,
 )
+from inference.protocol.encoder_parameters import (
+    EmbeddingsRequestBody,
+    RerankRequestBody,
+)
 from inference.protocol.message_parameters import MessageRequestBody
 from inference.protocol.parameters import ChatRequestBody
 
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 
 
 _INTRODUCTION = """\
-# Parameters of chat, completion and messages requests
+# Parameters of requests
 
 Made from the bodies declared in `inference/protocol/`: change those, then run
 `python manage.py api_reference > docs/parameters.md`.
@@ -58,6 +62,16 @@ _MESSAGES = """\
 ## `/v1/messages`
 
 Anthropic's format. `/v1/messages/count_tokens` takes `model`, `messages`, `system`, `tools`, `tool_choice`, `thinking`, `output_config` and `cache_control`, loads the model where it has to, and answers nothing but the length of the prompt. Names that are not here, such as `context_management`, `container`, `mcp_servers` and what betas bring, are ignored and listed.
+"""
+_EMBEDDINGS = """\
+## `/v1/embeddings`
+
+See [embeddings.md](embeddings.md).
+"""
+_RERANK = """\
+## `/v1/rerank`
+
+Cohere's and Jina's format, also at `/v2/rerank` and `/rerank`. Names that are not here, such as `max_tokens_per_doc` and `rank_fields`, are ignored and listed.
 """
 _OPENAI = """\
 ## OpenAI's createChatCompletion, each with the test that shows it
@@ -94,6 +108,10 @@ def reference_page(
             _completions(),
             _MESSAGES,
             _parameters(MessageRequestBody),
+            _EMBEDDINGS,
+            _parameters(EmbeddingsRequestBody),
+            _RERANK,
+            _parameters(RerankRequestBody),
             _OPENAI,
             theirs,
         )

@@ -32,6 +32,11 @@ class Deadline:
         return max(0.0, min(most_s, self._ends_at - self._clock.monotonic()))
 
     @property
+    def timeout_s(self) -> float | None:
+        """The seconds left; `None`: the request may take as long as it does."""
+        return None if self._ends_at is None else self.left_s(self._ends_at)
+
+    @property
     def is_over(self) -> bool:
         """Whether the time is up."""
         return self._ends_at is not None and self._clock.monotonic() >= self._ends_at

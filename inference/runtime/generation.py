@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import AsyncExitStack, ExitStack
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.core.errors import InferenceError, QueueTimeoutError
-from inference.core.outcomes import Outcome, Phase
+from inference.core.outcomes import Phase
 from inference.core.requests import TextPrompt, ToolMode
 from inference.images.parts import refuse_images, replace_pictures_of_tools
 from inference.runtime.answer import AdmittedAnswer
-from inference.runtime.deadline import Deadline
 from inference.runtime.deltas import ChoiceCounter
 from inference.runtime.sampling import (
     defaults_used,
@@ -21,29 +19,27 @@ from inference.runtime.sampling import (
     to_sampling_spec,
 )
 from inference.runtime.schema_check import SchemaCheck
+from inference.runtime.steps import AdmissionSteps
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Iterator
 
+    from inference.core.errors import InferenceError
     from inference.core.frames import PromptPrepared
     from inference.core.images import ImageData
     from inference.core.requests import ChatPrompt, Generate, SamplingSpec
     from inference.core.trace import RequestTrace
-    from inference.runtime.admission import Seats
     from inference.runtime.leases import Lease
     from inference.runtime.pool import ModelPool
     from inference.runtime.served import ServedModel
     from inference.runtime.streams import TokenStream
     from inference.runtime.worker_protocol import Worker
 
-T = TypeVar("T")
 
-
-class Generation:
+class Generation(AdmissionSteps):
     """One request's way into a model's batch.
 
-    Each step waits no longer than the request may, says in the trace which phase it
-    is, and leaves in the stack how what it took is given back.
+    Each step leaves in the stack how what it took is given back.
     """
 
     def __init__(
@@ -54,17 +50,9 @@ class Generation:
         trace: RequestTrace,
         pool: ModelPool,
     ) -> None:
+        super().__init__(model=model, trace=trace, pool=pool)
         self._work = work
-        self._model = model
-        self._trace = trace
-        self._pool = pool
-        self._context = pool.context
         self._check: SchemaCheck | None = None
-        self._deadline = Deadline(
-            self._context.config.request_timeout_s,
-            self._context.clock,
-            spent_s=trace.elapsed_s,
-        )
 
     async def admit(self, stack: AsyncExitStack) -> AdmittedAnswer:
         """Return the answer once it begins; `stack` lets go of all it holds.
@@ -72,6 +60,7 @@ class Generation:
         Raises:
             InferenceError: whatever kept the request from being answered.
         """
+        self._model.refuse_to_write()
         self._model.queue.refuse_if_hopeless(self._work.rows)
         worker, stream, counter = await self._in_time(self._steps(stack))
         self._end_in_time(worker, stream, stack)
@@ -90,17 +79,10 @@ class Generation:
         Raises:
             InferenceError: whatever kept them from being prepared.
         """
+        self._model.refuse_to_write()
         async with AsyncExitStack() as stack:
             _, _, prompts, _ = await self._in_time(self._ready(stack))
         return sum(prompt.tokens for prompt in prompts)
-
-    async def _in_time(self, steps: Coroutine[Any, Any, T]) -> T:
-        try:
-            return await self._trace.stopper.step(steps)
-        except InferenceError as error:
-            if self._deadline.is_over and error.outcome is not Outcome.INVALID:
-                raise self._deadline.error() from None
-            raise
 
     async def _ready(
         self, stack: AsyncExitStack
@@ -123,7 +105,7 @@ class Generation:
     ) -> tuple[Worker, TokenStream, ChoiceCounter]:
         # What is held is the stream's once decoding begins.
         worker, lease, prompts, held = await self._ready(stack)
-        seats = await self._take_seats(held)
+        seats = await self._take_seats(held, self._work.rows)
         await self._pool.memory.for_prompt(
             self._model,
             lease,
@@ -196,14 +178,6 @@ class Generation:
         chat = msgspec.structs.replace(chat, messages=messages)
         self._work = msgspec.structs.replace(self._work, prompts=(chat,))
 
-    async def _wait_for_worker(self) -> Worker:
-        model, worker = self._model, self._model.current_worker()
-        if model.is_ready and worker is not None:
-            return worker
-        self._trace.enter(Phase.LOADING)
-        with self._context.waiting.place(), model.use.wanted():
-            return await self._pool.ready(model, self._patience_s())
-
     async def _prepare(
         self, worker: Worker, images: tuple[ImageData, ...], held: ExitStack
     ) -> list[PromptPrepared]:
@@ -217,15 +191,6 @@ class Generation:
                     prompts.append(prepared)
         self._trace.prepared(prompts)
         return prompts
-
-    async def _take_seats(self, held: ExitStack) -> Seats:
-        self._trace.enter(Phase.QUEUED)
-        seats = await self._model.queue.take(
-            timeout_s=self._patience_s(), count=self._work.rows
-        )
-        held.callback(seats.release)
-        self._trace.admitted()
-        return seats
 
     def _decode(self, worker: Worker, prompts: list[PromptPrepared]) -> TokenStream:
         self._trace.enter(Phase.PREFILL)
@@ -282,16 +247,3 @@ class Generation:
                 cached=stream.cached_tokens,
                 diverged_at=stream.prefixes[0].diverged_at,
             )
-
-    # --- time
-
-    def _patience_s(self) -> float:
-        return self._deadline.left_s(self._context.config.queue_timeout_s)
-
-    @contextmanager
-    def _patience(self, late: str) -> Iterator[float]:
-        """Hand out how long a step may take; `late` is what is said when it did."""
-        try:
-            yield self._patience_s()
-        except TimeoutError:
-            raise QueueTimeoutError(late) from None

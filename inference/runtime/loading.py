@@ -14,9 +14,10 @@ from inference.core.errors import (
     ForbiddenError,
     InvalidRequestError,
 )
-from inference.core.models import LoadStage, LoadUpdate
+from inference.core.models import VISION, LoadStage, LoadUpdate
 from inference.core.outcomes import ModelState
-from inference.library.configs import kind_of, read_config, served_kind
+from inference.library.configs import read_config, served_kind
+from inference.library.encoders import kind_in
 from inference.library.errors import LibraryError
 from inference.library.hub import HubError, is_hub_id
 
@@ -170,13 +171,16 @@ def _as_asked(source: ModelSource, asked: LoadRequest) -> ModelSource:
 
 
 def _kind(source: ModelSource, asked: LoadRequest) -> str:
+    folder = Path(source.path)
     try:
-        return served_kind(kind_of(read_config(Path(source.path))), asked.kind)
+        return served_kind(kind_in(folder, read_config(folder)), asked.kind)
     except LibraryError as error:
         raise InvalidRequestError(
             f"The model `{source.key}` cannot be loaded: {error}.",
             param="model_type",
-            code="vision_not_supported",
+            code="vision_not_supported"
+            if asked.kind == VISION
+            else "unsupported_model",
         ) from None
 
 

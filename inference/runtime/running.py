@@ -70,7 +70,7 @@ class RunningRequests:
         an error, and its seat comes free as if the client had left.
         """
         request = self._open.get(request_id)
-        if request is None or not request.operation.is_generation:
+        if request is None or not request.operation.is_cancellable:
             return False
         if not request.stop(CancelledByStaffError()):
             return False

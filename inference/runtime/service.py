@@ -14,6 +14,7 @@ from inference.core.timing import Clock, SystemClock
 from inference.runtime.admission import WaitingRoom
 from inference.runtime.checkers import Checkers
 from inference.runtime.context import RuntimeContext
+from inference.runtime.encoding import Encoding
 from inference.runtime.generation import Generation
 from inference.runtime.live import LiveCount
 from inference.runtime.loading import ModelLoader
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AsyncExitStack
 
+    from inference.core.encoding import Embed, Encoded, Relevance, Rerank
     from inference.core.models import LoadRequest, ModelSource
     from inference.core.requests import Count, Generate
     from inference.core.trace import RequestTrace, ServerIdentity
@@ -260,11 +262,38 @@ class ModelService:
             return await generation.count()
 
     def _begun(self, work: Generate, key: str, trace: RequestTrace) -> Generation:
+        return Generation(work, **self._admitting(key, trace))
+
+    def _admitting(self, key: str, trace: RequestTrace) -> dict[str, Any]:
         if self.is_draining:
             raise self._draining_error()
         model = self._served(key)
         trace.served_by(model.key)
-        return Generation(work, model=model, trace=trace, pool=self._pool)
+        return {"model": model, "trace": trace, "pool": self._pool}
+
+    # --- encoding
+
+    async def embed(self, work: Embed, key: str, trace: RequestTrace) -> Encoded:
+        """Return the vectors of the model under `key`.
+
+        Tells `trace` the phases and the length, but not the end.
+
+        Raises:
+            InferenceError: whatever kept them from being made.
+        """
+        encoding = Encoding(**self._admitting(key, trace))
+        with self._live:
+            return await encoding.embed(work)
+
+    async def rerank(self, work: Rerank, key: str, trace: RequestTrace) -> Relevance:
+        """Return how relevant documents are, by the model under `key`; as `embed`.
+
+        Raises:
+            InferenceError: whatever kept it from being told.
+        """
+        encoding = Encoding(**self._admitting(key, trace))
+        with self._live:
+            return await encoding.rerank(work)
 
     # --- the end
 

@@ -12,13 +12,16 @@ from inference.core.frames import (
     Command,
     Decode,
     DropPrompt,
+    EncodeInputs,
     Heartbeat,
     ImagesEncoded,
+    InputsEncoded,
     LoadFailed,
     LoadModel,
     LoadProgress,
     ModelLoaded,
     PrefixFound,
+    PrepareInputs,
     PreparePrompt,
     PrepareRefused,
     PromptPrepared,
@@ -28,6 +31,7 @@ from inference.core.frames import (
     WorkerHello,
     to_bytes,
 )
+from inference.runtime.pending import PendingEncoding
 from inference.runtime.process import ReportProtocol, WorkerProcess
 from inference.runtime.streams import TokenStream
 from inference.runtime.worker_protocol import ModelLoadError
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from inference.core.encoding import Encoded, EncoderInput
     from inference.core.frames import SequenceDelta
     from inference.core.images import ImageData
     from inference.core.models import ModelSource
@@ -60,6 +65,7 @@ class WorkerHandle:
         self._transport: asyncio.WriteTransport | None = None
         self._prompts: dict[int, asyncio.Future[PromptPrepared]] = {}
         self._streams: dict[int, TokenStream] = {}
+        self._encodings: dict[int, PendingEncoding] = {}
         self._dying: asyncio.Task[None] | None = None
         loop = asyncio.get_running_loop()
         self._hello: asyncio.Future[WorkerHello] = loop.create_future()
@@ -133,34 +139,66 @@ class WorkerHandle:
             InvalidRequestError: the prompt was refused.
             WorkerDiedError: the worker ended meanwhile.
         """
-        prompt_id = next(self._ids)
-        waiting = asyncio.get_running_loop().create_future()
-        self._prompts[prompt_id] = waiting
+        command = PreparePrompt(
+            prompt_id=next(self._ids),
+            prompt=prompt,
+            grammar=work.grammar,
+            wants_logprobs=work.sampling.logprobs is not None,
+            images=images,
+        )
         try:
-            self._send(
-                PreparePrompt(
-                    prompt_id=prompt_id,
-                    prompt=prompt,
-                    grammar=work.grammar,
-                    wants_logprobs=work.sampling.logprobs is not None,
-                    images=images,
-                )
-            )
-            prepared: PromptPrepared = await waiting
-        except asyncio.CancelledError:
-            self.drop(prompt_id)
-            raise
+            return await self._prepared(command)
         except OverflowError:
             raise InvalidRequestError(
                 "An integer is larger than 64 bits.",
                 param="tools" if work.tools else "chat_template_kwargs",
             ) from None
+
+    async def prepare_inputs(
+        self, inputs: tuple[EncoderInput, ...], *, truncate_to: int | None
+    ) -> PromptPrepared:
+        """Make tokens of inputs, which then wait in the worker.
+
+        Raises:
+            InvalidRequestError: one was refused; the figure `place` tells which.
+            WorkerDiedError: the worker ended meanwhile.
+        """
+        return await self._prepared(PrepareInputs(next(self._ids), inputs, truncate_to))
+
+    async def _prepared(self, command: PreparePrompt | PrepareInputs) -> PromptPrepared:
+        prompt_id = command.prompt_id
+        waiting = asyncio.get_running_loop().create_future()
+        self._prompts[prompt_id] = waiting
+        try:
+            self._send(command)
+            prepared: PromptPrepared = await waiting
+        except asyncio.CancelledError:
+            self.drop(prompt_id)
+            raise
         finally:
             self._prompts.pop(prompt_id, None)
         return prepared
 
+    async def encode(
+        self, prepared: PromptPrepared, *, dimensions: int | None, compares: bool
+    ) -> Encoded:
+        """Return what the model makes of prepared inputs; see `EncodeInputs`.
+
+        Raises:
+            InferenceError: the model failed, the worker ended, or it was told to stop.
+        """
+        prompt_id = prepared.prompt_id
+        self._send(EncodeInputs(prompt_id, dimensions, compares))
+        pending = self._encodings[prompt_id] = PendingEncoding(prepared.tokens)
+        self._note_work()
+        try:
+            return await pending.result
+        finally:
+            self._encodings.pop(prompt_id, None)
+            self._note_work()
+
     def drop(self, prompt_id: int) -> None:
-        """Let the worker forget a prompt that nobody will generate from."""
+        """Let the worker forget a prompt, or inputs, that nobody waits for any more."""
         if self.is_alive:
             self._send(DropPrompt(prompt_id=prompt_id))
 
@@ -179,8 +217,6 @@ class WorkerHandle:
         Raises:
             WorkerDiedError: the worker has ended.
         """
-        if self._cores is not None and self.is_alive:
-            self._cores.note(self, computes=True)
         ids: list[int] = []
         for prompt_id, sampling in prompts:
             own = tuple(next(self._ids) for _ in range(choices))
@@ -188,6 +224,7 @@ class WorkerHandle:
             ids += own
         stream = TokenStream(*ids, limit_bytes=self._stream_limit_bytes)
         self._streams.update(dict.fromkeys(ids, stream))
+        self._note_work()
         return stream
 
     def use_threads(self, count: int) -> None:
@@ -202,10 +239,12 @@ class WorkerHandle:
                 self._send(CancelSequence(sequence_id=sequence_id))
 
     def fail_streams(self, error: InferenceError) -> None:
-        """End every live stream with `error` and its sequences with it."""
+        """End every live stream, and every wait for an encoding, with `error`."""
         for stream in set(self._streams.values()):
             stream.fail(error)
             self.cancel(stream)
+        for pending in self._encodings.values():
+            pending.fail(error)
 
     async def wait_for_death(self) -> str:
         """Return why the process ended, once it has."""
@@ -226,8 +265,8 @@ class WorkerHandle:
 
     @property
     def has_work(self) -> bool:
-        """Whether a prompt or a sequence waits for the worker."""
-        return bool(self._prompts or self._streams)
+        """Whether a prompt, a sequence or an encoding waits for the worker."""
+        return bool(self._prompts or self._streams or self._encodings)
 
     def silent_s(self) -> float:
         """Seconds since the MLX thread last said anything, or was given work.
@@ -236,6 +275,12 @@ class WorkerHandle:
         it idles; the other threads of a worker say only what it lets them.
         """
         return asyncio.get_running_loop().time() - self._heard_at
+
+    def _note_work(self) -> None:
+        """Tell who shares the cores whether this worker computes."""
+        if self._cores is not None and self.is_alive:
+            computes = bool(self._streams or self._encodings)
+            self._cores.note(self, computes=computes)
 
     # --- what the worker says
 
@@ -254,6 +299,9 @@ class WorkerHandle:
                 self._on_prepared(report)
             case PrepareRefused():
                 self._on_refused(report)
+            case InputsEncoded():
+                if report.prompt_id in self._encodings:
+                    self._encodings[report.prompt_id].add(report)
             case _:
                 self._on_start_report(report)
 
@@ -292,8 +340,7 @@ class WorkerHandle:
             return
         if delta.finish:
             del self._streams[delta.sequence_id]
-            if self._cores is not None:
-                self._cores.note(self, computes=bool(self._streams))
+            self._note_work()
         if not stream.push(delta, rows=rows):
             self.cancel(stream)
 
@@ -322,11 +369,7 @@ class WorkerHandle:
     def _fail_everything(self, reason: str) -> None:
         if self._cores is not None:
             self._cores.forget(self)
-        for future in (self._hello, self._loaded):
-            if not future.done():
-                future.set_exception(ModelLoadError(reason))
-            if not future.cancelled():
-                future.exception()  # taken, for nobody may be waiting for it
+        self._fail_start(reason)
         error = WorkerDiedError(f"The model's worker process ended: {reason}.")
         for waiting in self._prompts.values():
             if not waiting.done():
@@ -334,10 +377,19 @@ class WorkerHandle:
         for beat_waiter in self._beat_waiters:
             if not beat_waiter.done():
                 beat_waiter.set_result(None)
+        for pending in self._encodings.values():
+            pending.fail(error)
         streams, self._streams = self._streams, {}
         for stream in set(streams.values()):
             stream.leave()
             stream.fail(error)
+
+    def _fail_start(self, reason: str) -> None:
+        for future in (self._hello, self._loaded):
+            if not future.done():
+                future.set_exception(ModelLoadError(reason))
+            if not future.cancelled():
+                future.exception()  # taken, for nobody may be waiting for it
 
     def _send(self, command: Command) -> None:
         if not self.is_alive or self._transport is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from inference.core.encoding import Encoded, EncoderInput
     from inference.core.errors import InferenceError
     from inference.core.frames import (
         Heartbeat,
@@ -88,7 +89,26 @@ class Worker(Protocol):
         """
 
     def drop(self, prompt_id: int) -> None:
-        """Let the worker forget a prompt that nobody will generate from."""
+        """Let the worker forget a prompt, or inputs, that nobody waits for any more."""
+
+    async def prepare_inputs(
+        self, inputs: tuple[EncoderInput, ...], *, truncate_to: int | None
+    ) -> PromptPrepared:
+        """Make tokens of inputs, which then wait in the worker.
+
+        Raises:
+            InvalidRequestError: one was refused; the figure `place` tells which.
+            WorkerDiedError: the worker ended meanwhile.
+        """
+
+    async def encode(
+        self, prepared: PromptPrepared, *, dimensions: int | None, compares: bool
+    ) -> Encoded:
+        """Return what the model makes of prepared inputs; see `EncodeInputs`.
+
+        Raises:
+            InferenceError: the model failed, the worker ended, or it was told to stop.
+        """
 
     def decode(
         self,
@@ -110,4 +130,4 @@ class Worker(Protocol):
         """Take its sequences out of the batch; `stream.when_left` says when."""
 
     def fail_streams(self, error: InferenceError) -> None:
-        """End every live stream with `error` and its sequences with it."""
+        """End every live stream, and every wait for an encoding, with `error`."""

@@ -1,4 +1,4 @@
-"""Whether a model reads text only or images too: by its own config, unless told."""
+"""What kind of model a folder holds: by its own config, unless told."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.library.configs import kind_of, read_config, served_kind
+from inference.library.configs import read_config, served_kind
+from inference.library.encoders import kind_in
 from inference.library.errors import LibraryError
 from mlxsite.startup.errors import StartupError
 
@@ -19,15 +20,18 @@ def with_kind(source: ModelSource, asked: str) -> ModelSource:
     """Return the source with the kind it is served as; `asked` may be empty.
 
     Raises:
-        StartupError: its config cannot be read, or images are asked of a text model.
+        StartupError: its config cannot be read, or it cannot be served so.
     """
+    folder = Path(source.path)
     try:
-        found = kind_of(read_config(Path(source.path)))
+        found = kind_in(folder, read_config(folder))
     except LibraryError as error:
         raise StartupError(f"{source.path} is not a model: {error}") from None
     try:
         kind = served_kind(found, asked)
     except LibraryError as error:
-        raise StartupError(f"{source.path} cannot be a vlm: {error}") from None
+        raise StartupError(
+            f"{source.path} cannot be of kind {asked}: {error}"
+        ) from None
     options = msgspec.structs.replace(source.options, kind=asked)
     return msgspec.structs.replace(source, kind=kind, options=options)

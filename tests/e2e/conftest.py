@@ -84,6 +84,14 @@ def rambler_server(
 
 
 @pytest.fixture(scope="session")
+def minilm_server(
+    minilm_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A real embedding model."""
+    yield from running(minilm_dir, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
 def thinker_server(
     thinker_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:

@@ -13,6 +13,7 @@ from inference.library.errors import LibraryError
 from inference.library.machine import computes_on_cpu
 from inference.library.scan import LocalModel, inspect
 from tests.library.cast import put_adapter, put_model
+from tests.models.random_encoders import write_random_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -304,3 +305,36 @@ def test_nothing_is_read_through_a_link_out(
 
 def test_a_folder_that_is_none_is_a_problem(tmp_path: Path) -> None:
     assert inspect(tmp_path / "nowhere").problem == "it is no folder"
+
+
+def encoder(tmp_path: Path, **config: Any) -> LocalModel:
+    folder = tmp_path / "encoder"
+    write_random_encoder(folder, **config)
+    return inspect(folder)
+
+
+def test_an_encoder_is_found_out_by_its_files(tmp_path: Path) -> None:
+    found = encoder(tmp_path, pooling="mean_tokens", architecture="BertModel")
+    assert (found.kind, found.capabilities) == ("encoder", ("embeddings",))
+    assert (found.problem, found.architecture) == ("", "bert")
+
+
+def test_a_classifier_of_one_label_is_a_cross_encoder(tmp_path: Path) -> None:
+    found = encoder(tmp_path, architecture="BertForSequenceClassification")
+    assert (found.kind, found.capabilities) == ("encoder", ("rerank",))
+    config = tmp_path / "encoder" / "config.json"
+    said = json.loads(config.read_text())
+    labels = {"0": "good", "1": "bad"}
+    config.write_text(json.dumps(said | {"id2label": labels}))
+    assert "2 labels" in inspect(tmp_path / "encoder").problem
+
+
+def test_an_encoder_without_code_is_a_problem_that_names_its_type(
+    tmp_path: Path,
+) -> None:
+    encoder(tmp_path, pooling="mean_tokens")
+    config = tmp_path / "encoder" / "config.json"
+    said = json.loads(config.read_text())
+    config.write_text(json.dumps(said | {"model_type": "nomic_bert"}))
+    found = inspect(tmp_path / "encoder")
+    assert (found.kind, "'nomic_bert'" in found.problem) == ("encoder", True)

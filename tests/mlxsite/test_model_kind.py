@@ -41,6 +41,17 @@ def test_it_refuses_images_of_a_text_model_in_words(tmp_path: Path) -> None:
         kind(folder_with(tmp_path, {"model_type": "llama"}), "vlm")
 
 
+def test_an_encoder_is_one_unless_it_is_served_as_a_text_model(tmp_path: Path) -> None:
+    (tmp_path / "1_Pooling").mkdir()
+    folder = folder_with(tmp_path, {"model_type": "qwen3"})
+    assert (kind(folder), kind(folder, "lm")) == ("encoder", "lm")
+
+
+def test_it_refuses_embeddings_of_a_text_model_in_words(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="embeddings = true"):
+        kind(folder_with(tmp_path, {"model_type": "llama"}), "encoder")
+
+
 def test_it_names_a_config_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(StartupError, match=r"config\.json cannot be read"):

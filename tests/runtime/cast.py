@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from inference.core.encoding import Embed, EncoderRequest, Rerank
 from inference.core.errors import InferenceError
 from inference.core.events import RequestRecord, ServerEvent
 from inference.core.models import ModelOptions, ModelSource
@@ -121,9 +122,14 @@ class Request:
         trace, service = self.trace, self._stage.service
         await asyncio.sleep(self._read_s)
         trace.open()
-        trace.describe(request)
+        is_encoding = isinstance(request, EncoderRequest)
+        (trace.describe_inputs if is_encoding else trace.describe)(request)
         try:
             key = await service.key_of(request.model)
+            if is_encoding:
+                await self._encode(request.work, key)
+                trace.finish()
+                return
             async with AsyncExitStack() as stack:
                 answer = await service.admit(request.work, key, trace, stack)
                 while not answer.is_ended:
@@ -133,6 +139,13 @@ class Request:
             trace.fail(error)
         finally:
             trace.close()
+
+    async def _encode(self, work: Embed | Rerank, key: str) -> None:
+        service = self._stage.service
+        if isinstance(work, Embed):
+            await service.embed(work, key, self.trace)
+        else:
+            await service.rerank(work, key, self.trace)
 
 
 @dataclass
@@ -161,6 +174,13 @@ class Stage:
         self.asked.append(asked)
         return asked
 
+    def encode(self, model: str, work: Embed | Rerank) -> Request:
+        """Ask an encoder."""
+        request = EncoderRequest(work=work, model=model)
+        asked = Request(self, f"req-{len(self.asked)}", request, 0.0)
+        self.asked.append(asked)
+        return asked
+
     async def load(self, key: str, size: int = 100, **options: Any) -> ModelCard:
         """Load a model by hand."""
         return await self.service.load(source(key, size, **options))
@@ -185,6 +205,7 @@ class Stage:
         for worker in self.workers.made:
             assert not worker.prompts
             assert not worker.sequences
+            assert not worker.encodings
             assert not worker.has_work
 
 

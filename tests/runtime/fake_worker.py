@@ -11,22 +11,26 @@ import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from inference.core.errors import WorkerDiedError
+from inference.core.errors import InvalidRequestError, WorkerDiedError
 from inference.core.frames import (
     CANCELLED,
     Heartbeat,
+    InputsEncoded,
     LoadProgress,
     ModelLoaded,
     PromptPrepared,
     SequenceDelta,
     WorkerHello,
 )
+from inference.core.requests import TextPrompt
+from inference.runtime.pending import PendingEncoding
 from inference.runtime.streams import TokenStream
 from inference.runtime.worker_protocol import ModelLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from inference.core.encoding import Encoded, EncoderInput, EncoderTraits
     from inference.core.errors import InferenceError
     from inference.core.images import ImageData
     from inference.core.models import ModelSource
@@ -47,7 +51,8 @@ class Conduct:
     """How a worker behaves; each token takes `step_s` and `kv_bytes`.
 
     `refuses` is why it loads no model, `dies_loading` what it dies of meanwhile.
-    A sequence that is cancelled leaves after `leave_s`.
+    A sequence that is cancelled leaves after `leave_s`. `traits` is what it makes of
+    inputs, and `unread` are texts that it refuses.
     """
 
     start_s: float = 0.0
@@ -61,6 +66,8 @@ class Conduct:
     kv_bytes: int = 1
     refuses: str = ""
     dies_loading: str = ""
+    traits: EncoderTraits | None = None
+    unread: tuple[str, ...] = ()
 
 
 @dataclass
@@ -115,6 +122,7 @@ class FakeWorker:
         self.source: ModelSource | None = None
         self.prompts: set[int] = set()
         self.sequences: dict[int, _Sequence] = {}
+        self.encodings: list[PendingEncoding] = []
         self.purges = 0
         self.hello: WorkerHello | None = None
         self.last_beat: Heartbeat | None = None
@@ -135,6 +143,8 @@ class FakeWorker:
         for stream in {sequence.stream for sequence in sequences.values()}:
             stream.leave()
             stream.fail(error)
+        for pending in self.encodings:
+            pending.fail(error)
 
     def run_out_of_memory(self) -> None:
         """Die as MLX does where the GPU has no memory left."""
@@ -192,6 +202,7 @@ class FakeWorker:
             vocabulary=1000,
             defaults={},
             kv_bytes_per_token=conduct.kv_bytes,
+            encoder=conduct.traits,
         )
 
     async def wait_for_death(self) -> str:
@@ -207,7 +218,7 @@ class FakeWorker:
 
     @property
     def has_work(self) -> bool:
-        return bool(self._preparing or self.sequences)
+        return bool(self._preparing or self.sequences or self.encodings)
 
     def silent_s(self) -> float:
         since = self._silent_since
@@ -234,6 +245,33 @@ class FakeWorker:
 
     def drop(self, prompt_id: int) -> None:
         self.prompts.discard(prompt_id)
+
+    async def prepare_inputs(
+        self, inputs: tuple[EncoderInput, ...], *, truncate_to: int | None
+    ) -> PromptPrepared:
+        self._preparing += 1
+        try:
+            await self._spend(self.conduct.prepare_s, WorkerDiedError)
+        finally:
+            self._preparing -= 1
+        for place, each in enumerate(inputs):
+            if isinstance(each, TextPrompt) and each.text in self.conduct.unread:
+                raise InvalidRequestError("too odd.", figures={"place": place})
+        prompt_id = next(self._ids)
+        self.prompts.add(prompt_id)
+        return PromptPrepared(prompt_id, self.conduct.prompt_tokens, 0.0)
+
+    async def encode(
+        self, prepared: PromptPrepared, *, dimensions: int | None, compares: bool
+    ) -> Encoded:
+        pending = PendingEncoding(prepared.tokens)
+        self.encodings.append(pending)
+        part = InputsEncoded(prepared.prompt_id, b"\0" * 8, width=2)
+        self._loop.call_later(self.conduct.prefill_s, pending.add, part)
+        try:
+            return await pending.result
+        finally:
+            self.encodings.remove(pending)
 
     def decode(
         self,
@@ -264,6 +302,8 @@ class FakeWorker:
         for stream in {sequence.stream for sequence in self.sequences.values()}:
             stream.fail(error)
             self.cancel(stream)
+        for pending in self.encodings:
+            pending.fail(error)
 
     # --- what it does by itself
 

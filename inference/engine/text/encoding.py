@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
@@ -14,6 +14,9 @@ from inference.core.limits import KIB
 from inference.engine.text.encoder_process import EncoderProcess
 from inference.engine.text.token_lengths import longest_token_chars
 from inference.prompting.encoder import tokens_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # A longer text is encoded by a process of its own; and this much of it is counted
 # at a time before.
@@ -75,6 +78,17 @@ class ModelEncoder:
         with self._lock:
             return list(self._tokenizer.encode(text, **options))
 
+    def encode_bare(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the tokens of each text, and nothing around them.
+
+        Raises:
+            InvalidRequestError: as in `encode`.
+        """
+        if self._plain is None or any(len(text) > LONG_CHARS for text in texts):
+            return [self.encode(text, add_special_tokens=False) for text in texts]
+        found = self._plain.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [encoding.ids for encoding in found]
+
     def _count(self, piece: str) -> int:
         if self._plain is not None:
             return len(tokens_of(self._plain, piece, add_special_tokens=False))
@@ -97,9 +111,16 @@ def too_long(
     )
 
 
+def inner_tokenizer(tokenizer: Any) -> Any:
+    """Return the Hugging Face tokenizer in mlx-lm's, or what is one itself."""
+    if isinstance(tokenizer, PreTrainedTokenizerBase):
+        return tokenizer
+    return getattr(tokenizer, "_tokenizer", tokenizer)
+
+
 def _plain_backend(tokenizer: Any) -> Any:
     """Return what encodes just as `tokenizer` does, in Rust; `None`: nothing does."""
-    inner = getattr(tokenizer, "_tokenizer", tokenizer)
+    inner = inner_tokenizer(tokenizer)
     kind = type(inner)
     is_plain = (
         isinstance(inner, PreTrainedTokenizerFast)

@@ -34,6 +34,7 @@ class Engine(Protocol):
 ENGINES = {
     "lm": "inference.engine.worker.text_engine",
     "vlm": "inference.engine.worker.text_engine",
+    "encoder": "inference.engine.encoder.engine",
 }
 
 

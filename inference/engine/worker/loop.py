@@ -15,6 +15,7 @@ from inference.core.frames import (
     FAILED,
     CancelSequence,
     Decode,
+    EncodeInputs,
     Heartbeat,
     ImagesEncoded,
     PrefixFound,
@@ -27,6 +28,9 @@ from inference.core.outcomes import FinishReason
 from inference.engine.batch.decode_batch import DecodeBatch, SampledToken
 from inference.engine.batch.endings import take_step
 from inference.engine.caches.prefixes import PrefixCache
+from inference.engine.encoder.batches import EncodeJob
+from inference.engine.encoder.preparer import not_there
+from inference.engine.encoder.queue import EncodeQueue
 from inference.engine.hardware.blas import use_threads
 from inference.engine.hardware.device import is_cpu
 from inference.engine.hardware.host_memory import HostMemory, give_back
@@ -44,6 +48,7 @@ from inference.engine.vision.encoding import ImageQueue
 if TYPE_CHECKING:
     from inference.engine.answers.sender import Sender
     from inference.engine.answers.texts import AnswerTexts
+    from inference.engine.encoder.queue import Forward
     from inference.engine.loading.text_model import TextModel
     from inference.engine.speculation.draft_model import DraftModel
     from inference.engine.worker.prompts import PromptPreparer
@@ -70,7 +75,9 @@ class StopHit:
     sequence_id: int
 
 
-Message = Decode | CancelSequence | StopHit | Purge | UseThreads
+Message = (
+    Decode | CancelSequence | StopHit | Purge | UseThreads | EncodeJob | EncodeInputs
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +86,13 @@ class EngineConfig:
 
     At most `max_rows` rows run together. A row that decodes alone is sped up by
     `draft` while that pays. Up to `prefix_bytes` are kept of what was computed, for
-    prompts that begin alike.
+    prompts that begin alike. `encoder` makes embeddings, where they are asked for.
     """
 
     max_rows: int
     draft: DraftModel | None = None
     prefix_bytes: int = 0
+    encoder: Forward | None = None
 
 
 class EngineLoop:
@@ -122,6 +130,11 @@ class EngineLoop:
         self._scores = ScoreQueue(
             text.model, make_cache=text.caches.make, bytes_of=text.words.bytes_of
         )
+        self._encodes = EncodeQueue(
+            config.encoder,
+            pace=PrefillPace(tokens_per_s=200.0 if is_cpu() else 4000.0),
+            tell=sender.send,
+        )
         self._host = HostMemory()
         self._step_s = 0.0
         self._last_beat = 0.0
@@ -141,6 +154,8 @@ class EngineLoop:
         self._read_inbox()
         self._advance_images()
         self._advance_scores()
+        if self._encodes:
+            self._encodes.advance(target_s=self._chunk_s())
         self._gather_arrivals()
         self._begin_prefill()
         self._advance_prefill()
@@ -150,7 +165,7 @@ class EngineLoop:
     # --- inbox
 
     def _read_inbox(self) -> None:
-        if not self._sequences:
+        if not (self._sequences or self._encodes):
             try:
                 self._handle(self._inbox.get(timeout=BEAT_WHILE_IDLE_S))
             except queue.Empty:
@@ -174,6 +189,10 @@ class EngineLoop:
                 mx.clear_cache()
                 give_back()
                 self._tell_life(is_purged=True)
+            case EncodeJob():
+                self._encodes.append(message)
+            case EncodeInputs():
+                self._sender.send(not_there(message))
             case UseThreads():
                 # Not in the middle of a product of the step that is under way.
                 mx.synchronize()
@@ -363,7 +382,8 @@ class EngineLoop:
                 rows=len(self._batch),
                 waiting=len(self._prefill)
                 + len(self._images or ())
-                + len(self._scores),
+                + len(self._scores)
+                + len(self._encodes),
                 active_bytes=mx.get_active_memory(),
                 cache_bytes=mx.get_cache_memory(),
                 peak_bytes=mx.get_peak_memory(),

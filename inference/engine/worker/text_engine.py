@@ -6,16 +6,24 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from inference.core.encoding import EncoderTraits
 from inference.core.frames import (
     CancelSequence,
     Decode,
     DropPrompt,
+    EncodeInputs,
     ModelLoaded,
+    PrepareInputs,
     PreparePrompt,
     Purge,
     UseThreads,
 )
 from inference.engine.answers.texts import AnswerTexts
+from inference.engine.encoder.hidden_states import HiddenStates
+from inference.engine.encoder.inputs import InputReader
+from inference.engine.encoder.preparer import InputPreparer
 from inference.engine.loading.byte_marks import without_marks
 from inference.engine.loading.text_model import TextModel, load_text_model, warm_up
 from inference.engine.speculation.draft_model import DraftModel, load_draft
@@ -42,14 +50,20 @@ class TextEngine:
         sender: Sender,
     ) -> None:
         max_rows = command.max_rows if text.is_batchable else 1
+        encoder = None
         self.loaded = _described(text, draft, max_rows)
+        if command.options.embeddings:
+            encoder = None if text.vision else HiddenStates.of(text.model)
+            self.loaded = _with_embeddings(self.loaded, encoder)
+        self._sender = sender
         self._preparer = PromptPreparer(text, sender)
+        self._inputs = None if encoder is None else _input_preparer(text, sender)
         self._loop = EngineLoop(
             text,
             sender,
             self._preparer,
             AnswerTexts(text.tokenizer, text.formats, text.words),
-            EngineConfig(max_rows, draft, command.prefix_bytes),
+            EngineConfig(max_rows, draft, command.prefix_bytes, encoder),
         )
 
     def post(self, command: Any) -> None:
@@ -59,6 +73,12 @@ class TextEngine:
                 self._preparer.submit(command)
             case DropPrompt():
                 self._preparer.drop(command.prompt_id)
+                if self._inputs is not None:
+                    self._inputs.drop(command.prompt_id)
+            case PrepareInputs() if self._inputs is not None:
+                self._inputs.submit(command)
+            case EncodeInputs() if self._inputs is not None:
+                self._loop.post(self._inputs.job_for(command) or command)
             case Decode() | CancelSequence() | StopHit() | Purge() | UseThreads():
                 self._loop.post(command)
             case _:
@@ -85,6 +105,27 @@ def open_engine(
     path = command.options.draft_path
     draft = load_draft(Path(path), text, on_progress=on_progress) if path else None
     return TextEngine(text, draft, command, sender)
+
+
+def _input_preparer(text: TextModel, sender: Sender) -> InputPreparer:
+    reader = InputReader(
+        text.tokenizer,
+        context_length=text.context_length,
+        vocabulary=text.vocabulary,
+    )
+    return InputPreparer(reader, sender)
+
+
+def _with_embeddings(loaded: ModelLoaded, encoder: HiddenStates | None) -> ModelLoaded:
+    """Return the description of a model that was asked to make embeddings, too."""
+    if encoder is None:
+        note = "embeddings: as it is served, it gives no hidden states"
+        return msgspec.structs.replace(loaded, notes=(*loaded.notes, note))
+    return msgspec.structs.replace(
+        loaded,
+        capabilities=(*loaded.capabilities, "embeddings"),
+        encoder=EncoderTraits(encoder.width),
+    )
 
 
 def _described(text: TextModel, draft: DraftModel | None, max_rows: int) -> ModelLoaded:

@@ -6,14 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from inference.core.errors import InvalidRequestError, UnsupportedParameterError
-from inference.core.models import LoadRequest
+from inference.core.models import KINDS, LoadRequest
 from inference.protocol import faults
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
 
 _KEY = re.compile(r"[\w-][\w.:@-]*(/[\w-][\w.:@-]*)*")
-_KINDS = ("lm", "vlm")
 _LOAD_FIELDS = ("model", "key", "model_type", "pin", "ttl_s", "stream")
 _UNLOAD_FIELDS = ("key", "model", "force")
 
@@ -36,9 +35,9 @@ def to_load_request(body: dict[str, Any], *, limits: Limits) -> LoadRequest:
             param="key",
         )
     kind = _text(body, "model_type", limits.model_key_chars)
-    if kind not in ("", *_KINDS):
+    if kind not in ("", *KINDS):
         raise InvalidRequestError(
-            "Invalid 'model_type': it is 'lm' or 'vlm'.", param="model_type"
+            "Invalid 'model_type': it is 'lm', 'vlm' or 'encoder'.", param="model_type"
         )
     return LoadRequest(
         model=model,

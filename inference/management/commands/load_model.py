@@ -33,7 +33,12 @@ class Command(ClientCommand):
             help="hub id, name in the library, or folder on the server's machine",
         )
         add("--key", default="", help="the name clients will use")
-        add("--model-type", choices=("lm", "vlm"), default="", help="text or vision")
+        add(
+            "--model-type",
+            choices=("lm", "vlm", "encoder"),
+            default="",
+            help="text, vision or embeddings",
+        )
         add(
             "--pin",
             action=argparse.BooleanOptionalAction,

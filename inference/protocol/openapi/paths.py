@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inference.protocol.openapi.encoders import encoder_paths
 from inference.protocol.openapi.messages import message_paths
 from inference.protocol.openapi.ollama import ollama_paths
 from inference.protocol.openapi.shapes import STRING, Schema, answer, ref, refusals
@@ -13,6 +14,7 @@ def server_paths() -> Schema:
     return {
         "/v1/chat/completions": {"post": _chat_operation()},
         "/v1/completions": {"post": _completion_operation()},
+        **encoder_paths(),
         **message_paths(),
         "/v1/models": {"get": _operation("models", "List the models.", "ModelList")},
         "/v1/models/{id}": {

@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.core.limits import DEFAULT_LIMITS
+from inference.core.models import KINDS
 from inference.core.outcomes import ModelState, Outcome, Phase, RequestKind
 from inference.protocol.completion_parameters import CompletionRequestBody
+from inference.protocol.encoder_parameters import (
+    EmbeddingsRequestBody,
+    RerankRequestBody,
+)
 from inference.protocol.message_parameters import CountRequestBody, MessageRequestBody
+from inference.protocol.openapi.encoders import encoder_schemas
 from inference.protocol.openapi.messages import message_schemas
 from inference.protocol.openapi.ollama import ollama_schemas
 from inference.protocol.openapi.parameters import body_schemas
@@ -38,9 +44,12 @@ def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
             CompletionRequestBody,
             MessageRequestBody,
             CountRequestBody,
+            EmbeddingsRequestBody,
+            RerankRequestBody,
             limits=limits,
         ),
         **_completion_schemas(),
+        **encoder_schemas(),
         **message_schemas(),
         **ollama_schemas(),
         **_model_schemas(limits),
@@ -111,7 +120,7 @@ def _model_schemas(limits: Limits) -> Schema:
         created=COUNT,
         owned_by=STRING,
         aliases=list_of(STRING),
-        kind={"enum": ["lm", "vlm"]},
+        kind={"enum": list(KINDS)},
         state={"enum": [state.value for state in ModelState]},
         source=TEXT_OR_NULL,
         capabilities=list_of(STRING),
@@ -136,7 +145,7 @@ def _model_schemas(limits: Limits) -> Schema:
         False,
         model=STRING | {"maxLength": limits.model_path_chars},
         key=key | {"description": "The name to serve it under, its own without it."},
-        model_type={"enum": ["lm", "vlm", None]},
+        model_type={"enum": [*KINDS, None]},
         pin={"type": ["boolean", "null"]},
         ttl_s={"type": ["number", "null"], "minimum": 0, "maximum": limits.ttl_s},
         stream={"type": ["boolean", "null"]},

@@ -85,7 +85,7 @@ class Command(BaseCommand):
             "--model-type",
             choices=MODEL_TYPES[1:],
             default=default.model_type,
-            help="text (lm) or vision-language (vlm); default: found out",
+            help="text (lm), vision-language (vlm) or encoder; default: found out",
         )
         add("--host", default=default.host, help="address to listen on (%(default)s)")
         self._add_number(parser, "--port", "PORT", default.port, "port (%(default)s)")

@@ -31,8 +31,9 @@ export function choose(key) {
     draw();
 }
 
+/* Encoders write nothing, so nobody chats with them. */
 export function show(list) {
-    models = list;
+    models = list.filter((model) => model.kind !== 'encoder');
     draw();
 }
 

@@ -1,0 +1,1 @@
+"""Models that make vectors and scores of texts, many texts at a time."""

@@ -1,0 +1,1 @@
+"""Embeddings, as OpenAI's API has them."""

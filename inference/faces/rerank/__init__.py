@@ -1,0 +1,1 @@
+"""Ranking of documents, as Cohere's and Jina's APIs have it."""
