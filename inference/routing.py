@@ -13,11 +13,15 @@ from inference.faces.chat.view import chat_completions
 from inference.faces.completions.view import completions
 from inference.faces.loading.view import model_load, model_unload
 from inference.faces.messages.view import count_tokens, messages
+from inference.faces.tokens.view import detokenize, render_chat, tokenize
 
 urlpatterns = [
     path("health", health),
     path("health/ready", ready),
+    path("tokenize", tokenize),
+    path("detokenize", detokenize),
     path("v1/chat/completions", chat_completions),
+    path("v1/chat/completions/render", render_chat),
     path("v1/completions", completions),
     path("v1/messages", messages),
     path("v1/messages/count_tokens", count_tokens),

@@ -25,6 +25,8 @@ INSTEAD = {
     "responses": CHAT,
     "messages": CHAT,
     "chat": CHAT,
+    "tokenize": "/tokenize",
+    "detokenize": "/detokenize",
     "generate": CHAT,
     "edits": CHAT,
     "tags": "/v1/models",

@@ -15,6 +15,7 @@ from inference.protocol.declared import (
     Standing,
 )
 from inference.protocol.objects import Metadata
+from inference.protocol.readings import to_token_ids
 from inference.protocol.sampling_fields import GenerationBody
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def _to_prompts(sent: Any, path: str, limits: Limits) -> tuple[Prompt, ...]:
     if isinstance(sent, str):
         return (TextPrompt(sent),)
     if isinstance(sent[0], int):
-        return (TokenPrompt(_ids(sent, path, limits)),)
+        return (TokenPrompt(to_token_ids(sent, path, limits)),)
     prompts: list[Prompt] = []
     for place, each in enumerate(sent):
         where = f"{path}[{place}]"
@@ -37,18 +38,8 @@ def _to_prompts(sent: Any, path: str, limits: Limits) -> tuple[Prompt, ...]:
         if isinstance(each, str):
             prompts.append(TextPrompt(each))
         else:
-            prompts.append(TokenPrompt(_ids(each, where, limits)))
+            prompts.append(TokenPrompt(to_token_ids(each, where, limits)))
     return tuple(prompts)
-
-
-def _ids(sent: list[Any], path: str, limits: Limits) -> tuple[int, ...]:
-    if not sent:
-        raise faults.empty(path, what="array")
-    for place, each in enumerate(sent):
-        if type(each) is not int or not 0 <= each <= limits.token_id:
-            why = f"expected a token id of 0 to {limits.token_id:,}."
-            raise faults.invalid(f"{path}[{place}]", why)
-    return tuple(sent)
 
 
 _Text = Annotated[str, Bound(max_length="text_chars")]

@@ -25,6 +25,7 @@ from inference.protocol.declared import (
 )
 from inference.protocol.message_parameters import MessageRequestBody
 from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.token_parameters import TokenizeRequestBody
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -58,6 +59,11 @@ _MESSAGES = """\
 ## `/v1/messages`
 
 Anthropic's format. `/v1/messages/count_tokens` takes `model`, `messages`, `system`, `tools`, `tool_choice`, `thinking`, `output_config` and `cache_control`, loads the model where it has to, and answers nothing but the length of the prompt. Names that are not here, such as `context_management`, `container`, `mcp_servers` and what betas bring, are ignored and listed.
+"""
+_TOKENS = """\
+## `/tokenize`
+
+vLLM's address and shape: `count`, `max_model_len`, `tokens`, `token_strs` of a text or of a conversation. `/detokenize` takes `model` and `tokens` and answers with `prompt`, their text. `/v1/chat/completions/render` takes a chat request and answers with `prompt`, the text that the model reads, and its tokens. The model's worker computes all three; each leaves a row. What is longer than the model's context is a 400.
 """
 _OPENAI = """\
 ## OpenAI's createChatCompletion, each with the test that shows it
@@ -94,6 +100,8 @@ def reference_page(
             _completions(),
             _MESSAGES,
             _parameters(MessageRequestBody),
+            _TOKENS,
+            _parameters(TokenizeRequestBody),
             _OPENAI,
             theirs,
         )

@@ -84,15 +84,15 @@ class Generation:
             check=self._check,
         )
 
-    async def count(self) -> int:
-        """Return how many tokens the prompts have; nothing is answered.
+    async def prepare(self) -> list[PromptPrepared]:
+        """Return what is known of the prepared prompts; nothing is answered.
 
         Raises:
             InferenceError: whatever kept them from being prepared.
         """
         async with AsyncExitStack() as stack:
             _, _, prompts, _ = await self._in_time(self._ready(stack))
-        return sum(prompt.tokens for prompt in prompts)
+        return prompts
 
     async def _in_time(self, steps: Coroutine[Any, Any, T]) -> T:
         try:

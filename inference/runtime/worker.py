@@ -144,6 +144,7 @@ class WorkerHandle:
                     grammar=work.grammar,
                     wants_logprobs=work.sampling.logprobs is not None,
                     images=images,
+                    spells=work.spells,
                 )
             )
             prepared: PromptPrepared = await waiting

@@ -13,6 +13,25 @@ def server_paths() -> Schema:
         "/v1/chat/completions": {"post": _chat_operation()},
         "/v1/completions": {"post": _completion_operation()},
         **message_paths(),
+        "/v1/chat/completions/render": {
+            "post": _token_operation(
+                "Tell what a model would read of a conversation.",
+                "RenderedChat",
+                body="ChatRequest",
+            )
+        },
+        "/tokenize": {
+            "post": _token_operation(
+                "Tell the tokens of a text or of a conversation.",
+                "Tokens",
+                body="TokenizeRequest",
+            )
+        },
+        "/detokenize": {
+            "post": _token_operation(
+                "Tell the text of tokens.", "Text", body="DetokenizeRequest"
+            )
+        },
         "/v1/models": {"get": _operation("models", "List the models.", "ModelList")},
         "/v1/models/{id}": {
             "get": _operation(
@@ -89,6 +108,19 @@ def _path_parameter(name: str, text: str) -> Schema:
         "description": text,
         "schema": STRING,
     }
+
+
+def _token_operation(summary: str, schema: str, *, body: str) -> Schema:
+    return _operation(
+        "tokens",
+        summary,
+        schema,
+        body=body,
+        status_404="The model is not known here.",
+        status_429="Every waiting place is taken.",
+        status_503="No model can answer.",
+        status_504="The request took longer than the server allows.",
+    )
 
 
 def _chat_operation() -> Schema:

@@ -23,7 +23,12 @@ from inference.protocol.openapi.shapes import (
     object_of,
     ref,
 )
+from inference.protocol.openapi.tokens import token_schemas
 from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.token_parameters import (
+    DetokenizeRequestBody,
+    TokenizeRequestBody,
+)
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
@@ -37,10 +42,13 @@ def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
             CompletionRequestBody,
             MessageRequestBody,
             CountRequestBody,
+            TokenizeRequestBody,
+            DetokenizeRequestBody,
             limits=limits,
         ),
         **_completion_schemas(),
         **message_schemas(),
+        **token_schemas(),
         **_model_schemas(limits),
         **_stats_schemas(),
         "Health": object_of(status=STRING)
