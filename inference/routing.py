@@ -7,6 +7,7 @@ from django.urls import path, re_path
 from inference.api.health import health, ready
 from inference.api.models import model_detail, model_list
 from inference.api.queue import queue_requests, queue_stats
+from inference.api.requests import cancel_request
 from inference.api.unknown import MISDIRECTED, unknown_path
 from inference.consumers import ChatConsumer, UnknownPathConsumer
 from inference.faces.chat.view import chat_completions
@@ -32,6 +33,7 @@ urlpatterns = [
     path("v1/models/<path:model_id>", model_detail),
     path("v1/queue/stats", queue_stats),
     path("v1/queue/requests", queue_requests),
+    path("v1/requests/<str:request_id>/cancel", cancel_request),
     re_path(r"^v1(?:/[\s\S]*)?$", unknown_path),
     re_path(MISDIRECTED, unknown_path),
 ]

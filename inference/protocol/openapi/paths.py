@@ -73,6 +73,19 @@ def server_paths() -> Schema:
                 status_403="Without a key: only programs on the server's machine.",
             )
         },
+        "/v1/requests/{id}/cancel": {
+            "post": _operation(
+                "queue",
+                "End a request that the same key began: its row says so.",
+                "CancelledRequest",
+                status_404="None of this key's is being answered under that id.",
+            )
+            | {
+                "parameters": [
+                    _path_parameter("id", "`x-request-id`, or the answer's id.")
+                ]
+            }
+        },
         "/health": {"get": _health("The process answers.") | keyless},
         "/health/ready": {
             "get": _health("A model can answer.", status_503="None can.") | keyless

@@ -121,8 +121,11 @@ def _model_schemas(limits: Limits) -> Schema:
         state={"enum": [state.value for state in ModelState]},
         source=TEXT_OR_NULL,
         capabilities=list_of(STRING),
+        kinds=list_of(STRING),
+        input_modalities=list_of({"enum": ["text", "image"]}),
         dialect=TEXT_OR_NULL,
         context_length=COUNT_OR_NULL,
+        max_model_len=COUNT_OR_NULL,
         size_bytes=COUNT_OR_NULL,
         memory_bytes=COUNT_OR_NULL,
         computes_on=TEXT_OR_NULL,
@@ -151,7 +154,11 @@ def _model_schemas(limits: Limits) -> Schema:
     either = {"anyOf": [{"required": ["key"]}, {"required": ["model"]}]}
     return {
         "Model": model,
-        "ModelList": object_of(object={"const": "list"}, data=list_of(ref("Model"))),
+        "ModelList": object_of(
+            object={"const": "list"},
+            data=list_of(ref("Model")),
+            models={"const": [], "description": "What Codex looks for."},
+        ),
         "ChangedModel": {"allOf": [ref("Model"), object_of(load_s=NUMBER_OR_NULL)]},
         "LoadRequest": load | {"required": ["model"], "additionalProperties": False},
         "UnloadRequest": unload | either | {"additionalProperties": False},
@@ -198,6 +205,11 @@ def _stats_schemas() -> Schema:
     )
     return {
         "QueueRequest": _queue_request(),
+        "CancelledRequest": object_of(
+            id=STRING,
+            object={"const": "request.cancellation"},
+            cancelled={"const": True},
+        ),
         "QueueRequestList": object_of(
             object={"const": "list"}, total=COUNT, data=list_of(ref("QueueRequest"))
         ),
