@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TEXT = "Grüezi, <|im_end|>\n"
 HELLO = [{"role": "user", "content": "Hello"}]
-TOOL = {"type": "function", "function": {"name": "look"}}
+TOOL: Any = {"type": "function", "function": {"name": "look"}}
 RENDER = "/v1/chat/completions/render"
 
 
