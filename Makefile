@@ -13,7 +13,7 @@ ON_DATABASES = tests/api tests/metrics tests/test_*.py tests/e2e/test_record.py 
   tests/e2e/test_monitoring.py tests/e2e/test_cancelled_by_staff.py \
   tests/e2e/test_live_page.py
 
-.PHONY: help serve quick test endurance clients check check-types check-others bench families clean
+.PHONY: help serve quick test endurance clients fuzz check check-types check-others bench families clean
 
 help:
 	@echo "make serve   install what is missing, then start the server"
@@ -21,6 +21,7 @@ help:
 	@echo "make quick   run those that start no server: while you work"
 	@echo "make endurance  run those that repeat what a test shows once: some minutes more"
 	@echo "make clients  run real clients (Claude Code, SDKs, harnesses) against the server"
+	@echo "make fuzz    make up requests from the OpenAPI document for some minutes"
 	@echo "make check   format, lint, types, layers, Django's own checks"
 	@echo "make bench   measure a running server"
 	@echo "make families  what each family's chat template keeps of a conversation"
@@ -50,6 +51,9 @@ endurance: $(VENV)/.installed-dev
 # for some of them, and a network for the installation.
 clients: $(VENV)/.installed-dev
 	$(RUN)/python -m pytest -m clients tests/clients
+
+fuzz: $(VENV)/.installed-dev
+	$(RUN)/python -m pytest -m fuzz tests/e2e/test_made_up_requests.py
 
 # A data folder of its own: checks leave the user's alone.
 # Types take longest and one core: with -j2 the others are done beside them.

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 # Later ones were compromised.
 LITELLM = PythonEnvironment("litellm", ("litellm==1.82.6",))
 INSTRUCTOR = PythonEnvironment("instructor", ("instructor==1.17.0",))
-LLAMA_INDEX = PythonEnvironment(
-    "llama-index", ("llama-index-llms-openai-like==0.8.1",)
-)
+LLAMA_INDEX = PythonEnvironment("llama-index", ("llama-index-llms-openai-like==0.8.1",))
 SMOLAGENTS = PythonEnvironment("smolagents", ("smolagents[openai]==1.26.0",))
 
 

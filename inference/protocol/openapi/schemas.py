@@ -36,16 +36,21 @@ if TYPE_CHECKING:
 
 def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
     """Return the schemas of `/v1` and `/health`."""
+    bodies = body_schemas(
+        ChatRequestBody,
+        CompletionRequestBody,
+        MessageRequestBody,
+        CountRequestBody,
+        TokenizeRequestBody,
+        DetokenizeRequestBody,
+        limits=limits,
+    )
+    bodies["TokenizeRequest"]["oneOf"] = [
+        {"required": ["prompt"]},
+        {"required": ["messages"]},
+    ]
     return {
-        **body_schemas(
-            ChatRequestBody,
-            CompletionRequestBody,
-            MessageRequestBody,
-            CountRequestBody,
-            TokenizeRequestBody,
-            DetokenizeRequestBody,
-            limits=limits,
-        ),
+        **bodies,
         **_completion_schemas(),
         **message_schemas(),
         **token_schemas(),
