@@ -13,13 +13,15 @@ ON_DATABASES = tests/api tests/metrics tests/test_*.py tests/e2e/test_record.py 
   tests/e2e/test_monitoring.py tests/e2e/test_cancelled_by_staff.py \
   tests/e2e/test_live_page.py
 
-.PHONY: help serve quick test endurance check check-types check-others bench families clean
+.PHONY: help serve quick test endurance clients fuzz check check-types check-others bench families clean
 
 help:
 	@echo "make serve   install what is missing, then start the server"
 	@echo "make test    run the tests"
 	@echo "make quick   run those that start no server: while you work"
 	@echo "make endurance  run those that repeat what a test shows once: some minutes more"
+	@echo "make clients  run real clients (Claude Code, SDKs, harnesses) against the server"
+	@echo "make fuzz    make up requests from the OpenAPI document for some minutes"
 	@echo "make check   format, lint, types, layers, Django's own checks"
 	@echo "make bench   measure a running server"
 	@echo "make families  what each family's chat template keeps of a conversation"
@@ -33,7 +35,7 @@ serve: $(VENV)/.installed
 	@exec $(RUN)/python manage.py runserver_mlx
 
 quick: $(VENV)/.installed-dev
-	$(RUN)/python -m pytest $(CORES) -m "not (slow or long or endurance)" --ignore=tests/e2e
+	$(RUN)/python -m pytest $(CORES) -m "not (slow or long or endurance or clients or fuzz)" --ignore=tests/e2e
 
 test: $(VENV)/.installed-dev
 	$(RUN)/python -m pytest $(CORES)
@@ -44,6 +46,14 @@ test: $(VENV)/.installed-dev
 # On one core: what they measure is not to wait for each other.
 endurance: $(VENV)/.installed-dev
 	$(RUN)/python -m pytest -m endurance
+
+# Each is installed first, in an environment of its own under the cache: Node with npm
+# for some of them, and a network for the installation.
+clients: $(VENV)/.installed-dev
+	$(RUN)/python -m pytest -m clients tests/clients
+
+fuzz: $(VENV)/.installed-dev
+	$(RUN)/python -m pytest -m fuzz tests/e2e/test_made_up_requests.py
 
 # A data folder of its own: checks leave the user's alone.
 # Types take longest and one core: with -j2 the others are done beside them.

@@ -8,6 +8,7 @@ from inference.api.health import health, ready
 from inference.api.models import model_detail, model_list
 from inference.api.ollama import running, show, tags, version
 from inference.api.queue import queue_requests, queue_stats
+from inference.api.requests import cancel_request
 from inference.api.unknown import MISDIRECTED, unknown_path
 from inference.consumers import ChatConsumer, UnknownPathConsumer
 from inference.faces.chat.view import chat_completions
@@ -16,11 +17,15 @@ from inference.faces.embeddings.view import embeddings
 from inference.faces.loading.view import model_load, model_unload
 from inference.faces.messages.view import count_tokens, messages
 from inference.faces.rerank.view import rerank
+from inference.faces.tokens.view import detokenize, render_chat, tokenize
 
 urlpatterns = [
     path("health", health),
     path("health/ready", ready),
+    path("tokenize", tokenize),
+    path("detokenize", detokenize),
     path("v1/chat/completions", chat_completions),
+    path("v1/chat/completions/render", render_chat),
     path("v1/completions", completions),
     path("v1/embeddings", embeddings),
     *(path(address, rerank) for address in ("v1/rerank", "v2/rerank", "rerank")),
@@ -37,6 +42,7 @@ urlpatterns = [
     path("api/tags", tags),
     path("api/show", show),
     path("api/ps", running),
+    path("v1/requests/<str:request_id>/cancel", cancel_request),
     re_path(r"^v1(?:/[\s\S]*)?$", unknown_path),
     re_path(MISDIRECTED, unknown_path),
 ]

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     Send = Callable[[Mapping[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-API_PREFIXES = ("/v1", "/v2/rerank", "/rerank", "/health", "/metrics")
+API_PREFIXES = ("/v1", "/health", "/metrics")
+# Addresses of others; what comes there is answered and recorded as under /v1.
+API_PATHS = ("/tokenize", "/detokenize", "/rerank", "/v2/rerank", *OLLAMA_PATHS)
 WEBSOCKET_REFUSED = 4403
 
 
@@ -85,14 +87,17 @@ class ByPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = scope["path"]
-        is_api = path.startswith(API_PREFIXES) or path in OLLAMA_PATHS
-        is_api = is_api or is_misdirected(path)
+        is_api = path.startswith(API_PREFIXES) or _is_programs(path)
         await (self._api if is_api else self._site)(scope, receive, send)
 
 
 def serves_programs(path: str) -> bool:
     """Whether programs of other origins have any business at this path."""
-    return path.startswith(("/v1", "/api/")) or is_misdirected(path)
+    return path.startswith(("/v1", "/api/")) or _is_programs(path)
+
+
+def _is_programs(path: str) -> bool:
+    return path in API_PATHS or is_misdirected(path)
 
 
 def header_of(scope: Scope, name: bytes) -> str:
@@ -155,7 +160,7 @@ async def send_error(
 
 def _record(error: InvalidRequestError, scope: Scope) -> None:
     """Leave a row of what would have been a request to the API."""
-    is_api = scope["path"].startswith("/v1")
+    is_api = scope["path"].startswith("/v1") or scope["path"] in API_PATHS
     if is_api and scope["method"] not in UNRECORDED_METHODS:
         client = scope.get("client") or ("",)
         refusal = Refusal(

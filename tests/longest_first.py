@@ -36,6 +36,7 @@ LONGEST = (
     "e2e/test_poisons",
     "e2e/test_openblas",
     "e2e/test_model_settings",
+    "e2e/test_made_up_requests",
     "e2e/test_monitoring",
     "e2e/test_heavy_pictures",
     "e2e/test_large_bodies",

@@ -33,6 +33,8 @@ INSTEAD = {
     "responses": CHAT,
     "messages": CHAT,
     "chat": CHAT,
+    "tokenize": "/tokenize",
+    "detokenize": "/detokenize",
     "generate": CHAT,
     "edits": CHAT,
     "embed": EMBEDDINGS,

@@ -357,17 +357,31 @@ class ShutdownInterruptError(InferenceError):
     outcome = Outcome.INTERRUPTED
 
 
-class CancelledByStaffError(InferenceError):
+class CancelledRequestError(InferenceError):
     """Somebody with the right to do so ended the request.
 
     No status that clients try again on their own (408, 409, 429, 5xx): the request
     would be back before its row is read.
     """
 
-    code = "cancelled_by_staff"
     http_status = 499
     error_type = "server_error"
     outcome = Outcome.CANCELLED
+
+
+class CancelledByClientError(CancelledRequestError):
+    """The key that began it took the request back."""
+
+    code = "cancelled_by_client"
+
+    def __init__(self) -> None:
+        super().__init__("The request was cancelled with the key that began it.")
+
+
+class CancelledByStaffError(CancelledRequestError):
+    """An administrator ended the request."""
+
+    code = "cancelled_by_staff"
 
     def __init__(self) -> None:
         super().__init__("The request was cancelled by an administrator.")

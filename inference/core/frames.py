@@ -20,6 +20,7 @@ from inference.core.requests import (
     Grammar,
     Prompt,
     SamplingSpec,
+    SpelledPrompt,
     TokenLogprob,
     ToolCallDelta,
 )
@@ -51,7 +52,8 @@ class PreparePrompt(msgspec.Struct, frozen=True, tag="prepare"):
     """Make tokens of a prompt; answered by `PromptPrepared` or `PrepareRefused`.
 
     What the answer must look like (`grammar`, forced tools) is compiled here.
-    `images` are those of a conversation's image parts, in their order.
+    `images` are those of a conversation's image parts, in their order. With `spells`
+    the answer tells what the prompt is made of.
     """
 
     prompt_id: int
@@ -59,6 +61,7 @@ class PreparePrompt(msgspec.Struct, frozen=True, tag="prepare"):
     grammar: Grammar | None = None
     wants_logprobs: bool = False
     images: tuple[ImageData, ...] = ()
+    spells: bool = False
 
 
 class Decode(msgspec.Struct, frozen=True, tag="decode"):
@@ -201,7 +204,7 @@ class PromptPrepared(msgspec.Struct, frozen=True, tag="prepared"):
 
     `warnings` say what could not be held to the letter, for the row. `ignored`
     names parameters that mean nothing to this model. `text` is that of a prompt
-    of token ids.
+    of token ids; `spelled` is there where it was asked for.
     """
 
     prompt_id: int
@@ -211,6 +214,7 @@ class PromptPrepared(msgspec.Struct, frozen=True, tag="prepared"):
     image_tokens: int = 0
     ignored: tuple[str, ...] = ()
     text: str = ""
+    spelled: SpelledPrompt | None = None
 
 
 class ImagesEncoded(msgspec.Struct, frozen=True, tag="images"):

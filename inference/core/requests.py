@@ -223,9 +223,13 @@ class ChatPrompt(msgspec.Struct, frozen=True, omit_defaults=True, tag="chat"):
 
 
 class TextPrompt(msgspec.Struct, frozen=True, tag="text_prompt"):
-    """A text that the model goes on from as it stands, without a template."""
+    """A text that the model goes on from as it stands, without a template.
+
+    `adds_special`: with the tokens that the tokenizer puts around a text.
+    """
 
     text: str
+    adds_special: bool = True
 
 
 class TokenPrompt(msgspec.Struct, frozen=True, tag="tokens"):
@@ -242,7 +246,8 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
 
     With `continuous_usage` every delta carries the usage so far. With `echo` the first
     delta of each choice carries the text of its prompt, and with `prompt_logprobs` how
-    likely each of its tokens was, and so many others at its place.
+    likely each of its tokens was, and so many others at its place. With `spells` the
+    worker tells of each prompt what it is made of.
     """
 
     prompts: tuple[Prompt, ...]
@@ -252,6 +257,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     continuous_usage: bool = False
     echo: bool = False
     prompt_logprobs: int | None = None
+    spells: bool = False
 
     @property
     def rows(self) -> int:
@@ -278,14 +284,40 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """Work: tell how many tokens a conversation has, and answer nothing."""
+    """Work: tell how many tokens a prompt has, and answer nothing.
 
-    prompt: ChatPrompt
+    `grammar` is what the answer would have to look like; `spells`: tell what the
+    prompt is made of, too.
+    """
+
+    prompt: Prompt
+    grammar: Grammar | None = None
+    spells: bool = False
 
     @property
     def as_asked(self) -> Generate:
         """The answer whose prompt is counted."""
-        return Generate(prompts=(self.prompt,))
+        return Generate(
+            prompts=(self.prompt,), grammar=self.grammar, spells=self.spells
+        )
+
+    @property
+    def image_count(self) -> int:
+        """How many images the prompt carries."""
+        return self.as_asked.image_count
+
+
+class SpelledPrompt(msgspec.Struct, frozen=True):
+    """What a prompt is made of: the text that the model reads, and its tokens.
+
+    `tokens`, and `names` as the vocabulary has them, are JSON arrays already: the
+    event loop only passes them on. `context_length` is how many the model can read.
+    """
+
+    text: str
+    tokens: bytes
+    names: bytes
+    context_length: int
 
 
 class InferenceRequest(msgspec.Struct, frozen=True, kw_only=True):

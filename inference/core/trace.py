@@ -224,7 +224,7 @@ class RequestTrace:
         prompt = request.work.prompt
         self._note(
             model_requested=request.model or "",
-            images=prompt.image_count,
+            images=request.work.image_count,
             params=request.params,
         )
         self._asks_about((prompt,))

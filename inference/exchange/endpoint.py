@@ -34,20 +34,22 @@ def endpoint(
     *methods: str,
     operation: Operation = Operation.OTHER,
     face: Face = OPENAI,
+    takes_body: bool = True,
 ) -> Callable[[View], View]:
     """Make `view(call, **route)` answer `methods` on `path`; no methods: all.
 
-    A view that answers POST gets the parsed JSON object as `call.body`. Errors are
-    told as `face` tells them. The trace is closed here, except that a streaming
+    A view that answers POST gets the parsed JSON object as `call.body`, unless it
+    `takes_body` not at all. Errors are told as `face` tells them. The trace is closed here, except that a streaming
     response closes its own.
     """
     allowed = (*methods, "HEAD") if "GET" in methods else methods
+    reads_body = takes_body and "POST" in methods
 
     def decorate(view: View) -> View:
         async def admit_and_view(call: Call, route: dict[str, Any]) -> HttpResponseBase:
             check_method(call, allowed)
             check_caller(call)
-            if call.request.method in methods and call.request.method == "POST":
+            if reads_body and call.request.method == "POST":
                 await read_body(call)
             if methods:
                 call.open()

@@ -8,6 +8,10 @@ from inference.protocol.body import parameters_of
 from inference.protocol.completion_parameters import CompletionRequestBody
 from inference.protocol.message_parameters import CountRequestBody, MessageRequestBody
 from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.token_parameters import (
+    DetokenizeRequestBody,
+    TokenizeRequestBody,
+)
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
@@ -20,5 +24,7 @@ def prepare(limits: Limits) -> None:
         CompletionRequestBody,
         MessageRequestBody,
         CountRequestBody,
+        TokenizeRequestBody,
+        DetokenizeRequestBody,
     ):
         parameters_of(body, limits)

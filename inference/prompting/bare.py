@@ -9,22 +9,25 @@ from inference.core.errors import InvalidRequestError
 from inference.prompting.templates import RenderedPrompt, last_word
 
 if TYPE_CHECKING:
+    from inference.core.requests import TextPrompt
     from inference.prompting.rendering import Tokenizer
     from inference.prompting.templates import PromptEncoder
 
 
 def read_text(
-    encoder: PromptEncoder, tokenizer: Tokenizer, text: str
+    encoder: PromptEncoder, tokenizer: Tokenizer, prompt: TextPrompt
 ) -> RenderedPrompt:
-    """Return the tokens of a text, with those that the tokenizer puts around it.
+    """Return the tokens of a text, and where it says so those put around it.
 
     Whoever sends a bare text writes the model's control tokens too.
 
     Raises:
         InvalidRequestError: it has none, or is too long.
     """
-    encoder.admit(text)
-    return _prompt_of(tokenizer, list(encoder.encode(text)))
+    encoder.admit(prompt.text)
+    special = {} if prompt.adds_special else {"add_special_tokens": False}
+    tokens = list(encoder.encode(prompt.text, **special))
+    return replace(_prompt_of(tokenizer, tokens), text=prompt.text)
 
 
 def read_tokens(

@@ -51,7 +51,7 @@ class RenderedPrompt:
     inside text or thinking. `uses_fallback_tools`: its tools were explained in
     words, because its template knows none. `thinking_budget` stands for the effort
     that was asked of a model without levels. `ignored` names parameters that mean
-    nothing to this model. `text` is that of a prompt that came as token ids.
+    nothing to this model. `text` is what the tokens say.
     """
 
     tokens: list[int]
@@ -126,8 +126,9 @@ def render(
             found = page.written(prompt, system_prompt)
     except (TimeoutError, MemoryError) as error:
         raise page.refused(error) from error
+    text = traits.control.unmarked(found.text)
     if encoder is not None:
-        encoder.admit(traits.control.unmarked(found.text))
+        encoder.admit(text)
     # A template has written the special tokens already.
     special = {"add_special_tokens": False} if tokenizer.has_chat_template else {}
     tokens = encoded(encoder or tokenizer, found.text, traits.control, **special)
@@ -148,6 +149,7 @@ def render(
             *(["reasoning_effort"] if effort.is_ignored else []),
             *(f"chat_template_kwargs.{name}" for name in unread),
         ),
+        text=text,
     )
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from inference.core.catalog import ModelCard
 
 OWNER = "mlx-server"
+# By what a model can do.
+_ASKED = {"text": ("chat", "completions")}
 
 
 def model_body(card: ModelCard) -> dict[str, Any]:
@@ -26,8 +28,12 @@ def model_body(card: ModelCard) -> dict[str, Any]:
         # A folder of this machine is nobody's business but its staff's.
         "source": None if Path(card.source).is_absolute() else card.source,
         "capabilities": card.capabilities,
+        "kinds": _kinds(card),
+        "input_modalities": ["text", *(["image"] if card.kind == "vlm" else [])],
         "dialect": card.dialect or None,
         "context_length": card.context_length,
+        # The same by vLLM's name, which clients look for.
+        "max_model_len": card.context_length,
         "size_bytes": card.size_bytes,
         "memory_bytes": card.memory_bytes,
         "computes_on": card.computes_on or None,
@@ -45,5 +51,15 @@ def model_body(card: ModelCard) -> dict[str, Any]:
 
 
 def model_list_body(cards: Iterable[ModelCard]) -> dict[str, Any]:
-    """All models."""
-    return {"object": "list", "data": [model_body(card) for card in cards]}
+    """All models.
+
+    Codex fails to read a list without `models`; an entry in it would take the place of
+    its own instructions, so there is none, and it goes on with what it knows.
+    """
+    data = [model_body(card) for card in cards]
+    return {"object": "list", "data": data, "models": []}
+
+
+def _kinds(card: ModelCard) -> tuple[str, ...]:
+    """What it can be asked for."""
+    return tuple(kind for word in card.capabilities for kind in _ASKED.get(word, ()))

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from inference.core.limits import Limits
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
-_Display = Literal["summarized", "omitted"]
+# The last is Claude Code's, which asks again without where it is refused.
+_Display = Literal["summarized", "omitted", "updates"]
 
 
 class ThinkingBody(Struct, tag_field="type", kw_only=True):

@@ -179,16 +179,17 @@ def _to_result(
     return ChatMessage("tool", parts or (TextPart(""),), name, tool_call_id=call_id)
 
 
+READ_MESSAGES = Reads(
+    Annotated[
+        list[_AnyMessage],
+        Bound(min_length=1, max_length="messages"),
+        ErrorWords("an array of objects"),
+    ],
+    _to_messages,
+)
 Messages = Annotated[
     tuple[ChatMessage, ...],
-    Reads(
-        Annotated[
-            list[_AnyMessage],
-            Bound(min_length=1, max_length="messages"),
-            ErrorWords("an array of objects"),
-        ],
-        _to_messages,
-    ),
+    READ_MESSAGES,
     Said(
         "The conversation to continue. A tool's message answers a call "
         "of an earlier one; `reasoning_content` carries thinking back.",

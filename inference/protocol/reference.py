@@ -29,6 +29,7 @@ from inference.protocol.encoder_parameters import (
 )
 from inference.protocol.message_parameters import MessageRequestBody
 from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.token_parameters import TokenizeRequestBody
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -73,6 +74,11 @@ _RERANK = """\
 
 Cohere's and Jina's format, also at `/v2/rerank` and `/rerank`. Names that are not here, such as `max_tokens_per_doc` and `rank_fields`, are ignored and listed.
 """
+_TOKENS = """\
+## `/tokenize`
+
+vLLM's address and shape: `count`, `max_model_len`, `tokens`, `token_strs` of a text or of a conversation. `/detokenize` takes `model` and `tokens` and answers with `prompt`, their text. `/v1/chat/completions/render` takes a chat request and answers with `prompt`, the text that the model reads, and its tokens. The model's worker computes all three; each leaves a row. What is longer than the model's context is a 400.
+"""
 _OPENAI = """\
 ## OpenAI's createChatCompletion, each with the test that shows it
 """
@@ -112,6 +118,8 @@ def reference_page(
             _parameters(EmbeddingsRequestBody),
             _RERANK,
             _parameters(RerankRequestBody),
+            _TOKENS,
+            _parameters(TokenizeRequestBody),
             _OPENAI,
             theirs,
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from inference.core.requests import TextPrompt, TokenPrompt
 from inference.protocol import faults
 from inference.protocol.declared import Bound
+from inference.protocol.readings import to_token_ids
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
@@ -22,7 +23,7 @@ def to_prompts(
     if isinstance(sent, str):
         return (TextPrompt(sent),)
     if isinstance(sent[0], int):
-        return (TokenPrompt(_ids(sent, path, limits)),)
+        return (TokenPrompt(to_token_ids(sent, path, limits)),)
     prompts: list[TextPrompt | TokenPrompt] = []
     for place, each in enumerate(sent):
         where = f"{path}[{place}]"
@@ -31,15 +32,5 @@ def to_prompts(
         if isinstance(each, str):
             prompts.append(TextPrompt(each))
         else:
-            prompts.append(TokenPrompt(_ids(each, where, limits)))
+            prompts.append(TokenPrompt(to_token_ids(each, where, limits)))
     return tuple(prompts)
-
-
-def _ids(sent: list[Any], path: str, limits: Limits) -> tuple[int, ...]:
-    if not sent:
-        raise faults.empty(path, what="array")
-    for place, each in enumerate(sent):
-        if type(each) is not int or not 0 <= each <= limits.token_id:
-            why = f"expected a token id of 0 to {limits.token_id:,}."
-            raise faults.invalid(f"{path}[{place}]", why)
-    return tuple(sent)

@@ -73,8 +73,8 @@ class Generation(AdmissionSteps):
             check=self._check,
         )
 
-    async def count(self) -> int:
-        """Return how many tokens the prompts have; nothing is answered.
+    async def prepare(self) -> list[PromptPrepared]:
+        """Return what is known of the prepared prompts; nothing is answered.
 
         Raises:
             InferenceError: whatever kept them from being prepared.
@@ -82,7 +82,7 @@ class Generation(AdmissionSteps):
         self._model.refuse_to_write()
         async with AsyncExitStack() as stack:
             _, _, prompts, _ = await self._in_time(self._ready(stack))
-        return sum(prompt.tokens for prompt in prompts)
+        return prompts
 
     async def _ready(
         self, stack: AsyncExitStack

@@ -7,9 +7,10 @@ from collections import Counter, deque
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from inference.core.errors import CancelledByStaffError
+from inference.core.errors import CancelledByClientError, CancelledByStaffError
 
 if TYPE_CHECKING:
+    from inference.core.errors import InferenceError
     from inference.core.events import RequestRecord
     from inference.core.outcomes import Outcome
     from inference.core.running import OpenRequest, RunningRequest
@@ -69,10 +70,21 @@ class RunningRequests:
         Its row is written at once, with the tokens made so far; its client is told
         an error, and its seat comes free as if the client had left.
         """
+        return self._stop(request_id, CancelledByStaffError(), by=by)
+
+    def cancel_own(self, request_id: str, *, key_name: str) -> bool:
+        """End a generation that a key began, as `cancel`; false for those of others."""
+        request = self._open.get(request_id)
+        if request is None or request.record.key_name != key_name:
+            return False
+        by = f"the key {key_name!r}" if key_name else "a client"
+        return self._stop(request_id, CancelledByClientError(), by=by)
+
+    def _stop(self, request_id: str, error: InferenceError, *, by: str) -> bool:
         request = self._open.get(request_id)
         if request is None or not request.operation.is_cancellable:
             return False
-        if not request.stop(CancelledByStaffError()):
+        if not request.stop(error):
             return False
         logger.info("%s was cancelled by %s", request_id, by)
         return True

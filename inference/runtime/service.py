@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from inference.core.encoding import Embed, Encoded, Relevance, Rerank
+    from inference.core.frames import PromptPrepared
     from inference.core.models import LoadRequest, ModelSource
     from inference.core.requests import Count, Generate
     from inference.core.trace import RequestTrace, ServerIdentity
@@ -249,8 +250,8 @@ class ModelService:
         stack.enter_context(self._live)
         return await generation.admit(stack)
 
-    async def count(self, work: Count, key: str, trace: RequestTrace) -> int:
-        """Return how many tokens a conversation has for the model under `key`.
+    async def count(self, work: Count, key: str, trace: RequestTrace) -> PromptPrepared:
+        """Return how many tokens a prompt has for the model under `key`.
 
         Tells `trace` the phases and the length, but not the end.
 
@@ -259,7 +260,8 @@ class ModelService:
         """
         generation = self._begun(work.as_asked, key, trace)
         with self._live:
-            return await generation.count()
+            (prompt,) = await generation.prepare()
+        return prompt
 
     def _begun(self, work: Generate, key: str, trace: RequestTrace) -> Generation:
         return Generation(work, **self._admitting(key, trace))

@@ -145,6 +145,7 @@ class WorkerHandle:
             grammar=work.grammar,
             wants_logprobs=work.sampling.logprobs is not None,
             images=images,
+            spells=work.spells,
         )
         try:
             return await self._prepared(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from inference.auth import Readers, SharedKey
@@ -39,8 +40,31 @@ async def test_it_lists_the_served_models(
         "owned_by": "mlx-server",
     }
     assert {"state", "kind", "context_length", "size_bytes"} <= set(model)
+    assert model["max_model_len"] == model["context_length"]
+    assert is_valid(body, "ModelList")
     assert model["state"] == "ready"
     assert "/models/tiny" not in str(body)
+
+
+async def test_it_tells_what_a_model_can_be_asked_for(
+    make_house: MakeHouse, client: Client
+) -> None:
+    house = make_house()
+    card = msgspec.structs.replace(
+        house.service.card, kind="vlm", capabilities=("text", "vision", "tools")
+    )
+    house.service.card = card
+    (model,) = (await client.get("/v1/models")).json["data"]
+    assert model["capabilities"] == ["text", "vision", "tools"]
+    assert model["kinds"] == ["chat", "completions"]
+    assert model["input_modalities"] == ["text", "image"]
+
+
+async def test_codex_finds_its_array_and_keeps_its_own_instructions(
+    make_house: MakeHouse, client: Client
+) -> None:
+    make_house()
+    assert (await client.get("/v1/models?client_version=1")).json["models"] == []
 
 
 @pytest.mark.parametrize("path", ["org/tiny", "org%2Ftiny", "org%2ftiny"])

@@ -145,6 +145,7 @@ def test_a_last_message_of_the_assistants_is_gone_on_from() -> None:
         ({}, None, None),
         ({"thinking": {"type": "disabled"}}, "none", None),
         ({"thinking": {"type": "adaptive"}}, "high", None),
+        ({"thinking": {"type": "adaptive", "display": "updates"}}, "high", None),
         ({"thinking": {"type": "enabled", "budget_tokens": 7}}, "high", 7),
         ({"output_config": {"effort": "low"}}, "low", None),
         (

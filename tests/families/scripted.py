@@ -158,11 +158,12 @@ def write_weights(
     *,
     end: int,
     chain: Sequence[int] = (),
+    positions: int = POSITIONS,
 ) -> None:
     """Write config and weights: `said` by position, else `chain` from its beginning."""
     vocabulary = tokenizer.get_vocab_size()
     codes = _codes(vocabulary)
-    places = np.zeros((POSITIONS, WIDTH), np.float32)
+    places = np.zeros((positions, WIDTH), np.float32)
     at = np.fromiter(said, int)
     # So much louder than the latest token that nothing else is heard.
     places[at] = 1000 * codes[np.fromiter(said.values(), int)]
@@ -184,12 +185,12 @@ def write_weights(
     config = {
         "model_type": "gpt2",
         "architectures": ["GPT2LMHeadModel"],
-        "n_ctx": POSITIONS,
+        "n_ctx": positions,
         "n_embd": WIDTH,
         "n_head": 2,
         "n_layer": 1,
-        "n_positions": POSITIONS,
-        "max_position_embeddings": POSITIONS,
+        "n_positions": positions,
+        "max_position_embeddings": positions,
         "layer_norm_epsilon": 1e-5,
         "vocab_size": vocabulary,
         "eos_token_id": end,

@@ -70,3 +70,18 @@ def test_it_keeps_only_so_many(monkeypatch) -> None:
 
 def test_it_cancels_nothing_that_it_does_not_know() -> None:
     assert not RunningRequests().cancel("req-unknown", by="ann")
+
+
+def test_a_key_ends_what_it_began_and_nothing_else() -> None:
+    house = House.build()
+    running = house.app.running
+    mine, other, counting = begun(house), begun(house), begun(house)
+    for trace, key in ((mine, "ann"), (other, "ben"), (counting, "ann")):
+        trace.authorised(key)
+    counting.operation = Operation.COUNT
+    assert running.cancel_own(mine.request_id, key_name="ann")
+    for trace in (mine, other, counting):
+        assert not running.cancel_own(trace.request_id, key_name="ann")
+    (row,) = house.ledger.finished
+    assert (row.request_id, row.reason) == (mine.request_id, "cancelled_by_client")
+    assert (row.outcome, row.key_name) == (Outcome.CANCELLED, "ann")

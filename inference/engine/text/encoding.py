@@ -118,6 +118,14 @@ def inner_tokenizer(tokenizer: Any) -> Any:
     return getattr(tokenizer, "_tokenizer", tokenizer)
 
 
+def names_of(tokenizer: Any, tokens: list[int]) -> list[str]:
+    """Return tokens as the vocabulary has them; without one, as they are read."""
+    named = getattr(tokenizer, "convert_ids_to_tokens", None)
+    if named is None:
+        return [tokenizer.decode([token]) for token in tokens]
+    return ["" if name is None else str(name) for name in named(tokens)]
+
+
 def _plain_backend(tokenizer: Any) -> Any:
     """Return what encodes just as `tokenizer` does, in Rust; `None`: nothing does."""
     inner = inner_tokenizer(tokenizer)

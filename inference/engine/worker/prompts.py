@@ -13,13 +13,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from inference.core.errors import InferenceError
 from inference.core.frames import PreparePrompt, PrepareRefused, PromptPrepared
-from inference.core.requests import ChatPrompt, TextPrompt, TokenPrompt
+from inference.core.requests import ChatPrompt, SpelledPrompt, TextPrompt, TokenPrompt
 from inference.engine.answers.plans import prepare_answer
 from inference.engine.hardware.host_memory import give_back
 from inference.engine.text.encoder_process import unreadable
-from inference.engine.text.encoding import LONG_CHARS, ModelEncoder, too_long
+from inference.engine.text.encoding import (
+    LONG_CHARS,
+    ModelEncoder,
+    names_of,
+    too_long,
+)
 from inference.prompting.bare import read_text, read_tokens
 from inference.prompting.encoder import gave_up
 from inference.prompting.templates import render
@@ -102,7 +109,7 @@ class PromptPreparer:
         else:
             prepare_s = time.monotonic() - began
             prompt = replace(prompt, pictures=pictures)
-            self._keep(command.prompt_id, prompt, rendered, prepare_s)
+            self._keep(command, prompt, rendered, prepare_s)
 
     def _rendered(
         self, command: PreparePrompt
@@ -140,7 +147,7 @@ class PromptPreparer:
                     encoder=self._encoder,
                 )
             case TextPrompt():
-                return read_text(self._encoder, text.tokenizer, prompt.text)
+                return read_text(self._encoder, text.tokenizer, prompt)
             case TokenPrompt():
                 return read_tokens(
                     text.tokenizer, prompt.tokens, vocabulary=text.vocabulary
@@ -152,12 +159,13 @@ class PromptPreparer:
 
     def _keep(
         self,
-        prompt_id: int,
+        command: PreparePrompt,
         prompt: PreparedPrompt,
         rendered: RenderedPrompt,
         prepare_s: float,
     ) -> None:
-        pictures = prompt.pictures
+        prompt_id, pictures = command.prompt_id, prompt.pictures
+        came_as_tokens = isinstance(command.prompt, TokenPrompt)
         with self._prompts_lock:
             if prompt_id not in self._preparing:
                 return
@@ -171,8 +179,17 @@ class PromptPreparer:
                 warnings=(*rendered.warnings, *prompt.warnings),
                 image_tokens=0 if pictures is None else len(pictures.columns),
                 ignored=rendered.ignored,
-                text=rendered.text,
+                text=rendered.text if came_as_tokens else "",
+                spelled=self._spelled(rendered) if command.spells else None,
             )
+        )
+
+    def _spelled(self, rendered: RenderedPrompt) -> SpelledPrompt:
+        return SpelledPrompt(
+            text=rendered.text,
+            tokens=msgspec.json.encode(rendered.tokens),
+            names=msgspec.json.encode(names_of(self._text.tokenizer, rendered.tokens)),
+            context_length=self._text.context_length,
         )
 
     def _refuse(self, command: PreparePrompt, error: InferenceError) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from inference.core.requests import ChatPrompt, Generate, InferenceRequest
 from inference.protocol import faults
@@ -19,6 +19,7 @@ from inference.protocol.tool_fields import to_tool_use
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
+    from inference.core.requests import ChatMessage
     from inference.protocol.stream_options import StreamOptions
 
 
@@ -34,7 +35,7 @@ def to_request(
     asked, ignored = read_body(ChatRequestBody, body, limits=limits)
     ignored += without_meaning(asked)
     sampling = to_sampling(asked)
-    _check_continued(asked)
+    check_continued(asked)
     shown = shown_names(ignored, strict=strict)
     begins = asked.add_generation_prompt
     continues = asked.continue_final_message
@@ -67,7 +68,23 @@ def to_request(
     return request, options
 
 
-def _check_continued(asked: ChatRequestBody) -> None:
+class Continued(Protocol):
+    """What a body says of the end of its conversation."""
+
+    @property
+    def messages(self) -> tuple[ChatMessage, ...]:
+        """The conversation."""
+
+    @property
+    def add_generation_prompt(self) -> bool | None:
+        """Whether an answer begins after it."""
+
+    @property
+    def continue_final_message(self) -> bool:
+        """Whether the answer goes on from its last message."""
+
+
+def check_continued(asked: Continued) -> None:
     """Refuse to go on from what is no assistant's text."""
     if not asked.continue_final_message:
         return

@@ -44,8 +44,10 @@ async def count_tokens(call: Call) -> HttpResponseBase:
     call.trace.describe_count(request)
     service = call.app.service
     key = await service.key_of(request.model)
-    tokens = await service.count(request.work, key, call.trace)
-    return json_reply({"input_tokens": tokens}, headers=ignored_header(call.trace))
+    prompt = await service.count(request.work, key, call.trace)
+    return json_reply(
+        {"input_tokens": prompt.tokens}, headers=ignored_header(call.trace)
+    )
 
 
 def _user(body: dict[str, Any]) -> object:

@@ -16,6 +16,25 @@ def server_paths() -> Schema:
         "/v1/completions": {"post": _completion_operation()},
         **encoder_paths(),
         **message_paths(),
+        "/v1/chat/completions/render": {
+            "post": _token_operation(
+                "Tell what a model would read of a conversation.",
+                "RenderedChat",
+                body="ChatRequest",
+            )
+        },
+        "/tokenize": {
+            "post": _token_operation(
+                "Tell the tokens of a text or of a conversation.",
+                "Tokens",
+                body="TokenizeRequest",
+            )
+        },
+        "/detokenize": {
+            "post": _token_operation(
+                "Tell the text of tokens.", "Text", body="DetokenizeRequest"
+            )
+        },
         "/v1/models": {"get": _operation("models", "List the models.", "ModelList")},
         "/v1/models/{id}": {
             "get": _operation(
@@ -58,6 +77,19 @@ def server_paths() -> Schema:
                 status_403="Without a key: only programs on the server's machine.",
             )
         },
+        "/v1/requests/{id}/cancel": {
+            "post": _operation(
+                "queue",
+                "End a request that the same key began: its row says so.",
+                "CancelledRequest",
+                status_404="None of this key's is being answered under that id.",
+            )
+            | {
+                "parameters": [
+                    _path_parameter("id", "`x-request-id`, or the answer's id.")
+                ]
+            }
+        },
         "/health": {"get": _health("The process answers.") | keyless},
         "/health/ready": {
             "get": _health("A model can answer.", status_503="None can.") | keyless
@@ -93,6 +125,19 @@ def _path_parameter(name: str, text: str) -> Schema:
         "description": text,
         "schema": STRING,
     }
+
+
+def _token_operation(summary: str, schema: str, *, body: str) -> Schema:
+    return _operation(
+        "tokens",
+        summary,
+        schema,
+        body=body,
+        status_404="The model is not known here.",
+        status_429="Every waiting place is taken.",
+        status_503="No model can answer.",
+        status_504="The request took longer than the server allows.",
+    )
 
 
 def _chat_operation() -> Schema:

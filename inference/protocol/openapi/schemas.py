@@ -30,7 +30,12 @@ from inference.protocol.openapi.shapes import (
     object_of,
     ref,
 )
+from inference.protocol.openapi.tokens import token_schemas
 from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.token_parameters import (
+    DetokenizeRequestBody,
+    TokenizeRequestBody,
+)
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
@@ -38,20 +43,28 @@ if TYPE_CHECKING:
 
 def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
     """Return the schemas of `/v1` and `/health`."""
+    bodies = body_schemas(
+        ChatRequestBody,
+        CompletionRequestBody,
+        MessageRequestBody,
+        CountRequestBody,
+        TokenizeRequestBody,
+        DetokenizeRequestBody,
+        EmbeddingsRequestBody,
+        RerankRequestBody,
+        limits=limits,
+    )
+    bodies["TokenizeRequest"]["oneOf"] = [
+        {"required": ["prompt"]},
+        {"required": ["messages"]},
+    ]
     return {
-        **body_schemas(
-            ChatRequestBody,
-            CompletionRequestBody,
-            MessageRequestBody,
-            CountRequestBody,
-            EmbeddingsRequestBody,
-            RerankRequestBody,
-            limits=limits,
-        ),
+        **bodies,
         **_completion_schemas(),
         **encoder_schemas(),
         **message_schemas(),
         **ollama_schemas(),
+        **token_schemas(),
         **_model_schemas(limits),
         **_stats_schemas(),
         "Health": object_of(status=STRING)
@@ -124,8 +137,11 @@ def _model_schemas(limits: Limits) -> Schema:
         state={"enum": [state.value for state in ModelState]},
         source=TEXT_OR_NULL,
         capabilities=list_of(STRING),
+        kinds=list_of(STRING),
+        input_modalities=list_of({"enum": ["text", "image"]}),
         dialect=TEXT_OR_NULL,
         context_length=COUNT_OR_NULL,
+        max_model_len=COUNT_OR_NULL,
         size_bytes=COUNT_OR_NULL,
         memory_bytes=COUNT_OR_NULL,
         computes_on=TEXT_OR_NULL,
@@ -154,7 +170,11 @@ def _model_schemas(limits: Limits) -> Schema:
     either = {"anyOf": [{"required": ["key"]}, {"required": ["model"]}]}
     return {
         "Model": model,
-        "ModelList": object_of(object={"const": "list"}, data=list_of(ref("Model"))),
+        "ModelList": object_of(
+            object={"const": "list"},
+            data=list_of(ref("Model")),
+            models={"const": [], "description": "What Codex looks for."},
+        ),
         "ChangedModel": {"allOf": [ref("Model"), object_of(load_s=NUMBER_OR_NULL)]},
         "LoadRequest": load | {"required": ["model"], "additionalProperties": False},
         "UnloadRequest": unload | either | {"additionalProperties": False},
@@ -201,6 +221,11 @@ def _stats_schemas() -> Schema:
     )
     return {
         "QueueRequest": _queue_request(),
+        "CancelledRequest": object_of(
+            id=STRING,
+            object={"const": "request.cancellation"},
+            cancelled={"const": True},
+        ),
         "QueueRequestList": object_of(
             object={"const": "list"}, total=COUNT, data=list_of(ref("QueueRequest"))
         ),

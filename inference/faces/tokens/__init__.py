@@ -1,0 +1,1 @@
+"""Of which tokens a prompt is made, as vLLM tells it."""

@@ -1,0 +1,1 @@
+"""Real clients against the real server, each in an environment of its own."""
