@@ -130,6 +130,15 @@ class StoreUnavailableError(InferenceError):
     retry_after_s = 5
 
 
+class ResponseTooLargeError(InferenceError):
+    """A response or an item has more bytes than the server keeps."""
+
+    code = "response_too_large"
+    http_status = 413
+    error_type = "invalid_request_error"
+    outcome = Outcome.INVALID
+
+
 class AuthenticationError(InferenceError):
     """No key, or a key that is not known."""
 
@@ -365,3 +374,15 @@ class CancelledByStaffError(InferenceError):
 
     def __init__(self) -> None:
         super().__init__("The request was cancelled by an administrator.")
+
+
+class CancelledByClientError(InferenceError):
+    """Who asked in the background has taken the request back."""
+
+    code = "cancelled"
+    http_status = 499
+    error_type = "server_error"
+    outcome = Outcome.CANCELLED
+
+    def __init__(self) -> None:
+        super().__init__("The response was cancelled.")
