@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         RequestObserver,
         StatsSource,
     )
+    from inference.core.stored import ResponseStore
     from inference.runtime.service import ModelService
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class App:
 
     `readers` may read the record under `/api/`, `scrapers` the figures of `/metrics`;
     `sessions` lets staff chat without a key. Pages of other `origins` than this
-    server's own may call it too.
+    server's own may call it too. `responses` is where answers are kept, where they are.
     """
 
     service: ModelService
@@ -78,6 +79,7 @@ class App:
     scrapers: CallerCheck = field(default_factory=NobodyEnters)
     sessions: SessionCheck = field(default_factory=NoSessions)
     exposition: Exposition = field(default_factory=NoExposition)
+    responses: ResponseStore | None = None
 
     @property
     def server(self) -> str:
