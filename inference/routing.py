@@ -13,6 +13,7 @@ from inference.faces.chat.view import chat_completions
 from inference.faces.completions.view import completions
 from inference.faces.loading.view import model_load, model_unload
 from inference.faces.messages.view import count_tokens, messages
+from inference.faces.responses.view import responses
 
 urlpatterns = [
     path("health", health),
@@ -21,6 +22,7 @@ urlpatterns = [
     path("v1/completions", completions),
     path("v1/messages", messages),
     path("v1/messages/count_tokens", count_tokens),
+    path("v1/responses", responses),
     path("v1/models", model_list),
     path("v1/models/load", model_load),
     path("v1/models/unload", model_unload),

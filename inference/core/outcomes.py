@@ -59,6 +59,7 @@ class Operation(StrEnum):
     CHAT = "chat"
     COMPLETION = "completion"
     MESSAGES = "messages"
+    RESPONSES = "responses"
     COUNT = "count"
     MODEL_LOAD = "model_load"
     MODEL_UNLOAD = "model_unload"
@@ -67,7 +68,12 @@ class Operation(StrEnum):
     @property
     def is_generation(self) -> bool:
         """Whether a model answers: it counts in the totals and may be cancelled."""
-        return self in (Operation.CHAT, Operation.COMPLETION, Operation.MESSAGES)
+        return self in (
+            Operation.CHAT,
+            Operation.COMPLETION,
+            Operation.MESSAGES,
+            Operation.RESPONSES,
+        )
 
 
 class ModelState(StrEnum):

@@ -242,7 +242,8 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
 
     With `continuous_usage` every delta carries the usage so far. With `echo` the first
     delta of each choice carries the text of its prompt, and with `prompt_logprobs` how
-    likely each of its tokens was, and so many others at its place.
+    likely each of its tokens was, and so many others at its place. With `truncates`
+    the oldest turns of a conversation that is too long are left out.
     """
 
     prompts: tuple[Prompt, ...]
@@ -252,6 +253,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     continuous_usage: bool = False
     echo: bool = False
     prompt_logprobs: int | None = None
+    truncates: bool = False
 
     @property
     def rows(self) -> int:

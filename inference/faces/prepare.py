@@ -8,6 +8,7 @@ from inference.protocol.body import parameters_of
 from inference.protocol.completion_parameters import CompletionRequestBody
 from inference.protocol.message_parameters import CountRequestBody, MessageRequestBody
 from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.response_parameters import ResponseRequestBody
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
@@ -20,5 +21,6 @@ def prepare(limits: Limits) -> None:
         CompletionRequestBody,
         MessageRequestBody,
         CountRequestBody,
+        ResponseRequestBody,
     ):
         parameters_of(body, limits)

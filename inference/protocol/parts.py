@@ -19,7 +19,7 @@ _URL_START_CHARS = 16
 Text = Annotated[str, Bound(max_length="text_chars")]
 _Url = Annotated[str, Bound(max_length="url_chars")]
 _Detail = Annotated[
-    Literal["auto", "low", "high"] | None,
+    Literal["auto", "low", "high", "original"] | None,
     Lax(lambda value, _: value if value is None else str(value)),
 ]
 

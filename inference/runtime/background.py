@@ -38,7 +38,6 @@ class EventLog:
     """
 
     def __init__(self, *, limit_bytes: int) -> None:
-        self.is_whole = True
         self.is_closed = False
         self.events: list[Told] = []
         self._limit_bytes = limit_bytes
@@ -47,7 +46,9 @@ class EventLog:
         self._news = asyncio.Event()
 
     def append(self, events: Sequence[Told]) -> None:
-        """Note what was said."""
+        """Note what was said, if anything."""
+        if not events:
+            return
         self.events.extend(events)
         self._size_bytes += sum(map(_size, events))
         self._drop_oldest()
@@ -90,7 +91,6 @@ class EventLog:
         if many:
             del self.events[:many]
             self._dropped += many
-            self.is_whole = False
 
     def _tell(self) -> None:
         # Whoever waits holds the old one.
@@ -110,8 +110,8 @@ class BackgroundAnswer:
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything was said."""
-        return bool(self.log.events)
+        """Whether it has been given a seat."""
+        return self._trace.record.admitted
 
     def cancel(self) -> bool:
         """End it for its client; false where it has ended already."""

@@ -14,7 +14,6 @@ from inference.core.errors import (
     CancelledByStaffError,
     ClientTooSlowError,
     QueueFullError,
-    StoreUnavailableError,
 )
 from inference.core.outcomes import Operation
 from inference.core.requests import ChatMessage, SamplingRequest, TextPart
@@ -23,7 +22,7 @@ from inference.exchange.call import Call
 from inference.protocol.sse import Event
 from inference.runtime import background
 from inference.runtime.app import App
-from inference.runtime.background import BackgroundAnswers, EventLog
+from inference.runtime.background import LAST_WORDS_S, BackgroundAnswers, EventLog
 from tests.api.cast import FixedStats, HealthyRecord
 from tests.asking import asking
 from tests.runtime.cast import ENDLESS, NODE, LoopClock, Stage, serving
@@ -38,45 +37,39 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.looptime
 
+BEGIN = Event(b"begin")
 END, FAILED = b"end", b"failed"
+KEEPING_S = 0.5
 
 
 class PlainWriter:
-    """Writes texts as they are, and says how it ended."""
+    """Writes texts as they are, says how it ended, and puts all of it on a shelf."""
 
     keep_alive = b":\n\n"
+
+    def __init__(self, shelf: list[list[bytes]]) -> None:
+        self._told: list[Event] = []
+        self._shelf = shelf
 
     def whole(self, answer: CollectedAnswer) -> bytes:
         raise AssertionError(answer)
 
     def events(self, item: Delta) -> Sequence[Event]:
-        return [Event(item.text.encode())] if item.text else []
+        return self._tell(Event(item.text.encode())) if item.text else []
 
     def ending(self) -> Sequence[Event]:
-        return [Event(b"", END)]
+        return self._tell(Event(b"", END))
 
     def failed(self, error: InferenceError) -> Sequence[Event]:
-        return [Event(error.code.encode(), FAILED)]
+        return self._tell(Event(error.code.encode(), FAILED))
 
+    async def keep(self) -> None:
+        await asyncio.sleep(KEEPING_S)
+        self._shelf.append([data or name for data, name in self._told])
 
-@dataclass
-class Shelf:
-    """Keeps answers; the first few times it cannot."""
-
-    troubles: int = 0
-    kept: list[tuple[tuple[bytes, bytes], ...]] = field(default_factory=list)
-
-    def is_last(self, events: Sequence[Event]) -> bool:
-        return events[-1].name in (END, FAILED)
-
-    async def keep(
-        self, events: Sequence[tuple[bytes, bytes]], *, is_whole: bool
-    ) -> None:
-        assert is_whole
-        if self.troubles:
-            self.troubles -= 1
-            raise StoreUnavailableError("not now")
-        self.kept.append(tuple(events))
+    def _tell(self, event: Event) -> list[Event]:
+        self._told.append(event)
+        return [event]
 
 
 @dataclass
@@ -85,7 +78,7 @@ class House:
 
     stage: Stage
     app: App
-    shelf: Shelf
+    shelf: list[list[bytes]] = field(default_factory=list)
 
     def begin(self, name: str = "a", tokens: int = 3) -> EventLog:
         """Ask for something in the background."""
@@ -103,8 +96,10 @@ class House:
         call.trace.describe(request)
         return answer_in_background(
             call,
-            BackgroundRequest(name, request.work, "tiny", PlainWriter(), self.shelf),
-        )
+            BackgroundRequest(
+                name, request.work, "tiny", PlainWriter(self.shelf), (BEGIN,)
+            ),
+        ).log
 
     def only_row(self) -> RequestRecord:
         (row,) = self.stage.notes.rows.values()
@@ -116,7 +111,7 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(*, troubles: int = 0, **config: Any) -> AsyncIterator[House]:
+async def open_house(**config: Any) -> AsyncIterator[House]:
     async with serving("tiny", **config) as stage:
         app = App(
             service=stage.service,
@@ -129,15 +124,15 @@ async def open_house(*, troubles: int = 0, **config: Any) -> AsyncIterator[House
             running=stage.running,
             background=BackgroundAnswers(limit_bytes=1000),
         )
-        yield House(stage, app, Shelf(troubles))
+        yield House(stage, app)
         await app.background.stop()
         assert not len(app.background)
         stage.assert_all_given_back()
 
 
-async def told(log: EventLog, silence_s: float = 1000.0) -> list[tuple[bytes, bytes]]:
-    batches = [batch async for batch in log.follow(silence_s=silence_s)]
-    return [event for batch in batches for event in batch]
+async def told(log: EventLog) -> list[bytes]:
+    batches = [batch async for batch in log.follow(silence_s=1000.0)]
+    return [data or name for batch in batches for data, name in batch]
 
 
 async def test_it_comes_to_its_end_while_nobody_listens() -> None:
@@ -145,9 +140,7 @@ async def test_it_comes_to_its_end_while_nobody_listens() -> None:
         await house.begin(tokens=3).ended()
         assert house.end() == ("finished", "")
         assert house.only_row().completion_tokens == 3
-        (kept,) = house.shelf.kept
-        assert kept[-1] == (b"", END)
-        assert len(kept) == 3
+        assert house.shelf == [[b"a ", b"a ", END]]
 
 
 async def test_who_follows_hears_all_of_it_whenever_they_come() -> None:
@@ -158,7 +151,7 @@ async def test_who_follows_hears_all_of_it_whenever_they_come() -> None:
         late = asyncio.create_task(told(log))
         await log.ended()
         after = await told(log)
-        assert await early == await late == after == list(house.shelf.kept[0])
+        assert await early == await late == after == [b"begin", *house.shelf[0]]
 
 
 async def test_who_stops_listening_changes_nothing() -> None:
@@ -176,19 +169,20 @@ async def test_silence_is_told_to_those_who_follow() -> None:
         house.stage.workers.let("tiny", step_s=100)
         log = house.begin(tokens=1)
         batches = [batch async for batch in log.follow(silence_s=0.4)]
-        assert not batches[0]
+        assert batches[0] == [BEGIN]
+        assert not batches[1]
         assert batches[-1] == [(b"", END)]
 
 
-async def test_its_last_words_are_told_once_they_are_kept() -> None:
-    async with open_house(troubles=3) as house:
-        log = house.begin(tokens=2)
-        await asyncio.sleep(5)
-        assert house.end() == ("finished", "")
-        assert [name for _, name in log.events] == [b""]
-        await log.ended()
-        assert [name for _, name in log.events] == [b"", END]
-        assert len(house.shelf.kept) == 1
+async def test_its_last_words_are_told_once_it_is_kept() -> None:
+    async with open_house() as house:
+        following = house.begin(tokens=1).follow(silence_s=1000.0)
+        assert await anext(following) == [BEGIN]
+        keeping_since = asyncio.get_running_loop().time()
+        assert not house.shelf
+        assert await anext(following) == [(b"", END)]
+        assert house.shelf == [[END]]
+        assert asyncio.get_running_loop().time() >= keeping_since + KEEPING_S
 
 
 async def test_its_client_may_take_it_back() -> None:
@@ -202,7 +196,7 @@ async def test_its_client_may_take_it_back() -> None:
         assert not answer.cancel()
         await log.ended()
         assert house.end() == ("cancelled", "cancelled")
-        assert house.shelf.kept[0][-1] == (b"cancelled", FAILED)
+        assert house.shelf[0][-1] == b"cancelled"
 
 
 async def test_it_may_be_taken_back_before_it_has_begun() -> None:
@@ -214,7 +208,7 @@ async def test_it_may_be_taken_back_before_it_has_begun() -> None:
         assert not answer.has_begun
         answer.cancel()
         await waiting.ended()
-        assert house.shelf.kept == [((b"cancelled", FAILED),)]
+        assert house.shelf == [[b"cancelled"]]
         await running.ended()
 
 
@@ -228,16 +222,16 @@ async def test_staff_may_end_it_as_any_other() -> None:
         assert house.end() == ("cancelled", CancelledByStaffError.code)
 
 
-async def test_nothing_is_kept_of_what_is_to_be_forgotten() -> None:
+async def test_what_is_to_be_forgotten_ends() -> None:
     async with open_house() as house:
         log = house.begin(tokens=ENDLESS)
         await asyncio.sleep(10)
         answer = house.app.background.find("a", "key")
         assert answer is not None
         answer.forget()
+        assert answer.is_forgotten
         await log.ended()
         assert house.end() == ("cancelled", "cancelled")
-        assert not house.shelf.kept
 
 
 async def test_another_key_does_not_find_it() -> None:
@@ -254,7 +248,7 @@ async def test_what_keeps_it_from_beginning_is_its_end() -> None:
     async with open_house(max_concurrency=1, queue_timeout_s=5.0) as house:
         running, waiting = house.begin("a", tokens=50), house.begin("b")
         await waiting.ended()
-        assert house.shelf.kept == [((b"queue_timeout", FAILED),)]
+        assert house.shelf == [[b"queue_timeout"]]
         outcomes = {row.outcome for row in house.stage.notes.rows.values()}
         assert outcomes == {"timed_out"}
         await running.ended()
@@ -267,7 +261,7 @@ async def test_a_server_that_ends_lets_it_end_in_time() -> None:
         await house.stage.service.drain(100, hurry=asyncio.Event())
         await house.app.background.stop()
         assert house.end() == ("finished", "")
-        assert house.shelf.kept[0][-1] == (b"", END)
+        assert house.shelf[0][-1] == END
 
 
 async def test_a_server_that_cannot_wait_ends_it_with_a_word() -> None:
@@ -277,16 +271,22 @@ async def test_a_server_that_cannot_wait_ends_it_with_a_word() -> None:
         await house.stage.service.drain(20, hurry=asyncio.Event())
         await house.app.background.stop()
         assert house.end() == ("interrupted", "shutdown")
-        assert house.shelf.kept[0][-1] == (b"shutdown", FAILED)
+        assert house.shelf[0][-1] == b"shutdown"
 
 
-async def test_a_server_ends_though_it_is_not_kept() -> None:
-    async with open_house(troubles=1000) as house:
+async def test_a_server_ends_though_keeping_takes_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with open_house() as house:
         log = house.begin(tokens=1)
+        monkeypatch.setattr(f"{__name__}.KEEPING_S", 1e6)
         await asyncio.sleep(10)
+        assert not log.is_closed
+        before = asyncio.get_running_loop().time()
         await house.app.background.stop()
+        assert asyncio.get_running_loop().time() <= before + LAST_WORDS_S + 0.1
         assert log.is_closed
-        assert not house.shelf.kept
+        assert not house.shelf
 
 
 async def test_more_than_so_many_at_once_are_refused(
@@ -309,4 +309,3 @@ async def test_what_is_too_much_to_hold_is_not_told_to_those_who_come_late() -> 
     log.append([(b"12345", b""), (b"123456", b"")])
     with pytest.raises(ClientTooSlowError):
         await anext(following)
-    assert not log.is_whole
