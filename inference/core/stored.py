@@ -6,11 +6,20 @@ are those of OpenAI's responses, as JSON values with ids; times are Unix seconds
 
 from __future__ import annotations
 
+import re
 from typing import Any, Protocol
 
 import msgspec
 
 Item = dict[str, Any]
+
+# Of responses and conversations; nothing else is anybody's.
+_ID = re.compile(r"[A-Za-z0-9_-]{1,96}")
+
+
+def is_id(text: str) -> bool:
+    """Whether a response or a conversation may have this id."""
+    return _ID.fullmatch(text) is not None
 
 
 class StoredResponse(msgspec.Struct, frozen=True, kw_only=True):

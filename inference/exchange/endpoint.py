@@ -34,11 +34,12 @@ def endpoint(
     *methods: str,
     operation: Operation = Operation.OTHER,
     face: Face = OPENAI,
+    takes_body: bool = True,
 ) -> Callable[[View], View]:
     """Make `view(call, **route)` answer `methods` on `path`; no methods: all.
 
-    A view that answers POST gets the parsed JSON object as `call.body`. Errors are
-    told as `face` tells them. The trace is closed here, except that a streaming
+    A view that answers POST gets the parsed JSON object as `call.body`, unless it
+    `takes_body` no more than a GET does. Errors are told as `face` tells them. The trace is closed here, except that a streaming
     response closes its own, and an answer in the background too.
     """
     allowed = (*methods, "HEAD") if "GET" in methods else methods
@@ -47,7 +48,7 @@ def endpoint(
         async def admit_and_view(call: Call, route: dict[str, Any]) -> HttpResponseBase:
             check_method(call, allowed)
             check_caller(call)
-            if call.request.method in methods and call.request.method == "POST":
+            if takes_body and call.request.method == "POST" and methods:
                 await read_body(call)
             if methods:
                 call.open()

@@ -6,6 +6,7 @@ as good as gone, and deleted soon.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 ID_CHARS = 96
+# SHA-256, in hexadecimal.
+DIGEST_CHARS = 64
 KEY_NAME_CHARS = 255
 
 # What is told of a response whose server ended before it did.
@@ -134,21 +137,29 @@ class ConversationRow(models.Model):
 
 
 class ConversationItemRow(models.Model):
-    """One item of a conversation, in the order of their keys."""
+    """One item of a conversation, in the order of their keys.
+
+    Ids of items are their clients' own, of any length: `id_digest` stands for one.
+    """
 
     conversation = models.ForeignKey(
         ConversationRow, on_delete=models.CASCADE, related_name="items"
     )
-    item_id = models.CharField(max_length=ID_CHARS)
+    id_digest = models.CharField(max_length=DIGEST_CHARS)
     item = models.BinaryField()
 
     class Meta:
         verbose_name = "conversation item"
         constraints = [
             models.UniqueConstraint(
-                fields=["conversation", "item_id"], name="conversation_item_once"
+                fields=["conversation", "id_digest"], name="conversation_item_once"
             )
         ]
 
     def __str__(self) -> str:
-        return self.item_id
+        return f"an item of {self.conversation}"
+
+    @staticmethod
+    def digest_of(item_id: str) -> str:
+        """Return what stands for an id."""
+        return hashlib.sha256(item_id.encode()).hexdigest()

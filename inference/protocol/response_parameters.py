@@ -214,8 +214,14 @@ class ResponseRequestBody(Struct, kw_only=True):
         ),
     ] = True
     background: Annotated[
-        Any, Ignored("It is answered while you wait.", passing=("false",))
-    ] = None
+        bool,
+        Said(
+            "Answer at once that it is queued, and go on while nobody listens: it is "
+            "asked for again, followed and cancelled by its id.",
+            absent="`false`",
+            refuses="without `store`, or where nothing is stored",
+        ),
+    ] = False
 
     # How it is told.
     stream: Annotated[bool, Said("Answer as server-sent events.", absent="`false`")] = (

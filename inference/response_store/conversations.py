@@ -84,7 +84,7 @@ class Conversations:
         """Delete one item; whether it was there."""
         held = self._held(conversation_id, key_name)
         found = ConversationItemRow.objects.filter(
-            conversation__in=held, item_id=item_id
+            conversation__in=held, id_digest=ConversationItemRow.digest_of(item_id)
         )
         return found.delete()[0] > 0
 
@@ -108,7 +108,9 @@ class Conversations:
         ConversationItemRow.objects.bulk_create(
             [
                 ConversationItemRow(
-                    conversation=row, item_id=item["id"], item=packed([item])
+                    conversation=row,
+                    id_digest=ConversationItemRow.digest_of(item["id"]),
+                    item=packed([item]),
                 )
                 for item in items
             ],

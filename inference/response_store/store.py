@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from inference.core.stored import is_id
 from inference.core.timing import Clock, SystemClock
 from inference.response_store.conversations import Conversations
 from inference.response_store.responses import Responses
@@ -54,12 +55,16 @@ class DatabaseResponseStore:
 
     async def response(self, response_id: str, key_name: str) -> StoredResponse | None:
         """Return what is kept, or `None`."""
+        if not is_id(response_id):
+            return None
         return await self._thread.read(
             partial(self._responses.find, response_id, key_name)
         )
 
     async def history(self, response_id: str, key_name: str) -> tuple[Item, ...] | None:
         """Return all items up to a response's output, as `ResponseStore` says."""
+        if not is_id(response_id):
+            return None
         return await self._thread.read(
             partial(self._responses.history, response_id, key_name)
         )
@@ -80,6 +85,8 @@ class DatabaseResponseStore:
         self, conversation_id: str, key_name: str
     ) -> StoredConversation | None:
         """Return a conversation with its items, or `None`."""
+        if not is_id(conversation_id):
+            return None
         return await self._thread.read(
             partial(self._conversations.find, conversation_id, key_name)
         )

@@ -281,7 +281,6 @@ async def test_a_server_ends_though_keeping_takes_for_ever(
         log = house.begin(tokens=1)
         monkeypatch.setattr(f"{__name__}.KEEPING_S", 1e6)
         await asyncio.sleep(10)
-        assert not log.is_closed
         before = asyncio.get_running_loop().time()
         await house.app.background.stop()
         assert asyncio.get_running_loop().time() <= before + LAST_WORDS_S + 0.1

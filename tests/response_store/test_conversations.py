@@ -136,3 +136,20 @@ async def test_items_that_are_too_large_are_refused(
         with pytest.raises(ResponseTooLargeError):
             await store.add_items("conv_a", "key", (said("x" * 2000),))
         assert await ids(store) == ["msg_one"]
+
+
+async def test_an_item_may_have_any_id(store: DatabaseResponseStore) -> None:
+    item = said("one") | {"id": "\0" + "x" * 4000}
+    await store.save_conversation(conversation("a", items=(item,)))
+    assert (await found(store)).items == (item,)
+    assert await store.delete_item("conv_a", "key", item["id"])
+    assert await ids(store) == []
+
+
+@pytest.mark.parametrize("name", ["", "a\0", "x" * 5000, "ü", "a b"])
+async def test_what_can_be_no_id_leads_nowhere(
+    store: DatabaseResponseStore, name: str
+) -> None:
+    assert await store.conversation(name, "key") is None
+    assert await store.response(name, "key") is None
+    assert await store.history(name, "key") is None

@@ -88,6 +88,7 @@ class ResponseWriter:
         self._usage: Usage | None = None
         self._is_cut = False
         self._begun = False
+        self._is_queued = False
         self._sequence = 0
         self._told: list[EventBody] = []
         self._before_end: int | None = None
@@ -102,6 +103,18 @@ class ResponseWriter:
         self._all(self._last_steps())
         self._told.clear()
         return _encode(self._resource)
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        """The response as it was last told."""
+        return self._resource
+
+    def queued(self) -> Sequence[Event]:
+        """Return the beginning of a response that waits in the background."""
+        self._is_queued = True
+        self._resource = self._resource | {"status": "queued"}
+        names = ("created", "queued")
+        return self._encoded(self._about_itself(names))
 
     def events(self, delta: Delta) -> list[Event]:
         """Return the events that tell of `delta`, in order; none if it is bare."""
@@ -168,7 +181,12 @@ class ResponseWriter:
             return
         self._begun = True
         self._resource = filled_in(self._resource, self._defaults())
-        for name in ("created", "in_progress"):
+        self._resource |= {"status": "in_progress"}
+        names = ("in_progress",) if self._is_queued else ("created", "in_progress")
+        yield from self._about_itself(names)
+
+    def _about_itself(self, names: Iterable[str]) -> Iterator[EventBody]:
+        for name in names:
             yield {"type": f"response.{name}", "response": self._resource}
 
     def _end(self, status: str, **fields: Any) -> Iterator[EventBody]:

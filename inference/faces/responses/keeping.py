@@ -145,13 +145,14 @@ def input_items(sent: Sequence[ItemBody], response_id: str) -> tuple[Item, ...]:
     """Return items as they are kept: each with an id and without what is absent."""
     key = response_id.removeprefix("resp_")
     return tuple(
-        _to_item(item, f"msg_{key}_in_{at}")
+        item_of(item, f"msg_{key}_in_{at}")
         for at, item in enumerate(sent)
         if not isinstance(item, IgnoredItemBody)
     )
 
 
-def _to_item(sent: ItemBody, item_id: str) -> Item:
+def item_of(sent: ItemBody, item_id: str) -> Item:
+    """Return an item as it is kept; under `item_id` where it has no id of its own."""
     found: Item = msgspec.to_builtins(sent)
     content = found.get("content")
     if found["type"] == "message" and isinstance(content, str):

@@ -32,7 +32,7 @@ def resource_of(
         "created_at": created,
         "completed_at": None,
         "status": "in_progress",
-        "background": False,
+        "background": asked.background,
         "error": None,
         "incomplete_details": None,
         "model": model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from inference.core.outcomes import Operation
@@ -9,6 +10,7 @@ from inference.exchange.answering import answer
 from inference.exchange.endpoint import endpoint
 from inference.exchange.reading import read_with
 from inference.faces.responses.answer import RESPONSES, ResponseWriter
+from inference.faces.responses.background import answer_later
 from inference.faces.responses.body import to_asked, to_request
 from inference.faces.responses.keeping import (
     NOT_ADDED,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     from inference.exchange.call import Call
+    from inference.faces.responses.answer import Keep
     from inference.protocol.response_items import ItemBody
     from inference.protocol.response_parameters import ResponseRequestBody
 
@@ -42,13 +45,13 @@ async def responses(call: Call) -> HttpResponseBase:
     keeper = _keeper(call, body, sent)
     for warning in warnings:
         call.trace.warn(warning)
-    return await answer(
-        call, request, lambda key: _writer(call, body, key, keeper=keeper)
-    )
+    if body.background:
+        return await answer_later(call, request, partial(_writer, call, body), keeper)
+    return await answer(call, request, lambda key: _writer(call, body, key, keeper))
 
 
 def _writer(
-    call: Call, asked: ResponseRequestBody, model: str, *, keeper: ResponseKeeper | None
+    call: Call, asked: ResponseRequestBody, model: str, keep: Keep | None
 ) -> ResponseWriter:
     response_id = response_id_of(call.trace.request_id)
     return ResponseWriter(
@@ -57,7 +60,7 @@ def _writer(
             response_id=response_id,
             created=call.now,
             model=model,
-            is_stored=keeper is not None,
+            is_stored=keep is not None,
         ),
         ResponseOutput(
             response_id.removeprefix("resp_"),
@@ -66,7 +69,7 @@ def _writer(
         ),
         defaults=lambda: call.trace.record.defaults,
         now=lambda: call.now,
-        keep=keeper,
+        keep=keep,
         only_prepares=asked.only_prepares,
     )
 
