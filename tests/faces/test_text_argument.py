@@ -22,9 +22,7 @@ def read(arguments: str, size: int) -> tuple[list[str], str]:
 @pytest.mark.parametrize("size", [1, 2, 5, 1000])
 @pytest.mark.parametrize("is_ascii", [True, False])
 @pytest.mark.parametrize("text", TEXTS)
-def test_it_is_the_text_however_it_is_cut(
-    text: str, is_ascii: bool, size: int
-) -> None:
+def test_it_is_the_text_however_it_is_cut(text: str, is_ascii: bool, size: int) -> None:
     told, whole = read(json.dumps({"input": text}, ensure_ascii=is_ascii), size)
     assert "".join(told) == whole == text
 
