@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from inference.core.errors import ContextLengthExceededError
+from inference.core.errors import ContextLengthExceededError, InvalidRequestError
 from inference.core.requests import ChatPrompt
 
 if TYPE_CHECKING:
@@ -44,17 +44,17 @@ class NewestPart:
         """Return what was prepared.
 
         Raises:
-            ContextLengthExceededError: not even the last turn fits.
+            InvalidRequestError: not even the last turn fits, or something else.
         """
         try:
             return await self._prepare(prompt, images)
-        except ContextLengthExceededError as refusal:
-            if not isinstance(prompt, ChatPrompt):
+        except InvalidRequestError as refusal:
+            if not (_is_too_long(refusal) and isinstance(prompt, ChatPrompt)):
                 raise
             return await self._newest(prompt, images, refusal)
 
     async def _newest(
-        self, chat: ChatPrompt, images: Images, refusal: ContextLengthExceededError
+        self, chat: ChatPrompt, images: Images, refusal: InvalidRequestError
     ) -> PromptPrepared:
         """Find by halves where the longest part begins that fits."""
         head, starts = _places(chat)
@@ -65,7 +65,9 @@ class NewestPart:
             shorter = _without(chat, images, head, starts[middle])
             try:
                 prepared = await self._prepare(*shorter)
-            except ContextLengthExceededError as error:
+            except InvalidRequestError as error:
+                if not _is_too_long(error):
+                    raise
                 low, refusal = middle + 1, error
                 continue
             if best is not None:
@@ -76,6 +78,11 @@ class NewestPart:
         left_out = starts[high] - head
         self._warn(f"truncation: the {left_out} oldest messages were left out")
         return best
+
+
+def _is_too_long(error: InvalidRequestError) -> bool:
+    # What a worker refuses has its code, not its class.
+    return error.code == ContextLengthExceededError.code
 
 
 def _places(chat: ChatPrompt) -> tuple[int, list[int]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.core.errors import ContextLengthExceededError
+from inference.core.errors import InvalidRequestError
 from inference.core.requests import (
     ChatMessage,
     ChatPrompt,
@@ -42,7 +42,7 @@ class Worker:
         self.tried += 1
         messages = getattr(prompt, "messages", ())
         if not messages or len(messages) > self._most:
-            raise ContextLengthExceededError("Too long.", param="messages")
+            raise InvalidRequestError("Too long.", code="context_length_exceeded")
         self.held[self.tried] = (messages, images)
         return SimpleNamespace(prompt_id=self.tried)
 
@@ -92,5 +92,5 @@ async def test_images_of_what_is_left_out_go_with_it() -> None:
 
 @pytest.mark.parametrize("prompt", [ChatPrompt(turns(4)), TextPrompt("too long")])
 async def test_what_cannot_be_made_to_fit_is_refused(prompt: Prompt) -> None:
-    with pytest.raises(ContextLengthExceededError):
+    with pytest.raises(InvalidRequestError, match="Too long"):
         await Worker(0).newest(prompt)
