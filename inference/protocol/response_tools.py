@@ -69,7 +69,10 @@ class IgnoredToolBody(Struct, tag_field="type", tag="ignored"):
 class NamespaceToolBody(ResponseToolBody, tag="namespace", kw_only=True):
     """Tools that belong together."""
 
-    tools: Annotated[list[FunctionToolBody | CustomToolBody], Bound(max_length="tools")]
+    tools: Annotated[
+        list[FunctionToolBody | CustomToolBody | IgnoredToolBody],
+        Bound(max_length="tools"),
+    ]
 
 
 class ToolShape(Struct, frozen=True):

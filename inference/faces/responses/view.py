@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 async def responses(call: Call) -> HttpResponseBase:
     """Answer what is new in a conversation, in one response or as a stream."""
     asked = await read_with(to_asked, call, user=_user(call.body))
+    call.trace.asked_by(user=_user(call.body), metadata=_metadata(asked.body))
     body, limits, key_name = asked.body, call.app.limits, call.trace.record.key_name
     history = ResponseHistory(call.app.responses, key_name, limits=limits)
     before = await history.before(body)
@@ -86,6 +87,13 @@ def _keeper(
             call.trace.warn(NOT_ADDED)
         return None
     return ResponseKeeper(store, asked, sent, key_name=call.trace.record.key_name)
+
+
+def _metadata(asked: ResponseRequestBody) -> dict[str, str]:
+    """Return what is noted of a request; agents name their session in a place apart."""
+    named = asked.client_metadata or {}
+    session = {"session_id": named["session_id"]} if "session_id" in named else {}
+    return {**session, **asked.metadata}
 
 
 def _user(body: dict[str, Any]) -> object:
