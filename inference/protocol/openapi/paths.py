@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inference.protocol.openapi.messages import message_paths
 from inference.protocol.openapi.shapes import STRING, Schema, answer, ref, refusals
+from inference.protocol.openapi.stored import stored_paths
 
 
 def server_paths() -> Schema:
@@ -13,6 +14,7 @@ def server_paths() -> Schema:
         "/v1/chat/completions": {"post": _chat_operation()},
         "/v1/completions": {"post": _completion_operation()},
         **message_paths(),
+        **stored_paths(),
         "/v1/models": {"get": _operation("models", "List the models.", "ModelList")},
         "/v1/models/{id}": {
             "get": _operation(

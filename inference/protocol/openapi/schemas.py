@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import ModelState, Outcome, Phase, RequestKind
 from inference.protocol.completion_parameters import CompletionRequestBody
+from inference.protocol.conversation_parameters import (
+    ConversationItemsBody,
+    ConversationRequestBody,
+    ConversationUpdateBody,
+)
 from inference.protocol.message_parameters import CountRequestBody, MessageRequestBody
 from inference.protocol.openapi.messages import message_schemas
 from inference.protocol.openapi.parameters import body_schemas
@@ -23,6 +28,7 @@ from inference.protocol.openapi.shapes import (
     object_of,
     ref,
 )
+from inference.protocol.openapi.stored import stored_schemas
 from inference.protocol.parameters import ChatRequestBody
 
 if TYPE_CHECKING:
@@ -37,10 +43,14 @@ def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
             CompletionRequestBody,
             MessageRequestBody,
             CountRequestBody,
+            ConversationRequestBody,
+            ConversationUpdateBody,
+            ConversationItemsBody,
             limits=limits,
         ),
         **_completion_schemas(),
         **message_schemas(),
+        **stored_schemas(),
         **_model_schemas(limits),
         **_stats_schemas(),
         "Health": object_of(status=STRING)
