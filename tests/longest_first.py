@@ -17,6 +17,7 @@ LONGEST = (
     "e2e/test_doors",
     "e2e/test_ends",
     "e2e/test_one_database",
+    "e2e/test_stored_responses",
     "e2e/test_cut_answers",
     "e2e/test_storm",
     "e2e/test_vision",

@@ -22,12 +22,16 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+_UNDER_WAY = frozenset({"queued", "in_progress"})
+
+
 class StoredResponse(msgspec.Struct, frozen=True, kw_only=True):
     """A response as its holder may ask for it again.
 
     `body` is the response object as last told, its `status` and `output` included;
     `input` is what this request brought, without what came before it. `events` are the
     stream's, each with its `sequence_number`; empty where it was not streamed.
+    `boot_id` is the server run that wrote it; the store knows.
     """
 
     id: str
@@ -38,6 +42,12 @@ class StoredResponse(msgspec.Struct, frozen=True, kw_only=True):
     previous_response_id: str = ""
     conversation_id: str = ""
     events: tuple[dict[str, Any], ...] = ()
+    boot_id: str = ""
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it says that it has no end yet."""
+        return self.body.get("status") in _UNDER_WAY
 
 
 class StoredConversation(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,12 +27,6 @@ _RESTARTED = {
     "code": "server_error",
     "message": "The server was restarted before the response was complete.",
 }
-_UNDER_WAY = frozenset({"queued", "in_progress"})
-
-
-def is_under_way(body: dict[str, Any]) -> bool:
-    """Whether a response object says that it has no end yet."""
-    return body.get("status") in _UNDER_WAY
 
 
 class KeptQuerySet(models.QuerySet[Any]):

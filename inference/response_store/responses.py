@@ -9,7 +9,6 @@ from inference.core.errors import InvalidRequestError, ResponseTooLargeError
 from inference.core.stored import StoredResponse
 from inference.models import ResponseRow
 from inference.models.packing import encoded, packed, unpacked
-from inference.models.responses import is_under_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +89,7 @@ class Responses:
             conversation_id=response.conversation_id,
             created_at=response.created_at,
             used_at=now,
-            is_under_way=is_under_way(response.body),
+            is_under_way=response.is_under_way,
             **self._columns(response),
         )
 
@@ -147,4 +146,5 @@ def _response(row: ResponseRow) -> StoredResponse:
         previous_response_id=row.previous_id,
         conversation_id=row.conversation_id,
         events=unpacked(row.events),
+        boot_id=row.boot_id,
     )

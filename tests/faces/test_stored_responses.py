@@ -458,3 +458,25 @@ async def test_what_is_too_large_at_its_end_has_failed(
         found = (await at.get(told["id"])).json
     assert (found["status"], found["output"]) == ("failed", [])
     assert at.house.ledger.only_row.reason == "response_too_large"
+
+
+async def test_what_nobody_answers_any_more_has_failed(
+    desk: Callable[..., Desk], kept: DatabaseResponseStore
+) -> None:
+    left = {"status": "queued", "key_name": "api_key"}
+    await kept.save(response("a", **left))
+    at = desk()
+    assert await at.status("resp_a") == "failed"
+    (end,) = events_of(await at.get("resp_a?stream=true"))
+    assert end["type"] == "response.failed"
+
+
+async def test_what_another_server_answers_is_followed_there(
+    desk: Callable[..., Desk], sqlite_file: Any
+) -> None:
+    async with storing(clock=None, boot_id="another") as others:
+        await others.save(response("a", status="in_progress", key_name="api_key"))
+    at = desk()
+    assert await at.status("resp_a") == "in_progress"
+    reply = await at.get("resp_a?stream=true")
+    assert (reply.status, reply.error["param"]) == (400, "stream")

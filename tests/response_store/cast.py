@@ -55,6 +55,7 @@ def response(name: str, *, after: str = "", **changes: Any) -> StoredResponse:
         "body": body,
         "input": (said(f"{name}?"),),
         "previous_response_id": f"resp_{after}" if after else "",
+        "boot_id": "boot",
     }
     return StoredResponse(**values | changes)
 

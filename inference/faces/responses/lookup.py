@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from inference.core.errors import NotFoundError
 from inference.protocol import faults
@@ -11,7 +13,13 @@ from inference.protocol import faults
 if TYPE_CHECKING:
     from inference.core.stored import ResponseStore, StoredConversation, StoredResponse
     from inference.exchange.call import Call
+    from inference.runtime.background import BackgroundAnswer
 
+# What this server has under way nowhere: its client left as it began, say.
+_GIVEN_UP = {
+    "status": "failed",
+    "error": {"code": "server_error", "message": "The response was given up."},
+}
 _ID = re.compile(r"(resp|conv)_[A-Za-z0-9_-]{1,80}")
 
 
@@ -30,16 +38,36 @@ def store_of(call: Call) -> ResponseStore:
 
 
 async def kept_response(call: Call, response_id: str) -> StoredResponse:
-    """Return a response that the caller's key holds.
+    """Return a response that the caller's key holds, as it is by now.
 
     Raises:
         InferenceError: there is none, or that is no id of one.
     """
     check_id(response_id, "resp", "response_id")
+    # First, for what ends meanwhile is kept before it is no longer under way.
+    answer = under_way(call, response_id)
     found = await store_of(call).response(response_id, key_name(call))
     if found is None:
         raise no_response(response_id)
-    return found
+    return _as_it_is(found, answer, call.app.identity.boot_id)
+
+
+def under_way(call: Call, response_id: str) -> BackgroundAnswer | None:
+    """Return an answer that goes on in this server's background, if it does."""
+    return call.app.background.find(response_id, key_name(call))
+
+
+def _as_it_is(
+    kept: StoredResponse, answer: BackgroundAnswer | None, boot_id: str
+) -> StoredResponse:
+    """Return what is kept with the state that it is in by now."""
+    if not kept.is_under_way:
+        return kept
+    if answer is not None:
+        state: dict[str, Any] = {"status": "in_progress"} if answer.has_begun else {}
+    else:
+        state = _GIVEN_UP if kept.boot_id == boot_id else {}
+    return msgspec.structs.replace(kept, body=kept.body | state)
 
 
 async def kept_conversation(call: Call, conversation_id: str) -> StoredConversation:

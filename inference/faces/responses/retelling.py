@@ -53,7 +53,7 @@ async def retold(
     Raises:
         InvalidRequestError: it is under way on another server.
     """
-    if kept.body["status"] in ("queued", "in_progress"):
+    if kept.is_under_way:
         raise InvalidRequestError(
             f"Response '{kept.id}' is under way on another server and can be followed "
             "only there.",

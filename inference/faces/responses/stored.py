@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from inference.core.errors import InvalidRequestError
 from inference.exchange.endpoint import endpoint
@@ -16,6 +17,7 @@ from inference.faces.responses.lookup import (
     key_name,
     no_response,
     store_of,
+    under_way,
 )
 from inference.faces.responses.retelling import followed, retold
 from inference.protocol.pages import list_body, read_number, read_page, read_switch
@@ -24,9 +26,7 @@ from inference.protocol.sse import COMMENT
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
-    from inference.core.stored import StoredResponse
     from inference.exchange.call import Call
-    from inference.runtime.background import BackgroundAnswer
 
 # For what was cancelled to be over.
 CANCELLED_WITHIN_S = 10.0
@@ -45,7 +45,7 @@ async def stored_response(call: Call, response_id: str) -> HttpResponseBase:
         raise InvalidRequestError(
             "'starting_after' is only for streams.", param="starting_after"
         )
-    return json_reply(_body(call, await kept_response(call, response_id)))
+    return json_reply((await kept_response(call, response_id)).body)
 
 
 @endpoint("/v1/responses/{id}/input_items", "GET", face=RESPONSES)
@@ -66,17 +66,20 @@ async def response_cancel(call: Call, response_id: str) -> HttpResponseBase:
             "'background'.",
             param="response_id",
         )
-    answer = _under_way(call, response_id)
-    if answer is not None and answer.cancel():
-        async with asyncio.timeout(CANCELLED_WITHIN_S):
-            await answer.log.ended()
+    answer = under_way(call, response_id)
+    if answer is not None:
+        answer.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CANCELLED_WITHIN_S):
+                await answer.log.ended()
+    if kept.is_under_way:
         kept = await kept_response(call, response_id)
-    return json_reply(_body(call, kept))
+    return json_reply(kept.body)
 
 
 async def _tell_again(call: Call, response_id: str, after: int) -> HttpResponseBase:
+    answer = under_way(call, response_id)
     kept = await kept_response(call, response_id)
-    answer = _under_way(call, response_id)
     if answer is None:
         events = retold(kept, after)
     else:
@@ -86,21 +89,11 @@ async def _tell_again(call: Call, response_id: str, after: int) -> HttpResponseB
 
 async def _forget(call: Call, response_id: str) -> HttpResponseBase:
     check_id(response_id, "resp", "response_id")
-    store, answer = store_of(call), _under_way(call, response_id)
-    if answer is not None:
-        answer.forget()
+    store, answer = store_of(call), under_way(call, response_id)
     if not await store.delete(response_id, key_name(call)):
         raise no_response(response_id)
+    if answer is not None:
+        answer.forget()
+        # It may have been kept in between.
+        await store.delete(response_id, key_name(call))
     return json_reply({"id": response_id, "object": "response", "deleted": True})
-
-
-def _under_way(call: Call, response_id: str) -> BackgroundAnswer | None:
-    return call.app.background.find(response_id, key_name(call))
-
-
-def _body(call: Call, kept: StoredResponse) -> dict[str, Any]:
-    """Return a response as it is by now."""
-    answer = _under_way(call, kept.id)
-    if kept.body["status"] == "queued" and answer is not None and answer.has_begun:
-        return kept.body | {"status": "in_progress"}
-    return kept.body
