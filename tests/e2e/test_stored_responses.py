@@ -110,7 +110,7 @@ def test_a_response_ends_while_nobody_listens_and_outlives_its_server(
         later = client.responses.retrieve(asked.id, stream=True, starting_after=3)
         assert list(later) == events[4:]
         items = client.responses.input_items.list(asked.id)
-        assert [item.content[0].text for item in items] == ["Hello"]
+        assert [item.to_dict()["content"][0]["text"] for item in items] == ["Hello"]
         client.responses.delete(asked.id)
         with pytest.raises(openai.NotFoundError):
             client.responses.retrieve(asked.id)
@@ -176,8 +176,8 @@ def test_who_asked_in_the_background_follows_it_and_takes_it_back(
         ended = client.responses.cancel(response_id)
         with pytest.raises(openai.APIError, match="The response was cancelled"):
             list(again)
-    assert ended.status == "cancelled"
-    assert client.responses.cancel(response_id) == ended
+        assert ended.status == "cancelled"
+        assert client.responses.cancel(response_id) == ended
     row = row_of(server, ended)
     assert (row["outcome"], row["reason"]) == ("cancelled", "cancelled")
     snapshot = server.get("/v1/queue/stats")

@@ -33,42 +33,43 @@ def stored_paths() -> Schema:
     item = [*conversation, _parameter("item_id", "path", STRING, "An item's id.")]
     return {
         "/v1/responses/{id}": {
-            "parameters": response,
-            "get": _retrieve(),
-            "delete": _operation("Forget a response.", "Deleted"),
+            "get": _retrieve(response),
+            "delete": _operation("Forget a response.", "Deleted", response),
         },
         "/v1/responses/{id}/cancel": {
-            "parameters": response,
             "post": _operation(
-                "End a response that is under way in the background.", "StoredResponse"
+                "End a response that is under way in the background.",
+                "StoredResponse",
+                response,
             ),
         },
         "/v1/responses/{id}/input_items": {
-            "parameters": response,
-            "get": _paged("List what a response was asked."),
+            "get": _paged("List what a response was asked.", response),
         },
         "/v1/conversations": {
             "post": _operation(
-                "Begin a conversation.", "Conversation", body="ConversationRequest"
+                "Begin a conversation.", "Conversation", [], body="ConversationRequest"
             )
         },
         "/v1/conversations/{id}": {
-            "parameters": conversation,
-            "get": _operation("Show a conversation.", "Conversation"),
+            "get": _operation("Show a conversation.", "Conversation", conversation),
             "post": _operation(
-                "Note something else on it.", "Conversation", body="ConversationUpdate"
+                "Note something else on it.",
+                "Conversation",
+                conversation,
+                body="ConversationUpdate",
             ),
-            "delete": _operation("Forget it with its items.", "Deleted"),
+            "delete": _operation("Forget it with its items.", "Deleted", conversation),
         },
         "/v1/conversations/{id}/items": {
-            "parameters": conversation,
-            "get": _paged("List its items."),
-            "post": _operation("Add to its end.", "ItemList", body="ConversationItems"),
+            "get": _paged("List its items.", conversation),
+            "post": _operation(
+                "Add to its end.", "ItemList", conversation, body="ConversationItems"
+            ),
         },
         "/v1/conversations/{id}/items/{item_id}": {
-            "parameters": item,
-            "get": _operation("Show one item.", "StoredItem"),
-            "delete": _operation("Take one item out.", "Conversation"),
+            "get": _operation("Show one item.", "StoredItem", item),
+            "delete": _operation("Take one item out.", "Conversation", item),
         },
     }
 
@@ -111,44 +112,49 @@ def stored_schemas() -> Schema:
     }
 
 
-def _retrieve() -> Schema:
-    operation = _operation(
-        "Show a response; with `stream`, tell its events again.", "StoredResponse"
-    )
-    operation["responses"]["200"]["content"]["text/event-stream"] = {
-        "schema": STRING
-        | {"description": "Its events, while it is under way to its end; `[DONE]`."}
-    }
-    operation["parameters"] = [
+def _retrieve(response: list[Schema]) -> Schema:
+    told = [
         _parameter("stream", "query", FLAG, "Tell its events."),
         _parameter(
             "starting_after", "query", COUNT, "Only those after this sequence number."
         ),
     ]
+    operation = _operation(
+        "Show a response; with `stream`, tell its events again.",
+        "StoredResponse",
+        [*response, *told],
+    )
+    operation["responses"]["200"]["content"]["text/event-stream"] = {
+        "schema": STRING
+        | {"description": "Its events, while it is under way to its end; `[DONE]`."}
+    }
     return operation
 
 
-def _paged(summary: str) -> Schema:
+def _paged(summary: str, named: list[Schema]) -> Schema:
     limit: Schema = {"type": "integer", "minimum": 1, "maximum": PAGE_MOST}
     order: Schema = {"enum": ["asc", "desc"], "default": "desc"}
-    return _operation(summary, "ItemList") | {
-        "parameters": [
-            _parameter(
-                "limit", "query", limit | {"default": PAGE_ITEMS}, "How many at most."
-            ),
-            _parameter("order", "query", order, "Oldest or newest first."),
-            _parameter("after", "query", STRING, "Those behind this item."),
-        ]
-    }
+    page = [
+        _parameter(
+            "limit", "query", limit | {"default": PAGE_ITEMS}, "How many at most."
+        ),
+        _parameter("order", "query", order, "Oldest or newest first."),
+        _parameter("after", "query", STRING, "Those behind this item."),
+    ]
+    return _operation(summary, "ItemList", [*named, *page])
 
 
-def _operation(summary: str, schema: str, *, body: str = "") -> Schema:
+def _operation(
+    summary: str, schema: str, parameters: list[Schema], *, body: str = ""
+) -> Schema:
     failures = _FAILURES | ({"status_413": _TOO_LARGE} if body else {})
     operation: Schema = {
         "tags": ["responses"],
         "summary": summary,
         "responses": {"200": answer("Done.", ref(schema)), **refusals(**failures)},
     }
+    if parameters:
+        operation["parameters"] = parameters
     if body:
         content: dict[str, Any] = {"application/json": {"schema": ref(body)}}
         operation["requestBody"] = {"required": True, "content": content}
