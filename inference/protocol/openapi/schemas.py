@@ -10,6 +10,7 @@ from inference.protocol.completion_parameters import CompletionRequestBody
 from inference.protocol.message_parameters import CountRequestBody, MessageRequestBody
 from inference.protocol.openapi.messages import message_schemas
 from inference.protocol.openapi.parameters import body_schemas
+from inference.protocol.openapi.responses import response_schemas
 from inference.protocol.openapi.shapes import (
     COUNT,
     COUNT_OR_NULL,
@@ -24,6 +25,7 @@ from inference.protocol.openapi.shapes import (
     ref,
 )
 from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.response_parameters import ResponseRequestBody
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
@@ -37,10 +39,12 @@ def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
             CompletionRequestBody,
             MessageRequestBody,
             CountRequestBody,
+            ResponseRequestBody,
             limits=limits,
         ),
         **_completion_schemas(),
         **message_schemas(),
+        **response_schemas(),
         **_model_schemas(limits),
         **_stats_schemas(),
         "Health": object_of(status=STRING)
