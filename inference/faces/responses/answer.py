@@ -12,7 +12,7 @@ from inference.core.requests import Delta, ToolCallDelta, Usage
 from inference.exchange.writers import Face
 from inference.faces.responses.resource import filled_in, response_usage
 from inference.protocol.errors import error_body, error_object
-from inference.protocol.sse import COMMENT, DONE, Event
+from inference.protocol.sse import DONE, Event, framed
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -67,8 +67,6 @@ class ResponseWriter:
     is told.
     """
 
-    keep_alive = COMMENT
-
     def __init__(
         self,
         resource: dict[str, Any],
@@ -93,6 +91,11 @@ class ResponseWriter:
         self._before_end: int | None = None
         self._kept_as = ""
 
+    def keep_alive(self) -> bytes:
+        """Return an event: Codex hears no comments, and gives up after a while."""
+        beginning = list(self._beginning())
+        return framed(self._encoded(beginning or [self._lifecycle("in_progress")]))
+
     def whole(self, answer: CollectedAnswer) -> bytes:
         """Return the body of the whole answer."""
         for _, choice in answer.choices:
@@ -101,7 +104,7 @@ class ResponseWriter:
         self._usage = answer.usage
         self._all(self._last_steps())
         self._told.clear()
-        return _encode(self._resource)
+        return _encode(self._telling())
 
     def events(self, delta: Delta) -> list[Event]:
         """Return the events that tell of `delta`, in order; none if it is bare."""
@@ -126,7 +129,7 @@ class ResponseWriter:
             self._all(self._output.closed("incomplete"))
             self._snapshot(status="cancelled")
         self._kept_as = self._resource["status"]
-        await self._keep(self._resource, tuple(self._told))
+        await self._keep(self._telling(), tuple(self._told))
 
     # --- what is told, step by step
 
@@ -167,15 +170,20 @@ class ResponseWriter:
         if self._begun:
             return
         self._begun = True
-        self._resource = filled_in(self._resource, self._defaults())
         for name in ("created", "in_progress"):
-            yield {"type": f"response.{name}", "response": self._resource}
+            yield self._lifecycle(name)
 
     def _end(self, status: str, **fields: Any) -> Iterator[EventBody]:
         item = "completed" if status == "completed" else "incomplete"
         yield from self._output.closed(item)
         self._snapshot(status=status, **fields)
-        yield {"type": f"response.{status}", "response": self._resource}
+        yield self._lifecycle(status)
+
+    def _lifecycle(self, name: str) -> EventBody:
+        return {"type": f"response.{name}", "response": self._telling()}
+
+    def _telling(self) -> dict[str, Any]:
+        return filled_in(self._resource, self._defaults())
 
     def _snapshot(self, **fields: Any) -> None:
         """Make another response of what is known by now; events hold the earlier."""
