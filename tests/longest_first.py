@@ -26,6 +26,7 @@ LONGEST = (
     "e2e/test_families",
     "e2e/test_forced_in_families",
     "e2e/test_long_texts",
+    "e2e/test_responses",
     "e2e/test_chat_page",
     "e2e/test_chat_doors",
     "e2e/test_live_page",

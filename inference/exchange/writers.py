@@ -40,9 +40,8 @@ class StreamWriter(Protocol[T_contra]):
     The exchange owns when each is said; names and shapes are the face's.
     """
 
-    @property
     def keep_alive(self) -> bytes:
-        """The bytes of a stream in which nothing happens."""
+        """Return the bytes of a stream in which nothing happens for a while."""
 
     def events(self, item: T_contra) -> Sequence[Event]:
         """Return the events that tell of `item`, in order; none if it is bare."""

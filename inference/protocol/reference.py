@@ -25,13 +25,14 @@ from inference.protocol.declared import (
 )
 from inference.protocol.message_parameters import MessageRequestBody
 from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.response_parameters import ResponseRequestBody
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 
 _INTRODUCTION = """\
-# Parameters of chat, completion and messages requests
+# Parameters of chat, completion, messages and responses requests
 
 Made from the bodies declared in `inference/protocol/`: change those, then run
 `python manage.py api_reference > docs/parameters.md`.
@@ -58,6 +59,11 @@ _MESSAGES = """\
 ## `/v1/messages`
 
 Anthropic's format. `/v1/messages/count_tokens` takes `model`, `messages`, `system`, `tools`, `tool_choice`, `thinking`, `output_config` and `cache_control`, loads the model where it has to, and answers nothing but the length of the prompt. Names that are not here, such as `context_management`, `container`, `mcp_servers` and what betas bring, are ignored and listed.
+"""
+_RESPONSES = """\
+## `/v1/responses`
+
+OpenAI's newer format, as [Open Responses](responses.md) has it. Names that are not here are ignored and listed.
 """
 _OPENAI = """\
 ## OpenAI's createChatCompletion, each with the test that shows it
@@ -94,6 +100,8 @@ def reference_page(
             _completions(),
             _MESSAGES,
             _parameters(MessageRequestBody),
+            _RESPONSES,
+            _parameters(ResponseRequestBody),
             _OPENAI,
             theirs,
         )

@@ -1,20 +1,17 @@
 """What a request for a response may carry, as OpenAI and Open Responses have it.
 
-The only place where its grammar stands, with `response_items`, `response_turns` and
-`response_tools`. Names that are not here are ignored and listed.
+The only place where its grammar stands, with `response_items`, `response_turns`,
+`response_tools`, `response_choice` and `response_text`. Names that are not here are ignored and listed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from inference.core.requests import Grammar, GrammarKind
 from inference.protocol.coercions import TOKENS, WHOLE
 from inference.protocol.declared import (
-    NO_BREAK,
     Bound,
     Ignored,
     Reads,
@@ -24,19 +21,15 @@ from inference.protocol.declared import (
 )
 from inference.protocol.objects import Metadata
 from inference.protocol.parts import Text
+from inference.protocol.response_choice import ResponseChoice, ResponseChoiceField
 from inference.protocol.response_items import (
     KNOWN_ITEMS,
     ItemBody,
     MessageItemBody,
     SentItems,
 )
-from inference.protocol.response_tools import (
-    ResponseChoice,
-    ResponseChoiceField,
-    ResponseTools,
-    ResponseToolsField,
-)
-from inference.protocol.structure import ANY_OBJECT, schema_text
+from inference.protocol.response_text import ResponseText, TextConfig
+from inference.protocol.response_tools import ResponseTools, ResponseToolsField
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
@@ -48,50 +41,6 @@ INCLUDED = (LOGPROBS, ENCRYPTED)
 
 _Label = Bound(max_length=512)
 _Id = Bound(min_length=1, max_length="name_chars")
-
-
-class PlainFormatBody(Struct, tag_field="type", tag="text"):
-    """Any text."""
-
-
-class ObjectFormatBody(Struct, tag_field="type", tag="json_object"):
-    """Any JSON object."""
-
-
-class SchemaTextFormatBody(Struct, tag_field="type", tag="json_schema"):
-    """What fits a schema; it is enforced, whatever `strict` says."""
-
-    name: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$" + NO_BREAK)]
-    schema: dict[str, Any]
-    description: str | None = None
-    strict: bool | None = None
-
-
-class GrammarFormatBody(Struct, tag_field="type", tag="grammar"):
-    """What fits a Lark grammar, in llguidance's dialect."""
-
-    grammar: Annotated[str, Bound(min_length=1, max_length="grammar_chars")]
-
-
-class TextConfigBody(Struct):
-    """What the answer's text is to be like."""
-
-    format: (
-        PlainFormatBody
-        | ObjectFormatBody
-        | SchemaTextFormatBody
-        | GrammarFormatBody
-        | None
-    ) = None
-    verbosity: Any = None
-
-
-class TextConfig(Struct, frozen=True):
-    """What was read of `text`; `sent` is the format as an answer tells of it."""
-
-    grammar: Grammar | None = None
-    sent: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "text"})
-    verbosity: Any = None
 
 
 class ReasoningConfigBody(Struct):
@@ -130,26 +79,6 @@ def _to_items(
     if isinstance(sent, str):
         return (MessageItemBody(role="user", content=sent),)
     return tuple(sent)
-
-
-def _to_text(sent: TextConfigBody, path: str, limits: Limits) -> TextConfig:
-    form, path = sent.format, f"{path}.format"
-    if form is None:
-        return TextConfig(verbosity=sent.verbosity)
-    told: dict[str, Any] = msgspec.to_builtins(form)
-    grammar = None
-    match form:
-        case SchemaTextFormatBody():
-            path = f"{path}.schema"
-            source = schema_text(form.schema, path=path, limit=limits.grammar_chars)
-            grammar = Grammar(GrammarKind.JSON_SCHEMA, source, path)
-            # Open Responses knows no other value here than null.
-            told |= {"schema": None, "strict": form.strict is not False}
-        case ObjectFormatBody():
-            grammar = Grammar(GrammarKind.JSON_SCHEMA, ANY_OBJECT, path)
-        case GrammarFormatBody():
-            grammar = Grammar(GrammarKind.LARK, form.grammar, f"{path}.grammar")
-    return TextConfig(grammar, told, sent.verbosity)
 
 
 def _to_id(sent: str | ConversationBody, _path: str, _limits: Limits) -> str:
@@ -216,8 +145,7 @@ class ResponseRequestBody(Struct, kw_only=True):
     background: Annotated[
         bool,
         Said(
-            "Answer at once that it is queued, and go on while nobody listens: it is "
-            "asked for again, followed and cancelled by its id.",
+            "Reply at once, and go on while nobody listens.",
             absent="`false`",
             refuses="without `store`, or where nothing is stored",
         ),
@@ -301,18 +229,7 @@ class ResponseRequestBody(Struct, kw_only=True):
             absent="the server's default",
         ),
     ] = None
-    text: Annotated[
-        TextConfig,
-        Reads(TextConfigBody, _to_text),
-        Said(
-            "What the answer must look like. With tools the answer is a call, or fits. "
-            "`verbosity` is ignored.",
-            absent="text",
-            takes='`{{"format": ...}}` of type `text`, `json_object`, `json_schema` '
-            "(with `name` and `schema`) or `grammar` (with a Lark `grammar`)",
-            refuses="a schema that nothing can fit",
-        ),
-    ] = TextConfig()
+    text: ResponseText = TextConfig()
     reasoning: Annotated[
         ReasoningConfigBody | None,
         Said(

@@ -136,7 +136,7 @@ async def test_a_response_is_gone_on_from(
     first = await sdk.responses.create(
         model=MODEL, input="Weather?", instructions="Be brief.", tools=[WEATHER]
     )
-    assert first.store is True
+    assert first.model_dump()["store"] is True
     house.service.steps = HELLO
     result: Any = {"type": "function_call_output", "call_id": "c1", "output": "20 °C"}
     second = await sdk.responses.create(
@@ -233,7 +233,7 @@ async def test_nothing_is_kept_where_that_is_not_wanted(
 ) -> None:
     make_house(responses=kept)
     answer = await sdk.responses.create(model=MODEL, input="Hi", store=False)
-    assert answer.store is False
+    assert answer.model_dump()["store"] is False
     assert not kept.responses
 
 
@@ -248,7 +248,7 @@ async def test_a_server_that_keeps_nothing_says_so(
     answer = await sdk.responses.create(
         model=MODEL, input="Hi", store=True, conversation="conv_1"
     )
-    assert answer.store is False
+    assert answer.model_dump()["store"] is False
     assert house.ledger.only_row.warnings == (NOTHING_KEPT, NOT_ADDED)
     assert not kept.responses
     assert not kept.conversations["conv_1", ""].items

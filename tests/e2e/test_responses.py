@@ -97,7 +97,7 @@ def test_what_codex_sends_is_answered_through_a_call_and_its_result(
 ) -> None:
     body = codex_body(glm_server)
     server = glm_server.server
-    events = list(server.client().responses.create(**body))
+    events: list[Any] = list(server.client().responses.create(**body))
     assert events[0].type == "response.created"
     assert [event.sequence_number for event in events] == list(range(len(events)))
     first = events[-1].response
@@ -114,7 +114,8 @@ def test_what_codex_sends_is_answered_through_a_call_and_its_result(
         "output": RESULT,
     }
     more = [*body["input"], carried, call.model_dump(), result]
-    *_, last = server.client().responses.create(**body | {"input": more})
+    turns: list[Any] = list(server.client().responses.create(**body | {"input": more}))
+    last = turns[-1]
     assert last.response.output_text == ANSWER
     assert last.response.usage.input_tokens_details.cached_tokens > AT // 2
 

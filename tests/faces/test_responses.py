@@ -262,7 +262,6 @@ def test_what_means_nothing_here_is_ignored_by_name() -> None:
         input=[{"type": "web_search_call", "id": "ws"}, user("Hi")],
         include=["code_interpreter_call.outputs"],
         text={"verbosity": "low"},
-        background=True,
         prompt_cache_retention="24h",
         best=5,
     )
@@ -270,7 +269,6 @@ def test_what_means_nothing_here_is_ignored_by_name() -> None:
         "input[0].web_search_call",
         "include[].code_interpreter_call.outputs",
         "text.verbosity",
-        "background",
         "prompt_cache_retention",
         "best",
     }

@@ -202,6 +202,19 @@ def test_calls_are_told_as_the_client_knows_the_tools() -> None:
     assert [item["call_id"] for item in (look, patch, close)] == ["c0", "c1", "c2"]
 
 
+def test_silence_is_told_by_events_that_a_response_may_have() -> None:
+    writer = writer_for()
+    silences = b"".join(writer.keep_alive() for _ in range(2)).decode()
+    data = [line[6:] for line in silences.splitlines() if line[:6] == "data: "]
+    told = [json.loads(each) for each in data]
+    assert [event["type"] for event in told] == (
+        ["response.created", "response.in_progress", "response.in_progress"]
+    )
+    judge(told, is_open=True)
+    (last, *_) = writer.events(Delta(text="Hi"))
+    assert json.loads(last.data)["sequence_number"] == 3
+
+
 ANSWERS = {
     "text": letters(thought=""),
     "thinking": letters(),

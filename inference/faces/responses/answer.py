@@ -12,7 +12,7 @@ from inference.core.requests import Delta, ToolCallDelta, Usage
 from inference.exchange.writers import Face
 from inference.faces.responses.resource import filled_in, response_usage
 from inference.protocol.errors import error_body, error_object
-from inference.protocol.sse import COMMENT, DONE, Event
+from inference.protocol.sse import DONE, Event, framed
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -67,8 +67,6 @@ class ResponseWriter:
     is told.
     """
 
-    keep_alive = COMMENT
-
     def __init__(
         self,
         resource: dict[str, Any],
@@ -94,6 +92,11 @@ class ResponseWriter:
         self._before_end: int | None = None
         self._kept_as = ""
 
+    def keep_alive(self) -> bytes:
+        """Return an event: Codex hears no comments, and gives up after a while."""
+        beginning = list(self._beginning())
+        return framed(self._encoded(beginning or [self._lifecycle("in_progress")]))
+
     def whole(self, answer: CollectedAnswer) -> bytes:
         """Return the body of the whole answer."""
         for _, choice in answer.choices:
@@ -102,19 +105,18 @@ class ResponseWriter:
         self._usage = answer.usage
         self._all(self._last_steps())
         self._told.clear()
-        return _encode(self._resource)
+        return _encode(self._telling())
 
     @property
     def resource(self) -> dict[str, Any]:
-        """The response as it was last told."""
-        return self._resource
+        """The response as it is told by now."""
+        return self._telling()
 
     def queued(self) -> Sequence[Event]:
         """Return the beginning of a response that waits in the background."""
         self._is_queued = True
         self._resource = self._resource | {"status": "queued"}
-        names = ("created", "queued")
-        return self._encoded(self._about_itself(names))
+        return self._encoded(map(self._lifecycle, ("created", "queued")))
 
     def events(self, delta: Delta) -> list[Event]:
         """Return the events that tell of `delta`, in order; none if it is bare."""
@@ -139,7 +141,7 @@ class ResponseWriter:
             self._all(self._output.closed("incomplete"))
             self._snapshot(status="cancelled")
         self._kept_as = self._resource["status"]
-        await self._keep(self._resource, tuple(self._told))
+        await self._keep(self._telling(), tuple(self._told))
 
     # --- what is told, step by step
 
@@ -180,20 +182,22 @@ class ResponseWriter:
         if self._begun:
             return
         self._begun = True
-        self._resource = filled_in(self._resource, self._defaults())
-        self._resource |= {"status": "in_progress"}
+        self._resource = self._resource | {"status": "in_progress"}
         names = ("in_progress",) if self._is_queued else ("created", "in_progress")
-        yield from self._about_itself(names)
-
-    def _about_itself(self, names: Iterable[str]) -> Iterator[EventBody]:
         for name in names:
-            yield {"type": f"response.{name}", "response": self._resource}
+            yield self._lifecycle(name)
 
     def _end(self, status: str, **fields: Any) -> Iterator[EventBody]:
         item = "completed" if status == "completed" else "incomplete"
         yield from self._output.closed(item)
         self._snapshot(status=status, **fields)
-        yield {"type": f"response.{status}", "response": self._resource}
+        yield self._lifecycle(status)
+
+    def _lifecycle(self, name: str) -> EventBody:
+        return {"type": f"response.{name}", "response": self._telling()}
+
+    def _telling(self) -> dict[str, Any]:
+        return filled_in(self._resource, self._defaults())
 
     def _snapshot(self, **fields: Any) -> None:
         """Make another response of what is known by now; events hold the earlier."""

@@ -6,10 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from inference.core.errors import ResponseTooLargeError, StoreUnavailableError
+from inference.exchange.answering import ignored_header
 from inference.exchange.background import BackgroundRequest, answer_in_background
 from inference.exchange.replies import json_reply
 from inference.exchange.streaming import sse_reply
-from inference.faces.responses.retelling import followed
+from inference.faces.responses.retelling import followed, silence
 from inference.protocol import faults
 
 if TYPE_CHECKING:
@@ -59,8 +60,10 @@ async def answer_later(
     if request.stream:
         silence_s = app.sse_keepalive_after_s
         events = followed(answer.log, -1, silence_s=silence_s)
-        return await sse_reply(events, keep_alive=writer.keep_alive)
-    return json_reply(body)
+        return await sse_reply(
+            events, keep_alive=silence, headers=lambda: ignored_header(trace)
+        )
+    return json_reply(body, headers=ignored_header(trace))
 
 
 class PatientKeeper:

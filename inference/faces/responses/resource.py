@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from inference.core.requests import ToolMode
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,6 +28,12 @@ def resource_of(
 ) -> dict[str, Any]:
     """Return a response of which nothing is answered yet."""
     reasoning, conversation = asked.reasoning, asked.conversation
+    is_parallel = asked.parallel_tool_calls
+    if is_parallel is None:
+        is_parallel = asked.tool_choice.mode not in (
+            ToolMode.REQUIRED,
+            ToolMode.FUNCTION,
+        )
     return {
         "id": response_id,
         "object": "response",
@@ -44,7 +52,7 @@ def resource_of(
         "store": is_stored,
         "tools": list(asked.tools.sent),
         "tool_choice": asked.tool_choice.sent,
-        "parallel_tool_calls": asked.parallel_tool_calls is not False,
+        "parallel_tool_calls": is_parallel,
         "max_tool_calls": asked.max_tool_calls,
         "max_output_tokens": asked.max_output_tokens,
         "text": {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from inference.core.errors import InferenceError, InvalidRequestError
-from inference.protocol.sse import DONE, Event, error_event
+from inference.protocol.sse import COMMENT, DONE, Event, error_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -29,6 +29,11 @@ class _Numbered(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Numbered)
+
+
+def silence() -> bytes:
+    """Return what is told of silence: no event, for events are everybody's."""
+    return COMMENT
 
 
 async def followed(

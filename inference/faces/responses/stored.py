@@ -19,9 +19,8 @@ from inference.faces.responses.lookup import (
     store_of,
     under_way,
 )
-from inference.faces.responses.retelling import followed, retold
+from inference.faces.responses.retelling import followed, retold, silence
 from inference.protocol.pages import list_body, read_number, read_page, read_switch
-from inference.protocol.sse import COMMENT
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -84,7 +83,7 @@ async def _tell_again(call: Call, response_id: str, after: int) -> HttpResponseB
         events = retold(kept, after)
     else:
         events = followed(answer.log, after, silence_s=call.app.sse_keepalive_after_s)
-    return await sse_reply(events, keep_alive=COMMENT)
+    return await sse_reply(events, keep_alive=silence)
 
 
 async def _forget(call: Call, response_id: str) -> HttpResponseBase:

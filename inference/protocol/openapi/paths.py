@@ -14,6 +14,7 @@ def server_paths() -> Schema:
         "/v1/chat/completions": {"post": _chat_operation()},
         "/v1/completions": {"post": _completion_operation()},
         **message_paths(),
+        "/v1/responses": {"post": _response_operation()},
         **stored_paths(),
         "/v1/models": {"get": _operation("models", "List the models.", "ModelList")},
         "/v1/models/{id}": {
@@ -98,7 +99,7 @@ def _chat_operation() -> Schema:
         "Answer a conversation; with `stream`, as server-sent events.",
         "ChatCompletion",
         body="ChatRequest",
-        chunk="ChatChunk",
+        events="`data: ` and a ChatChunk each, then `data: [DONE]`.",
     )
 
 
@@ -107,11 +108,22 @@ def _completion_operation() -> Schema:
         "Go on from bare texts or token ids; with `stream`, as server-sent events.",
         "Completion",
         body="CompletionRequest",
-        chunk="Completion",
+        events="`data: ` and a Completion each, then `data: [DONE]`.",
     )
 
 
-def _answer_operation(summary: str, schema: str, *, body: str, chunk: str) -> Schema:
+def _response_operation() -> Schema:
+    return _answer_operation(
+        "Answer what is new in a conversation; with `stream`, as Open Responses' "
+        "events.",
+        "Response",
+        body="ResponseRequest",
+        events="`response.created`, the items of the output, `response.completed`, "
+        "`response.incomplete`, or `error` and `response.failed`; then `data: [DONE]`.",
+    )
+
+
+def _answer_operation(summary: str, schema: str, *, body: str, events: str) -> Schema:
     operation = _operation(
         "chat",
         summary,
@@ -123,10 +135,7 @@ def _answer_operation(summary: str, schema: str, *, body: str, chunk: str) -> Sc
         status_504="The request took longer than the server allows.",
     )
     done = operation["responses"]["200"]
-    done["content"]["text/event-stream"] = {
-        "schema": STRING
-        | {"description": f"`data: ` and a {chunk} each, then `data: [DONE]`."}
-    }
+    done["content"]["text/event-stream"] = {"schema": STRING | {"description": events}}
     done["headers"] = {
         "x-request-id": {"description": "The id of its row.", "schema": STRING},
         "x-ignored-params": {

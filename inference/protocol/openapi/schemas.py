@@ -15,6 +15,7 @@ from inference.protocol.conversation_parameters import (
 from inference.protocol.message_parameters import CountRequestBody, MessageRequestBody
 from inference.protocol.openapi.messages import message_schemas
 from inference.protocol.openapi.parameters import body_schemas
+from inference.protocol.openapi.responses import response_schemas
 from inference.protocol.openapi.shapes import (
     COUNT,
     COUNT_OR_NULL,
@@ -30,6 +31,7 @@ from inference.protocol.openapi.shapes import (
 )
 from inference.protocol.openapi.stored import stored_schemas
 from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.response_parameters import ResponseRequestBody
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
@@ -43,6 +45,7 @@ def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
             CompletionRequestBody,
             MessageRequestBody,
             CountRequestBody,
+            ResponseRequestBody,
             ConversationRequestBody,
             ConversationUpdateBody,
             ConversationItemsBody,
@@ -50,6 +53,7 @@ def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
         ),
         **_completion_schemas(),
         **message_schemas(),
+        **response_schemas(),
         **stored_schemas(),
         **_model_schemas(limits),
         **_stats_schemas(),

@@ -39,7 +39,7 @@ def stored_paths() -> Schema:
         "/v1/responses/{id}/cancel": {
             "post": _operation(
                 "End a response that is under way in the background.",
-                "StoredResponse",
+                "Response",
                 response,
             ),
         },
@@ -78,18 +78,6 @@ def stored_schemas() -> Schema:
     """Return the schemas of what is answered."""
     item = {"type": "object", "properties": {"id": STRING, "type": STRING}}
     return {
-        "StoredResponse": object_of(
-            id=STRING,
-            object={"const": "response"},
-            status={
-                "enum": [
-                    *("queued", "in_progress", "completed", "incomplete"),
-                    *("failed", "cancelled"),
-                ]
-            },
-            background=FLAG,
-            output=list_of(ref("StoredItem")),
-        ),
         "StoredItem": item | {"required": ["id", "type"]},
         "ItemList": object_of(
             object={"const": "list"},
@@ -121,7 +109,7 @@ def _retrieve(response: list[Schema]) -> Schema:
     ]
     operation = _operation(
         "Show a response; with `stream`, tell its events again.",
-        "StoredResponse",
+        "Response",
         [*response, *told],
     )
     operation["responses"]["200"]["content"]["text/event-stream"] = {
