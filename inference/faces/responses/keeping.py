@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 NOTHING_KEPT = "store: responses are not kept on this server"
 NOT_ADDED = "conversation: nothing is added to it without 'store'"
+_ALWAYS: dict[str, dict[str, Any]] = {
+    "output_text": {"annotations": [], "logprobs": []},
+    "input_image": {"detail": "auto"},
+}
 # Which response an item is from; the prefix is that of its kind.
 _ITEM_ID = re.compile(r"[a-z]+_([0-9a-f]{32})_(?:in_)?[0-9]+")
 
@@ -145,17 +149,27 @@ def input_items(sent: Sequence[ItemBody], response_id: str) -> tuple[Item, ...]:
     """Return items as they are kept: each with an id and without what is absent."""
     key = response_id.removeprefix("resp_")
     return tuple(
-        _to_item(item, f"msg_{key}_in_{at}")
+        item_of(item, f"msg_{key}_in_{at}")
         for at, item in enumerate(sent)
         if not isinstance(item, IgnoredItemBody)
     )
 
 
-def _to_item(sent: ItemBody, item_id: str) -> Item:
+def item_of(sent: ItemBody, item_id: str) -> Item:
+    """Return an item as it is kept; under `item_id` where it has no id of its own."""
     found: Item = msgspec.to_builtins(sent)
     content = found.get("content")
     if found["type"] == "message" and isinstance(content, str):
         kind = "output_text" if found["role"] == "assistant" else "input_text"
         found["content"] = [{"type": kind, "text": content}]
+    for name in ("content", "output"):
+        if isinstance(found.get(name), list):
+            found[name] = [_part_of(part) for part in found[name]]
     kept = {name: value for name, value in found.items() if value is not None}
     return {"id": item_id, "status": "completed", **kept}
+
+
+def _part_of(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a part with all that a client's types want of it."""
+    kept = {name: value for name, value in part.items() if value is not None}
+    return {**_ALWAYS.get(part["type"], {}), **kept}
