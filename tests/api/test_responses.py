@@ -10,6 +10,7 @@ import httpx2
 import openai
 import pydantic
 import pytest
+from openai.types.responses import ResponseItem
 
 from inference.core.errors import (
     ContextLengthExceededError,
@@ -113,6 +114,10 @@ async def test_a_tool_loop_of_two_turns_carries_everything_back(
     _, turn, result = house.service.requests[1].messages
     assert (turn.reasoning, turn.tool_calls[0].name) == ("Weather?", "weather")
     assert (result.tool_call_id, result.text) == ("c1", "20 °C")
+    asked += [item.model_dump() for item in second.output]
+    asked.append({"role": "user", "content": "And tomorrow?"})
+    await sdk.responses.create(model=MODEL, input=asked, store=False)
+    assert texts(house)[-2:] == ["Hello", "And tomorrow?"]
     assert all("ignored" not in row.params for row in house.ledger.finished)
 
 
@@ -186,6 +191,29 @@ async def test_an_item_of_a_kept_response_can_be_referred_to(
         await sdk.responses.create(
             model=MODEL, input=[{"type": "item_reference", "id": "msg_1"}]
         )
+
+
+async def test_what_was_asked_is_kept_as_the_sdks_types_want_it(
+    make_house: MakeHouse, sdk: openai.AsyncOpenAI, kept: KeptResponses
+) -> None:
+    make_house(responses=kept)
+    image = {"type": "input_image", "image_url": "data:image/png;base64,cmVk"}
+    items: list[Any] = [
+        {"role": "user", "content": [{"type": "input_text", "text": "Hi"}, image]},
+        {"role": "assistant", "content": "Hello"},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": [image]},
+        {"type": "custom_tool_call", "call_id": "d", "name": "g", "input": "x"},
+        {"type": "custom_tool_call_output", "call_id": "d", "output": "y"},
+        {"type": "reasoning", "summary": [], "encrypted_content": "mlx1.aG0="},
+        {"type": "mcp_call"},
+        {"role": "user", "content": "And?"},
+    ]
+    await sdk.responses.create(model=MODEL, input=items)
+    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(ResponseItem)
+    for item in kept.only.input:
+        assert adapter.validate_python(item).id == item["id"]
+    assert len({item["id"] for item in kept.only.input}) == 8
 
 
 async def test_a_conversation_is_gone_on_with_and_grows(

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import agents
 import httpx
 import openai
 import openresponses_types as open_responses
@@ -28,6 +29,7 @@ AT = 10_000
 COMMAND = "ls -la"
 ANSWER = "It is warm."
 RESULT = "Sunny, " * 100
+agents.set_tracing_disabled(True)
 SHAPE = Path(__file__).parent / "codex_responses_shape.json"
 CITY = {
     "type": "object",
@@ -127,6 +129,36 @@ def test_what_codex_sends_is_answered_through_a_call_and_its_result(
     assert row is not None
     assert (row["endpoint"], row["outcome"]) == ("/v1/responses", "finished")
     assert json.loads(row["params"])["ignored"] == ["tools[2].web_search"]
+
+
+async def test_an_agent_of_openais_calls_gets_its_result_and_answers(
+    glm_server: FamilyServer,
+) -> None:
+    asked = []
+
+    def exec_command(cmd: str) -> str:
+        """Run a command."""
+        asked.append(cmd)
+        return RESULT
+
+    agent = agents.Agent(
+        name="shell",
+        instructions="Be brief.",
+        tools=[agents.function_tool(exec_command)],
+        model=agents.OpenAIResponsesModel(
+            glm_server.served(GLM), glm_server.server.async_client()
+        ),
+        model_settings=agents.ModelSettings(temperature=0),
+    )
+    short = await agents.Runner.run(agent, "Look!")
+    missing = AT - short.raw_responses[0].usage.input_tokens
+    prompt = "Look!" + FILLER * missing
+    result = await agents.Runner.run(agent, prompt)
+    assert (result.final_output, asked) == (ANSWER, [COMMAND])
+    streamed = agents.Runner.run_streamed(agent, prompt)
+    kinds = {event.type async for event in streamed.stream_events()}
+    assert "raw_response_event" in kinds
+    assert (streamed.final_output, asked) == (ANSWER, [COMMAND, COMMAND])
 
 
 def test_a_stream_has_the_response_of_the_whole(rambler_server: Server) -> None:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 NOTHING_KEPT = "store: responses are not kept on this server"
 NOT_ADDED = "conversation: nothing is added to it without 'store'"
+_ALWAYS: dict[str, dict[str, Any]] = {
+    "output_text": {"annotations": [], "logprobs": []},
+    "input_image": {"detail": "auto"},
+}
 # Which response an item is from; the prefix is that of its kind.
 _ITEM_ID = re.compile(r"[a-z]+_([0-9a-f]{32})_(?:in_)?[0-9]+")
 
@@ -158,5 +162,14 @@ def item_of(sent: ItemBody, item_id: str) -> Item:
     if found["type"] == "message" and isinstance(content, str):
         kind = "output_text" if found["role"] == "assistant" else "input_text"
         found["content"] = [{"type": kind, "text": content}]
+    for name in ("content", "output"):
+        if isinstance(found.get(name), list):
+            found[name] = [_part_of(part) for part in found[name]]
     kept = {name: value for name, value in found.items() if value is not None}
     return {"id": item_id, "status": "completed", **kept}
+
+
+def _part_of(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a part with all that a client's types want of it."""
+    kept = {name: value for name, value in part.items() if value is not None}
+    return {**_ALWAYS.get(part["type"], {}), **kept}
