@@ -7,6 +7,7 @@ the work was handed in, and no longer.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -27,6 +28,8 @@ from inference.core.timing import Clock, SystemClock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+logger = logging.getLogger("inference")
+
 T = TypeVar("T")
 
 PATIENCE_S = 5.0
@@ -36,6 +39,7 @@ WAITING_MOST = 1000
 # A thread that is held up elsewhere (in a pool, say) is waited for this much longer.
 _GRACE_S = 1.0
 
+_SILENT = "the database does not answer"
 # What another try may mend; all else is wrong with the work itself.
 _TROUBLE = (OperationalError, InterfaceError, ProgrammingError)
 
@@ -77,7 +81,7 @@ class DatabaseThread:
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= WAITING_MOST or self._stopping.is_set():
-            raise _unavailable("too much waits for it already")
+            raise _unavailable("too much waits already")
         until = self._clock.monotonic() + self._patience_s
         self._waiting += 1
         try:
@@ -86,7 +90,7 @@ class DatabaseThread:
                     self._executor.submit(self._attempts, work, until)
                 )
         except TimeoutError:
-            raise _unavailable("it does not answer") from None
+            raise _unavailable(_SILENT) from None
         finally:
             self._waiting -= 1
 
@@ -94,17 +98,17 @@ class DatabaseThread:
 
     def _attempts(self, work: Callable[[], T], until: float) -> T:
         """Try until it works or the time is over; at least once where any is left."""
-        trouble: Exception | str = "it is busy"
         while (left_s := until - self._clock.monotonic()) > 0:
             try:
                 self._wait_for_locks(left_s)
                 return work()
             except _TROUBLE as error:
-                trouble = error
+                # For the operator: it may name hosts and users.
+                logger.warning("The store of responses waits: %s", error)
                 _close()
                 if self._stopping.wait(min(RETRY_S, left_s)):
                     break
-        raise _unavailable(trouble)
+        raise _unavailable(_SILENT)
 
     @staticmethod
     def _wait_for_locks(patience_s: float) -> None:
@@ -129,5 +133,5 @@ def _close() -> None:
     connections[DEFAULT_DB_ALIAS].close()
 
 
-def _unavailable(why: Exception | str) -> StoreUnavailableError:
+def _unavailable(why: str) -> StoreUnavailableError:
     return StoreUnavailableError(f"Stored responses cannot be reached now: {why}")

@@ -263,8 +263,8 @@ class ServerLifecycle:
         )
         await self._service.drain(self._config.drain_timeout_s, hurry=hurry)
         await current_app().background.stop()
-        if self._responses is not None:
-            await self._responses.stop()
         failures.tell()
         await self._sampler.stop()
         await self._service.stop()
+        if self._responses is not None:
+            await self._responses.stop()

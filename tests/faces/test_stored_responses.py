@@ -6,7 +6,10 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+import openresponses_types as open_responses
 import pytest
+from openai.types import responses as openai_responses
+from pydantic import TypeAdapter
 
 from inference.core.errors import StoreUnavailableError
 from inference.core.outcomes import Operation
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from inference.response_store import DatabaseResponseStore
 
 PATH = "/v1/responses"
+_OPENAI_EVENT: TypeAdapter[Any] = TypeAdapter(openai_responses.ResponseStreamEvent)
 KEY = {"authorization": "Bearer secret"}
 
 
@@ -253,6 +257,7 @@ async def test_it_is_queued_at_once_and_ends_while_nobody_listens(
     at = desk(HELLO[0], gate, *HELLO[1:])
     told = await at.created(background=True)
     assert (told["status"], told["background"], told["output"]) == ("queued", True, [])
+    open_responses.ResponseResource.model_validate(told)
     await at.house.service.waiting.wait()
     assert await at.status(told["id"]) == "in_progress"
     assert not at.house.ledger.finished
@@ -285,6 +290,9 @@ async def test_it_is_followed_from_any_event_on(desk: Callable[..., Desk]) -> No
         *("queued", "queued", "in_progress")
     ]
     assert events[-1]["type"] == "response.completed"
+    open_responses.ResponseQueuedStreamingEvent.model_validate(events[1])
+    for event in events:
+        _OPENAI_EVENT.validate_python(event)
     assert events_of(await later) == events[4:]
     await at.ended()
     assert events_of(await at.get(f"{told['id']}?stream=true")) == events
