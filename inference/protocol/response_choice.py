@@ -100,9 +100,12 @@ def _to_choice(sent: Any, _path: str, _limits: Limits) -> ResponseChoice:
         return ResponseChoice(ToolMode(sent), sent=sent)
     told = msgspec.to_builtins(sent)
     if isinstance(sent, AllowedChoiceBody):
-        named = (each for each in sent.tools if isinstance(each, NamedChoiceBody))
+        named = [each for each in sent.tools if isinstance(each, NamedChoiceBody)]
         names = tuple(each.name for each in named)
-        return ResponseChoice(ToolMode(sent.mode), names, told)
+        told |= {"tools": msgspec.to_builtins(named)}
+        # Where only tools are allowed that are not here, none is.
+        mode = ToolMode(sent.mode) if names else ToolMode.NONE
+        return ResponseChoice(mode, names, told)
     return ResponseChoice(ToolMode.FUNCTION, (sent.name,), told)
 
 

@@ -195,6 +195,13 @@ def _as_sent(sent: ResponseToolBody) -> dict[str, Any]:
     if isinstance(sent, FunctionToolBody):
         named = ("type", "name", "description", "parameters", "strict")
         return {name: found[name] for name in named}
+    if isinstance(sent, NamespaceToolBody):
+        inner = (each for each in found["tools"] if each["type"] != "ignored")
+        found["tools"] = [_without_nulls(each) for each in inner]
+    return _without_nulls(found)
+
+
+def _without_nulls(found: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -210,6 +210,13 @@ def test_only_the_allowed_tools_are_known() -> None:
     assert use.mode is ToolMode.REQUIRED
 
 
+def test_where_no_tool_is_allowed_that_is_here_none_is_called() -> None:
+    choice = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "mcp"}]}
+    use = prompt_of(tools=[LOOK], tool_choice=choice).tools
+    assert use is not None
+    assert use.mode is ToolMode.NONE
+
+
 @pytest.mark.parametrize(
     ("form", "kind", "param"),
     [

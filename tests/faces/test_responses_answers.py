@@ -267,6 +267,16 @@ def test_what_was_asked_is_told_again_as_open_responses_have_it(
         assert response[name] == body[name]
 
 
+def test_tools_of_types_that_are_not_here_are_not_told_again() -> None:
+    search = {"type": "web_search"}
+    look = {"type": "function", "name": "look"}
+    choice = {"type": "allowed_tools", "mode": "auto", "tools": [search, look]}
+    response = whole(ended(letters()), tools=[search, LOOK], tool_choice=choice)
+    assert [tool["name"] for tool in response["tools"]] == ["look"]
+    assert response["tool_choice"]["tools"] == [look]
+    open_responses.ResponseResource.model_validate(response)
+
+
 @pytest.mark.parametrize("said", [0, 1, 20, 60])
 def test_a_failure_is_an_error_and_a_response_as_far_as_it_came(said: int) -> None:
     writer = writer_for()

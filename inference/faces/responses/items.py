@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from inference.faces.responses.text_argument import TextArgument
@@ -24,7 +25,7 @@ _PREFIXES = {
 }
 
 
-class OutputItem:
+class OutputItem(ABC):
     """One item of the output while it is written, and once it is."""
 
     kind = ""
@@ -54,11 +55,13 @@ class OutputItem:
         self._status = status
         yield self._event("response.output_item.done", item=self.body)
 
+    @abstractmethod
     def _fields(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """Return what only items of this kind have."""
 
+    @abstractmethod
     def _last_events(self) -> Iterator[EventBody]:
-        raise NotImplementedError
+        """Yield the events that stand before the item's own end."""
 
     def _event(self, kind: str, **fields: Any) -> EventBody:
         return {"type": kind, "output_index": self._index, **fields}
@@ -98,28 +101,29 @@ class PartItem(OutputItem):
     def _said(self, part: dict[str, Any]) -> dict[str, Any]:
         return {"text": part["text"]}
 
+    @abstractmethod
     def _part(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """Return the part as far as it is written."""
 
     def _content(self) -> list[dict[str, Any]]:
         return [self._part()] if self._is_begun else []
 
 
 class ReasoningOutput(PartItem):
-    """Thinking; where it `hides` a copy, also as a text that only we can read."""
+    """Thinking; where it `encrypts`, also as a text that only we read back."""
 
     kind, events = "reasoning", "response.reasoning_text"
 
-    def __init__(self, key: str, index: int, *, hides: bool = False) -> None:
+    def __init__(self, key: str, index: int, *, encrypts: bool = False) -> None:
         super().__init__(key, index)
-        self._hides = hides
+        self._encrypts = encrypts
 
     def _part(self) -> dict[str, Any]:
         return {"type": "reasoning_text", "text": "".join(self._texts)}
 
     def _fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = {"summary": [], "content": self._content()}
-        if self._hides:
+        if self._encrypts:
             fields["encrypted_content"] = signature_of("".join(self._texts))
         return fields
 

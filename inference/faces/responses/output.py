@@ -56,7 +56,7 @@ class ResponseOutput:
 
     def _think(self, text: str) -> Iterator[EventBody]:
         if not isinstance(self._open, ReasoningOutput):
-            item = ReasoningOutput(self._key, len(self._items), hides=self._hides)
+            item = ReasoningOutput(self._key, len(self._items), encrypts=self._hides)
             yield from self._begin(item)
         assert isinstance(self._open, ReasoningOutput)
         yield self._open.add(text)

@@ -73,7 +73,8 @@ def resource_of(
         "metadata": asked.metadata,
         "safety_identifier": asked.safety_identifier,
         "prompt_cache_key": asked.prompt_cache_key,
-        "user": asked.user,
+        # Null is no user's name in OpenAI's document.
+        **({"user": asked.user} if asked.user else {}),
     }
 
 
