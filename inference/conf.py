@@ -14,7 +14,8 @@ class ServerConfig:
     """How one server runs. Times in seconds; `request_timeout_s=None` is no limit.
 
     A `memory_budget_bytes` of 0 is the machine's, `prompt_cache_bytes` of None a share
-    of it, a `model_ttl_s` of 0 is for ever.
+    of it, a `model_ttl_s` of 0 is for ever. With a `responses_retention_s` of 0 no
+    response is stored.
     """
 
     model_type: str
@@ -64,6 +65,8 @@ class ServerConfig:
     hour_retention_days: int
     day_retention_days: int
     body_retention_days: int
+    responses_retention_s: float
+    responses_max_bytes: int
 
     @classmethod
     def from_settings(cls) -> ServerConfig:
@@ -120,6 +123,8 @@ class ServerConfig:
             hour_retention_days=settings.MLX_HOUR_RETENTION_DAYS,
             day_retention_days=settings.MLX_DAY_RETENTION_DAYS,
             body_retention_days=settings.MLX_BODY_RETENTION_DAYS,
+            responses_retention_s=settings.MLX_RESPONSES_RETENTION_S,
+            responses_max_bytes=settings.MLX_RESPONSES_MAX_BYTES,
         )
 
     @property

@@ -17,6 +17,18 @@ from inference.faces.embeddings.view import embeddings
 from inference.faces.loading.view import model_load, model_unload
 from inference.faces.messages.view import count_tokens, messages
 from inference.faces.rerank.view import rerank
+from inference.faces.responses.conversations import (
+    conversation,
+    conversation_create,
+    conversation_item,
+    conversation_items,
+)
+from inference.faces.responses.stored import (
+    input_items,
+    response_cancel,
+    stored_response,
+)
+from inference.faces.responses.view import responses
 from inference.faces.tokens.view import detokenize, render_chat, tokenize
 
 urlpatterns = [
@@ -31,6 +43,16 @@ urlpatterns = [
     *(path(address, rerank) for address in ("v1/rerank", "v2/rerank", "rerank")),
     path("v1/messages", messages),
     path("v1/messages/count_tokens", count_tokens),
+    path("v1/responses", responses),
+    path("v1/responses/<str:response_id>", stored_response),
+    path("v1/responses/<str:response_id>/cancel", response_cancel),
+    path("v1/responses/<str:response_id>/input_items", input_items),
+    path("v1/conversations", conversation_create),
+    path("v1/conversations/<str:conversation_id>", conversation),
+    path("v1/conversations/<str:conversation_id>/items", conversation_items),
+    path(
+        "v1/conversations/<str:conversation_id>/items/<str:item_id>", conversation_item
+    ),
     path("v1/models", model_list),
     path("v1/models/load", model_load),
     path("v1/models/unload", model_unload),

@@ -20,6 +20,7 @@ def retention_of(config: ServerConfig) -> Retention:
         hours_days=config.hour_retention_days,
         days_days=config.day_retention_days,
         bodies_days=config.body_retention_days,
+        responses_s=config.responses_retention_s,
     )
 
 

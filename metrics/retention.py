@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
+from inference.models import ConversationRow, ResponseRow
 from metrics.models import (
     Gauge,
     RequestBody,
@@ -24,13 +25,20 @@ if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
 
 PRUNE_BATCH = 1000
+# Of rows that hold whole answers, or have many others below them.
+LARGE_ROWS = 100
+_BATCHES: dict[type[Model], int] = {
+    ResponseRow: LARGE_ROWS,
+    ConversationRow: LARGE_ROWS,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
     """How many days each kind of row is kept; 0: for ever.
 
-    Events are kept as long as the hours' sums.
+    Events are kept as long as the hours' sums; stored responses and conversations for
+    `responses_s` seconds, 0 of them for no time at all.
     """
 
     rows_days: int = 30
@@ -38,6 +46,7 @@ class Retention:
     hours_days: int = 0
     days_days: int = 0
     bodies_days: int = 7
+    responses_s: float = 86_400.0
 
     def expired(self, now: datetime) -> dict[str, QuerySet[Any]]:
         """Return, by what it is, everything that has been there long enough."""
@@ -59,7 +68,12 @@ class Retention:
             for name, table in (("sums", Rollup), ("samples", Gauge)):
                 rows = table.objects.filter(level=level)
                 old[f"{level} {name}"] = _older(rows, "at", days, now)
-        return {name: rows for name, rows in old.items() if rows is not None}
+        stored_for = timedelta(seconds=self.responses_s)
+        stored: dict[str, QuerySet[Any]] = {
+            "responses": ResponseRow.objects.expired(stored_for, now=now),
+            "conversations": ConversationRow.objects.expired(stored_for, now=now),
+        }
+        return {name: rows for name, rows in old.items() if rows is not None} | stored
 
 
 class Pruner:
@@ -100,8 +114,9 @@ def _older(
 
 
 def _delete_some(rows: QuerySet[Any]) -> int:
-    keys = list(rows.values_list("pk", flat=True)[:PRUNE_BATCH])
     table: type[Model] = rows.model
+    most = _BATCHES.get(table, PRUNE_BATCH)
+    keys = list(rows.values_list("pk", flat=True)[:most])
     if keys:
         table._default_manager.filter(pk__in=keys).delete()  # noqa: SLF001 -- documented Django API
     return len(keys)

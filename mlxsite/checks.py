@@ -18,7 +18,7 @@ from inference.conf import ServerConfig
 from inference.core.origins import ANY, SETTING
 from inference.library.openblas import advice_on, lacks_openblas
 from metrics.recorder.redaction import RedactorError, find_redactor
-from mlxsite.options import SECONDS, WHOLE
+from mlxsite.options import SECONDS, SIZES, WHOLE
 from mlxsite.startup.network import is_loopback
 
 OLDEST_SQLITE = (3, 35, 0)
@@ -35,6 +35,8 @@ NUMBERS = {
     "CONNECTIONS_PER_CLIENT": "MLX_CONNECTIONS_PER_CLIENT",
     "HANG_TIMEOUT": "MLX_HANG_TIMEOUT_S",
     "SSE_KEEPALIVE_AFTER_S": "MLX_SSE_KEEPALIVE_AFTER_S",
+    "RESPONSES_RETENTION": "MLX_RESPONSES_RETENTION_S",
+    "RESPONSES_MAX_BYTES": "MLX_RESPONSES_MAX_BYTES",
 }
 
 AppConfigs = Sequence[AppConfig] | None
@@ -120,7 +122,7 @@ def check_numbers(app_configs: AppConfigs, **_: Any) -> list[CheckMessage]:
 
 def _number_errors() -> Iterator[CheckMessage]:
     for variable, setting in NUMBERS.items():
-        option = WHOLE.get(variable) or SECONDS[variable]
+        option = (WHOLE | SECONDS | SIZES)[variable]
         try:
             option.parse(str(getattr(settings, setting)))
         except ValueError as error:

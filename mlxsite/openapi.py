@@ -18,6 +18,7 @@ TAGS = {
     "chat": "Answers.",
     "embeddings": "Vectors of texts, and documents by their relevance.",
     "tokens": "Of which tokens a prompt is made.",
+    "responses": "Stored responses and conversations.",
     "models": "Models and their life in memory.",
     "queue": "The load at this moment.",
     "record": "The record of requests and events.",

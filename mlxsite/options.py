@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
-from inference.core.limits import DEFAULT_LIMITS
+from inference.core.limits import DEFAULT_LIMITS, KIB, MIB
 from inference.core.origins import SETTING, AllowedOrigins
 from inference.images.hosts import HostList
 from mlxsite.server.proxies import TrustedProxies
@@ -138,6 +138,8 @@ SECONDS = {
     "SSE_KEEPALIVE_AFTER_S": Seconds(15, 0.01, DAY_S),
     "MODEL_TTL": Seconds(0, 0, 365 * DAY_S),
     "IMAGE_TIMEOUT": Seconds(10, 0.1, 600),
+    # Of stored responses and conversations; 0: none are stored.
+    "RESPONSES_RETENTION": Seconds(DAY_S, 0, 3650 * DAY_S),
 }
 
 UNSET = -1
@@ -147,6 +149,8 @@ SIZES = {
     "MEMORY_BUDGET": Size(0, 0, 2**50),
     # Unset: a share of the budget.
     "PROMPT_CACHE": Size(UNSET, 0, 2**50),
+    # Of the JSON of one response; more than a body and an answer have.
+    "RESPONSES_MAX_BYTES": Size(64 * MIB, 64 * KIB, 2**30),
 }
 
 MODEL_TYPES = ("", "lm", "vlm", "encoder")

@@ -94,6 +94,10 @@ MLX_RECORD_BODIES = env.flag("RECORD_BODIES")
 MLX_BODY_RETENTION_DAYS = env.whole("BODY_RETENTION_DAYS")
 MLX_BODY_REDACTOR = env.text("BODY_REDACTOR")  # package.module.function
 
+# --- stored responses ---------------------------------------------------------
+MLX_RESPONSES_RETENTION_S = env.seconds("RESPONSES_RETENTION")  # 0: none are stored
+MLX_RESPONSES_MAX_BYTES = env.size("RESPONSES_MAX_BYTES")
+
 # --- security -----------------------------------------------------------------
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.secret("SECRET_KEY") or load_secret_key(MLX_DATA_DIR / "secret_key")

@@ -136,6 +136,15 @@ class StoreUnavailableError(InferenceError):
     retry_after_s = 5
 
 
+class ResponseTooLargeError(InferenceError):
+    """A response or an item has more bytes than the server keeps."""
+
+    code = "response_too_large"
+    http_status = 413
+    error_type = "invalid_request_error"
+    outcome = Outcome.INVALID
+
+
 class AuthenticationError(InferenceError):
     """No key, or a key that is not known."""
 

@@ -22,6 +22,7 @@ class Limits:
     json_elements: int = 100_000
     json_number_chars: int = 64
     messages: int = 4096
+    conversation_items: int = 20
     parts_per_message: int = 256
     text_chars: int = 16 * MIB
     name_chars: int = 256

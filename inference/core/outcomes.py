@@ -61,6 +61,7 @@ class Operation(StrEnum):
     MESSAGES = "messages"
     EMBEDDINGS = "embeddings"
     RERANK = "rerank"
+    RESPONSES = "responses"
     COUNT = "count"
     MODEL_LOAD = "model_load"
     MODEL_UNLOAD = "model_unload"
@@ -75,6 +76,7 @@ class Operation(StrEnum):
             Operation.MESSAGES,
             Operation.EMBEDDINGS,
             Operation.RERANK,
+            Operation.RESPONSES,
         )
 
 

@@ -247,7 +247,8 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     With `continuous_usage` every delta carries the usage so far. With `echo` the first
     delta of each choice carries the text of its prompt, and with `prompt_logprobs` how
     likely each of its tokens was, and so many others at its place. With `spells` the
-    worker tells of each prompt what it is made of.
+    worker tells of each prompt what it is made of. With `truncates` the oldest turns of
+    a conversation that is too long are left out.
     """
 
     prompts: tuple[Prompt, ...]
@@ -258,6 +259,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     echo: bool = False
     prompt_logprobs: int | None = None
     spells: bool = False
+    truncates: bool = False
 
     @property
     def rows(self) -> int:

@@ -256,13 +256,17 @@ class RequestTrace:
         )
         if self.record.images:
             self._note(image_tokens=sum(prompt.image_tokens for prompt in prompts))
-        if ignored := [name for prompt in prompts for name in prompt.ignored]:
-            params = self.record.params
-            names = dict.fromkeys((*params.get("ignored", ()), *ignored))
-            self._note(params={**params, "ignored": list(names)})
+        self.ignores([name for prompt in prompts for name in prompt.ignored])
         for prompt in prompts:
             for message in prompt.warnings:
                 self.warn(message)
+
+    def ignores(self, names: Sequence[str]) -> None:
+        """Note what was sent and means nothing."""
+        if names:
+            params = self.record.params
+            known = dict.fromkeys((*params.get("ignored", ()), *names))
+            self._note(params={**params, "ignored": list(known)})
 
     def got_images(self, images: Sequence[ImageData], seconds: float | None) -> None:
         """Note the images, and how long it took to get those named by address."""

@@ -11,6 +11,7 @@ from inference.core.described import ignored_names
 from inference.exchange.events import stream_events
 from inference.exchange.replies import json_reply
 from inference.exchange.streaming import sse_reply
+from inference.exchange.writers import keep_told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -55,7 +56,9 @@ async def answer(
         while not source.is_ended:
             for delta in await source.take():
                 collected.add(delta)
-    return json_reply(writer.whole(collected), headers=_headers(trace))
+    body = writer.whole(collected)
+    await keep_told(writer)
+    return json_reply(body, headers=_headers(trace))
 
 
 def answer_events(

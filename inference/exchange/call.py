@@ -24,7 +24,8 @@ UNRECORDED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class Call:
     """What a view gets instead of the bare request; `body` once it was read.
 
-    `body_bytes` is how large the body was as it came.
+    `body_bytes` is how large the body was as it came. `is_handed_over` says that the
+    request goes on after its reply, and ends its own trace.
     """
 
     request: HttpRequest
@@ -32,6 +33,7 @@ class Call:
     trace: RequestTrace
     body: dict[str, Any] = field(default_factory=dict)
     body_bytes: int = 0
+    is_handed_over: bool = False
 
     @classmethod
     def begin(
@@ -59,6 +61,11 @@ class Call:
         """Publish the first record, where this request leaves a row at all."""
         if self.request.method not in UNRECORDED_METHODS:
             self.trace.open()
+
+    def hand_over(self) -> None:
+        """Leave the trace to what answers in the background; it must be open."""
+        assert self.trace.is_open
+        self.is_handed_over = True
 
     def fail(self, error: InferenceError) -> None:
         """End the story with an error, also one from before it was opened.

@@ -39,8 +39,9 @@ def endpoint(
     """Make `view(call, **route)` answer `methods` on `path`; no methods: all.
 
     A view that answers POST gets the parsed JSON object as `call.body`, unless it
-    `takes_body` not at all. Errors are told as `face` tells them. The trace is closed here, except that a streaming
-    response closes its own.
+    `takes_body` no more than a GET does. Errors are told as `face` tells them. The
+    trace is closed here, except that a streaming response and an answer in the
+    background close their own.
     """
     allowed = (*methods, "HEAD") if "GET" in methods else methods
     reads_body = takes_body and "POST" in methods
@@ -78,19 +79,21 @@ async def _answer(
     face: Face,
 ) -> HttpResponseBase:
     """Await the view and end the trace: finished, failed or cancelled."""
-    streaming = False
+    goes_on = False
     try:
         response = await viewing
-        streaming = response.streaming
-        if not streaming:
+        goes_on = response.streaming or call.is_handed_over
+        if not goes_on:
             call.trace.finish()
     except asyncio.CancelledError:
-        call.cancel()
+        goes_on = call.is_handed_over
+        if not goes_on:
+            call.cancel()
         raise
     except Exception as error:  # noqa: BLE001 -- logged by `public_error`
         response = _refuse(call, public_error(error), allowed, face)
     finally:
-        if not streaming:
+        if not goes_on:
             call.trace.close()
     for name in face.id_headers:
         response[name] = call.trace.request_id

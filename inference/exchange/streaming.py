@@ -25,7 +25,7 @@ _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 async def sse_reply(
     events: AsyncGenerator[Sequence[Event], None],
     *,
-    keep_alive: bytes,
+    keep_alive: Callable[[], bytes],
     headers: Callable[[], dict[str, str]] = dict,
 ) -> StreamingHttpResponse:
     """Answer with the events, as soon as the first ones are there.
@@ -55,7 +55,7 @@ class StreamBody:
         self,
         first: Sequence[Event],
         rest: AsyncGenerator[Sequence[Event], None],
-        keep_alive: bytes,
+        keep_alive: Callable[[], bytes],
     ) -> None:
         self._first: Sequence[Event] | None = first
         self._rest = rest
@@ -75,7 +75,7 @@ class StreamBody:
             except StopAsyncIteration:
                 self._ended = True
                 raise
-        return framed(events) if events else self._keep_alive
+        return framed(events) if events else self._keep_alive()
 
     async def aclose(self) -> None:
         """End the events and wait until they have let go of everything."""

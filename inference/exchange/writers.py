@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from inference.core.requests import Delta
 from inference.protocol.errors import error_body, error_headers
@@ -40,9 +40,8 @@ class StreamWriter(Protocol[T_contra]):
     The exchange owns when each is said; names and shapes are the face's.
     """
 
-    @property
     def keep_alive(self) -> bytes:
-        """The bytes of a stream in which nothing happens."""
+        """Return the bytes of a stream in which nothing happens for a while."""
 
     def events(self, item: T_contra) -> Sequence[Event]:
         """Return the events that tell of `item`, in order; none if it is bare."""
@@ -59,6 +58,23 @@ class AnswerWriter(StreamWriter[Delta], Protocol):
 
     def whole(self, answer: CollectedAnswer) -> bytes:
         """Return the body of an answer that is not streamed."""
+
+
+@runtime_checkable
+class KeepingWriter(Protocol):
+    """A writer whose answer is also kept, apart from the record."""
+
+    async def keep(self) -> None:
+        """Keep the answer as it was told so far, or ended; awaited once it ends.
+
+        The client cannot know of the end before.
+        """
+
+
+async def keep_told(writer: object) -> None:
+    """Have a writer keep its answer, if it is one that does."""
+    if isinstance(writer, KeepingWriter):
+        await writer.keep()
 
 
 class DeltaSource(Protocol[T_co]):

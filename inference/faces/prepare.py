@@ -8,6 +8,7 @@ from inference.protocol.body import parameters_of
 from inference.protocol.completion_parameters import CompletionRequestBody
 from inference.protocol.message_parameters import CountRequestBody, MessageRequestBody
 from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.response_parameters import ResponseRequestBody
 from inference.protocol.token_parameters import (
     DetokenizeRequestBody,
     TokenizeRequestBody,
@@ -26,5 +27,6 @@ def prepare(limits: Limits) -> None:
         CountRequestBody,
         TokenizeRequestBody,
         DetokenizeRequestBody,
+        ResponseRequestBody,
     ):
         parameters_of(body, limits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Struct
 
@@ -19,7 +19,7 @@ _URL_START_CHARS = 16
 Text = Annotated[str, Bound(max_length="text_chars")]
 _Url = Annotated[str, Bound(max_length="url_chars")]
 _Detail = Annotated[
-    Literal["auto", "low", "high"] | None,
+    Literal["auto", "low", "high", "original"] | None,
     Lax(lambda value, _: value if value is None else str(value)),
 ]
 
@@ -54,8 +54,11 @@ class InputTextBody(TextPartBody, tag="input_text"):
     """Text, by its name in the Responses API."""
 
 
-class OutputTextBody(TextPartBody, tag="output_text"):
+class OutputTextBody(TextPartBody, tag="output_text", kw_only=True):
     """An answer's text, by its name in the Responses API."""
+
+    annotations: Any = None
+    logprobs: Any = None
 
 
 class RefusalPartBody(Struct, tag_field="type", tag="refusal"):

@@ -29,6 +29,7 @@ from inference.protocol.encoder_parameters import (
 )
 from inference.protocol.message_parameters import MessageRequestBody
 from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.response_parameters import ResponseRequestBody
 from inference.protocol.token_parameters import TokenizeRequestBody
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ _TOKENS = """\
 
 vLLM's address and shape: `count`, `max_model_len`, `tokens`, `token_strs` of a text or of a conversation. `/detokenize` takes `model` and `tokens` and answers with `prompt`, their text. `/v1/chat/completions/render` takes a chat request and answers with `prompt`, the text that the model reads, and its tokens. The model's worker computes all three; each leaves a row. What is longer than the model's context is a 400.
 """
+_RESPONSES = """\
+## `/v1/responses`
+
+OpenAI's newer format, as [Open Responses](responses.md) has it. Names that are not here are ignored and listed.
+"""
 _OPENAI = """\
 ## OpenAI's createChatCompletion, each with the test that shows it
 """
@@ -120,6 +126,8 @@ def reference_page(
             _parameters(RerankRequestBody),
             _TOKENS,
             _parameters(TokenizeRequestBody),
+            _RESPONSES,
+            _parameters(ResponseRequestBody),
             _OPENAI,
             theirs,
         )

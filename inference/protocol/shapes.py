@@ -31,12 +31,16 @@ def reasoning_body(text: str) -> dict[str, str]:
 
 def logprobs_body(tokens: Iterable[TokenLogprob]) -> dict[str, Any]:
     """The log probabilities of an answer's tokens."""
-    content = [
+    return {"content": logprob_bodies(tokens), "refusal": None}
+
+
+def logprob_bodies(tokens: Iterable[TokenLogprob]) -> list[dict[str, Any]]:
+    """The log probability of each token, and the likeliest at its place."""
+    return [
         _token_body(token.token, token.logprob)
         | {"top_logprobs": [_token_body(top.token, top.logprob) for top in token.top]}
         for token in tokens
     ]
-    return {"content": content, "refusal": None}
 
 
 def _token_body(token: bytes, logprob: float) -> dict[str, Any]:

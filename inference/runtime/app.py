@@ -25,6 +25,7 @@ from inference.core.origins import NO_ORIGINS, AllowedOrigins
 from inference.core.outcomes import Operation
 from inference.core.timing import Clock, SystemClock
 from inference.core.trace import Client, ConnectionNote, RequestTrace, ServerIdentity
+from inference.runtime.background import BackgroundAnswers
 from inference.runtime.running import RunningRequests
 from inference.runtime.unauthenticated import UnauthenticatedCallers
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         RequestObserver,
         StatsSource,
     )
+    from inference.core.stored import ResponseStore
     from inference.runtime.service import ModelService
 
 T = TypeVar("T")
@@ -50,7 +52,7 @@ class App:
 
     `readers` may read the record under `/api/`, `scrapers` the figures of `/metrics`;
     `sessions` lets staff chat without a key. Pages of other `origins` than this
-    server's own may call it too.
+    server's own may call it too. Without `responses` nothing is stored.
     """
 
     service: ModelService
@@ -74,6 +76,8 @@ class App:
         default_factory=UnauthenticatedCallers
     )
     running: RunningRequests = field(default_factory=RunningRequests)
+    responses: ResponseStore | None = None
+    background: BackgroundAnswers = field(default_factory=BackgroundAnswers)
     readers: CallerCheck = field(default_factory=NobodyEnters)
     scrapers: CallerCheck = field(default_factory=NobodyEnters)
     sessions: SessionCheck = field(default_factory=NoSessions)

@@ -20,6 +20,7 @@ from inference.runtime.sampling import (
 )
 from inference.runtime.schema_check import SchemaCheck
 from inference.runtime.steps import AdmissionSteps
+from inference.runtime.truncation import NewestPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     from inference.core.errors import InferenceError
     from inference.core.frames import PromptPrepared
     from inference.core.images import ImageData
-    from inference.core.requests import ChatPrompt, Generate, SamplingSpec
+    from inference.core.requests import ChatPrompt, Generate, Prompt, SamplingSpec
     from inference.core.trace import RequestTrace
     from inference.runtime.leases import Lease
     from inference.runtime.pool import ModelPool
     from inference.runtime.served import ServedModel
     from inference.runtime.streams import TokenStream
+    from inference.runtime.truncation import Images, Prepare
     from inference.runtime.worker_protocol import Worker
 
 
@@ -179,16 +181,21 @@ class Generation(AdmissionSteps):
         self._work = msgspec.structs.replace(self._work, prompts=(chat,))
 
     async def _prepare(
-        self, worker: Worker, images: tuple[ImageData, ...], held: ExitStack
+        self, worker: Worker, images: Images, held: ExitStack
     ) -> list[PromptPrepared]:
         self._trace.enter(Phase.PREPARE)
-        prompts = []
+
+        async def whole(prompt: Prompt, images: Images) -> PromptPrepared:
+            prepared = await worker.prepare(prompt, self._work, images)
+            held.callback(worker.drop, prepared.prompt_id)
+            return prepared
+
+        prepare: Prepare = whole
+        if self._work.truncates:
+            prepare = NewestPart(whole, worker.drop, self._trace.warn)
         with self._patience("The prompt could not be prepared in time.") as patience_s:
             async with asyncio.timeout(patience_s):
-                for prompt in self._work.prompts:
-                    prepared = await worker.prepare(prompt, self._work, images)
-                    held.callback(worker.drop, prepared.prompt_id)
-                    prompts.append(prepared)
+                prompts = [await prepare(each, images) for each in self._work.prompts]
         self._trace.prepared(prompts)
         return prompts
 

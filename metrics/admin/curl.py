@@ -18,8 +18,8 @@ _ASKING = {
     "/v1/embeddings": ("input", _PLACEHOLDER),
     "/v1/responses": ("input", _PLACEHOLDER),
 }
-# What is kept of a conversation is told in OpenAI's words, which these do not take.
-_ANTHROPICS = "/v1/messages"
+# What is kept of a conversation is told in chat's words, which these do not take.
+_IN_OTHER_WORDS = ("/v1/messages", "/v1/responses")
 _MESSAGES = ("messages", [{"role": "user", "content": _PLACEHOLDER}])
 
 
@@ -60,7 +60,7 @@ def _fields(row: RequestLog, prompt: Any) -> tuple[dict[str, Any], list[str]]:
             left_out.append(name)
         fields[name] = _PLACEHOLDER if is_shortened(value) else value
     name, placeholder = _ASKING.get(row.endpoint, _MESSAGES)
-    if row.endpoint.startswith(_ANTHROPICS):
+    if row.endpoint.startswith(_IN_OTHER_WORDS):
         prompt = None
     kept = prompt if isinstance(prompt, dict) else {name: prompt}
     if kept.get("tools"):

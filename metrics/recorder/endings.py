@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inference.models import ResponseRow
 from metrics.models import RequestLog, ServerEventLog, ServerRun
 from metrics.rollups import add_requests
 
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
 def end_rows(boot_id: str, *, at: datetime, reason: str) -> int:
     """Interrupt and count what runs in a run's rows; return how many that were.
 
+    Responses that it had under way in the background have failed with it.
+
     In a transaction that holds the run's sums. The run has no sign of life any more.
     """
     interrupted = RequestLog.objects.interrupt_run(
         boot_id, at=at, reason=reason, served=_served_by(boot_id)
     )
     add_requests(interrupted)
+    ResponseRow.objects.end_run(boot_id)
     ServerRun.objects.filter(boot_id=boot_id).delete()
     return len(interrupted)
 

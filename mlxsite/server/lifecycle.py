@@ -13,22 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from django.conf import settings
 
 from inference.auth import Readers, SharedKey
-from inference.core.errors import InferenceError
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.origins import AllowedOrigins
 from inference.core.outcomes import ModelState
 from inference.core.trace import ServerIdentity
 from inference.faces.prepare import prepare
-from inference.images.fetching import ImageFetcher
-from inference.images.hosts import HostList
-from inference.images.loader import ImageLoader
 from inference.known_models import KnownModels, shared_library
 from inference.library.machine import core_count, memory_bytes
-from inference.runtime.app import App, install_app
+from inference.runtime.app import App, current_app, install_app
+from inference.runtime.background import BackgroundAnswers
 from inference.runtime.config import RuntimeConfig
 from inference.runtime.environment import THREADS_SETTING
 from inference.runtime.service import ModelService
@@ -46,6 +42,12 @@ from mlxsite.logs import written_by_a_thread
 from mlxsite.pages.login import failures
 from mlxsite.pages.sessions import StaffSessions
 from mlxsite.server.daphne_server import ServerBounds, StreamServer, tcp_endpoint
+from mlxsite.server.parts import (
+    image_loader,
+    response_store,
+    scrapers,
+    with_settings,
+)
 from mlxsite.server.proxies import TrustedProxies
 from mlxsite.server.refusals import leave_row
 from mlxsite.startup.network import base_url
@@ -112,6 +114,7 @@ class ServerLifecycle:
         self._observer = Observers(
             (self._totals, self._counts, self._recorder, CompletionLog(self._totals))
         )
+        self._responses = response_store(config, identity)
         self._identity = identity
         self._up_since = up_since
 
@@ -175,7 +178,7 @@ class ServerLifecycle:
             ),
             observer=self._observer,
             identity=self._identity,
-            supplies=Supplies(catalog=catalog, images=_image_loader(config)),
+            supplies=Supplies(catalog=catalog, images=image_loader(config)),
         )
         keys, hosts = SharedKey(config.api_key), tuple(settings.ALLOWED_HOSTS)
         origins = AllowedOrigins(config.cors_origins)
@@ -191,8 +194,10 @@ class ServerLifecycle:
                 allowed_hosts=hosts,
                 origins=origins,
                 readers=Readers(keys, allowed_hosts=hosts, origins=origins),
-                scrapers=_scrapers(config, keys, hosts),
+                scrapers=scrapers(config, keys, hosts),
                 sessions=StaffSessions(),
+                responses=self._responses,
+                background=BackgroundAnswers(limit_bytes=config.responses_max_bytes),
                 exposition=PrometheusExposition(
                     self._counts,
                     versions=shown_versions(),
@@ -224,7 +229,7 @@ class ServerLifecycle:
         for source in self._sources:
             await catalog.remember(source)
         self._service.begin(
-            [await _with_settings(source, catalog) for source in self._sources]
+            [await with_settings(source, catalog) for source in self._sources]
         )
 
     async def _announce(self, server: StreamServer) -> None:
@@ -257,44 +262,9 @@ class ServerLifecycle:
             "server_stop", data={"up_s": time.monotonic() - self._up_since}
         )
         await self._service.drain(self._config.drain_timeout_s, hurry=hurry)
+        await current_app().background.stop()
         failures.tell()
         await self._sampler.stop()
         await self._service.stop()
-
-
-async def _with_settings(source: ModelSource, catalog: KnownModels) -> ModelSource:
-    """Return the source with what the admin and the models file say of its key.
-
-    Where that cannot be done, the source says why it must not be loaded.
-    """
-    try:
-        known = await catalog.find(source.key)
-    except InferenceError as error:
-        return msgspec.structs.replace(source, problem=error.message)
-    if known is None or known.path != source.path:
-        return source
-    if not source.options.kind:
-        return known
-    # The command line's word goes before the entry's.
-    options = msgspec.structs.replace(known.options, kind=source.options.kind)
-    return msgspec.structs.replace(known, kind=source.kind, options=options)
-
-
-def _scrapers(config: ServerConfig, keys: SharedKey, hosts: tuple[str, ...]) -> Readers:
-    """Return who may read `/metrics`: holders of its own key, where it has one."""
-    if config.metrics_key:
-        own = SharedKey(config.metrics_key, name="metrics_key")
-        return Readers(own, allowed_hosts=hosts)
-    return Readers(keys, allowed_hosts=hosts, lets_local_in=True)
-
-
-def _image_loader(config: ServerConfig) -> ImageLoader:
-    """Return what gets the images of requests, by URL only where that is allowed."""
-    limits = replace(DEFAULT_LIMITS, images_pixels=config.image_pixels)
-    if not config.fetches_images:
-        return ImageLoader(limits=limits)
-    hosts = HostList(config.image_hosts)
-    return ImageLoader(
-        fetcher=ImageFetcher(timeout_s=config.image_timeout_s, hosts=hosts),
-        limits=limits,
-    )
+        if self._responses is not None:
+            await self._responses.stop()

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from inference.core.errors import GenerationError, InferenceError, QueueFullError
+from inference.core.errors import (
+    GenerationError,
+    InferenceError,
+    QueueFullError,
+    StoreUnavailableError,
+)
 from inference.exchange.events import stream_events
 from inference.protocol.sse import COMMENT, Event
 
@@ -24,7 +29,8 @@ NEVER_S = 1000.0
 class Writer:
     """Writes items as they are; 0 is not worth an event."""
 
-    keep_alive = COMMENT
+    def keep_alive(self) -> bytes:
+        return COMMENT
 
     def events(self, item: int) -> list[Event]:
         return [Event(b"%d" % item)] if item else []
@@ -34,6 +40,30 @@ class Writer:
 
     def failed(self, error: InferenceError) -> Sequence[Event]:
         return (Event(error.code.encode()),)
+
+
+class Keeping(Writer):
+    """Keeps what it is told last; the first time, it may not be able to."""
+
+    def __init__(self, trace: RequestTrace, *failures: Exception) -> None:
+        self._trace = trace
+        self._failures = list(failures)
+        self._last = "cut off"
+        self.kept: list[tuple[str, bool]] = []
+
+    def ending(self) -> Sequence[Event]:
+        self._last = "ended"
+        return super().ending()
+
+    def failed(self, error: InferenceError) -> Sequence[Event]:
+        self._last = "failed"
+        return super().failed(error)
+
+    async def keep(self) -> None:
+        await asyncio.sleep(0)
+        if self._failures:
+            raise self._failures.pop()
+        self.kept.append((self._last, self._trace.is_closed))
 
 
 class Scripted:
@@ -171,6 +201,53 @@ async def test_a_stream_that_is_closed_between_two_events_lets_go_of_all(
     await events.aclose()
     assert source.closed.is_set()
     assert [row.outcome for row in ledger.finished] == ["cancelled"]
+
+
+async def test_an_answer_is_kept_before_its_end_is_told(trace: RequestTrace) -> None:
+    writer = Keeping(trace)
+    events = stream_events(Scripted(1).opened, writer, trace, silence_s=NEVER_S)
+    assert (await anext(events))[0].data == b"1"
+    assert not writer.kept
+    assert (await anext(events))[0].data == b"end"
+    assert writer.kept == [("ended", False)]
+
+
+async def test_one_that_fails_is_kept_as_such(trace: RequestTrace) -> None:
+    writer = Keeping(trace)
+    source = Scripted(1, GenerationError("broken"))
+    events = stream_events(source.opened, writer, trace, silence_s=NEVER_S)
+    assert await read(events) == [b"1", GenerationError.code.encode()]
+    assert writer.kept == [("failed", False)]
+
+
+async def test_one_that_cannot_be_kept_has_failed(
+    trace: RequestTrace, ledger: Any
+) -> None:
+    writer = Keeping(trace, StoreUnavailableError("No disk."))
+    events = stream_events(Scripted(1).opened, writer, trace, silence_s=NEVER_S)
+    assert await read(events) == [b"1", StoreUnavailableError.code.encode()]
+    assert writer.kept == [("failed", False)]
+    assert [row.reason for row in ledger.finished] == ["store_unavailable"]
+
+
+async def test_one_whose_client_leaves_is_kept_as_far_as_it_came(
+    trace: RequestTrace, ledger: Any
+) -> None:
+    writer = Keeping(trace)
+    source = Scripted(1, 2)
+    events = stream_events(source.opened, writer, trace, silence_s=NEVER_S)
+    await anext(events)
+    await events.aclose()
+    assert writer.kept == [("cut off", True)]
+    assert [row.outcome for row in ledger.finished] == ["cancelled"]
+
+
+async def test_what_was_never_begun_is_not_kept(trace: RequestTrace) -> None:
+    writer = Keeping(trace)
+    source = Scripted(QueueFullError("full"))
+    with pytest.raises(QueueFullError):
+        await anext(stream_events(source.opened, writer, trace, silence_s=NEVER_S))
+    assert not writer.kept
 
 
 async def test_a_source_that_cancels_itself_ends_the_stream(

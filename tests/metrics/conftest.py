@@ -67,8 +67,9 @@ def postgres(
     """An empty PostgreSQL database as the default one."""
     with django_db_blocker.unblock(), default_database(**postgres_settings):
         yield
-        for table in apps.get_app_config("metrics").get_models():
-            table._default_manager.all().delete()
+        for name in ("metrics", "inference"):
+            for table in apps.get_app_config(name).get_models():
+                table._default_manager.all().delete()
 
 
 @pytest.fixture(params=["sqlite_file", "postgres"])

@@ -61,8 +61,18 @@ def test_it_judges_a_server_that_others_can_reach(
     assert found_ids() == expected
 
 
-def test_it_finds_a_number_out_of_bounds(settings: Settings) -> None:
-    settings.MLX_QUEUE_SIZE = -1
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MLX_QUEUE_SIZE", -1),
+        ("MLX_RESPONSES_RETENTION_S", -1.0),
+        ("MLX_RESPONSES_MAX_BYTES", 100),
+    ],
+)
+def test_it_finds_a_number_out_of_bounds(
+    settings: Settings, name: str, value: float
+) -> None:
+    setattr(settings, name, value)
 
     assert found_ids() == {"mlxsite.E005"}
 

@@ -35,8 +35,6 @@ class ChatWriter:
     chunk carries the latest.
     """
 
-    keep_alive = COMMENT
-
     def __init__(
         self,
         request_id: str,
@@ -60,6 +58,10 @@ class ChatWriter:
         self._options = options
         self._begun: set[int] = set()
         self._usage = Usage()
+
+    def keep_alive(self) -> bytes:
+        """Return a comment."""
+        return COMMENT
 
     def whole(self, answer: CollectedAnswer) -> bytes:
         """Return the body of the whole answer."""

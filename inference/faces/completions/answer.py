@@ -28,8 +28,6 @@ class CompletionWriter:
     the server's name and version.
     """
 
-    keep_alive = COMMENT
-
     def __init__(
         self,
         request_id: str,
@@ -52,6 +50,10 @@ class CompletionWriter:
         self._usage = Usage()
         self._told: dict[int, int] = {}
         self._scores: dict[int, Sequence[TokenLogprob]] = {}
+
+    def keep_alive(self) -> bytes:
+        """Return a comment."""
+        return COMMENT
 
     def whole(self, answer: CollectedAnswer) -> bytes:
         """Return the body of the whole answer."""

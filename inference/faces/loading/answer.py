@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class LoadWriter:
     """Writes one load as events: how far it is, and the model as it is then."""
 
-    keep_alive = COMMENT
+    def keep_alive(self) -> bytes:
+        """Return a comment."""
+        return COMMENT
 
     def events(self, item: LoadUpdate | ModelCard) -> Sequence[Event]:
         """Return one event."""

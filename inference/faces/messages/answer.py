@@ -65,8 +65,6 @@ class MessageWriter:
     are the same. Thinking that is hidden goes into its signature.
     """
 
-    keep_alive = _PING
-
     def __init__(
         self, request_id: str, model: str, *, hides_thinking: bool = False
     ) -> None:
@@ -79,6 +77,10 @@ class MessageWriter:
         self._open = ""
         self._hidden: list[str] = []
         self._begun = False
+
+    def keep_alive(self) -> bytes:
+        """Return a ping."""
+        return _PING
 
     def whole(self, answer: CollectedAnswer) -> bytes:
         """Return the body of the whole answer."""

@@ -6,6 +6,7 @@ from inference.protocol.openapi.encoders import encoder_paths
 from inference.protocol.openapi.messages import message_paths
 from inference.protocol.openapi.ollama import ollama_paths
 from inference.protocol.openapi.shapes import STRING, Schema, answer, ref, refusals
+from inference.protocol.openapi.stored import stored_paths
 
 
 def server_paths() -> Schema:
@@ -35,6 +36,8 @@ def server_paths() -> Schema:
                 "Tell the text of tokens.", "Text", body="DetokenizeRequest"
             )
         },
+        "/v1/responses": {"post": _response_operation()},
+        **stored_paths(),
         "/v1/models": {"get": _operation("models", "List the models.", "ModelList")},
         "/v1/models/{id}": {
             "get": _operation(
@@ -145,7 +148,7 @@ def _chat_operation() -> Schema:
         "Answer a conversation; with `stream`, as server-sent events.",
         "ChatCompletion",
         body="ChatRequest",
-        chunk="ChatChunk",
+        events="`data: ` and a ChatChunk each, then `data: [DONE]`.",
     )
 
 
@@ -154,11 +157,22 @@ def _completion_operation() -> Schema:
         "Go on from bare texts or token ids; with `stream`, as server-sent events.",
         "Completion",
         body="CompletionRequest",
-        chunk="Completion",
+        events="`data: ` and a Completion each, then `data: [DONE]`.",
     )
 
 
-def _answer_operation(summary: str, schema: str, *, body: str, chunk: str) -> Schema:
+def _response_operation() -> Schema:
+    return _answer_operation(
+        "Answer what is new in a conversation; with `stream`, as Open Responses' "
+        "events.",
+        "Response",
+        body="ResponseRequest",
+        events="`response.created`, the items of the output, `response.completed`, "
+        "`response.incomplete`, or `error` and `response.failed`; then `data: [DONE]`.",
+    )
+
+
+def _answer_operation(summary: str, schema: str, *, body: str, events: str) -> Schema:
     operation = _operation(
         "chat",
         summary,
@@ -170,10 +184,7 @@ def _answer_operation(summary: str, schema: str, *, body: str, chunk: str) -> Sc
         status_504="The request took longer than the server allows.",
     )
     done = operation["responses"]["200"]
-    done["content"]["text/event-stream"] = {
-        "schema": STRING
-        | {"description": f"`data: ` and a {chunk} each, then `data: [DONE]`."}
-    }
+    done["content"]["text/event-stream"] = {"schema": STRING | {"description": events}}
     done["headers"] = {
         "x-request-id": {"description": "The id of its row.", "schema": STRING},
         "x-ignored-params": {

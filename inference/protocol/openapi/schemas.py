@@ -8,6 +8,11 @@ from inference.core.limits import DEFAULT_LIMITS
 from inference.core.models import KINDS
 from inference.core.outcomes import ModelState, Outcome, Phase, RequestKind
 from inference.protocol.completion_parameters import CompletionRequestBody
+from inference.protocol.conversation_parameters import (
+    ConversationItemsBody,
+    ConversationRequestBody,
+    ConversationUpdateBody,
+)
 from inference.protocol.encoder_parameters import (
     EmbeddingsRequestBody,
     RerankRequestBody,
@@ -17,6 +22,7 @@ from inference.protocol.openapi.encoders import encoder_schemas
 from inference.protocol.openapi.messages import message_schemas
 from inference.protocol.openapi.ollama import ollama_schemas
 from inference.protocol.openapi.parameters import body_schemas
+from inference.protocol.openapi.responses import response_schemas
 from inference.protocol.openapi.shapes import (
     COUNT,
     COUNT_OR_NULL,
@@ -30,8 +36,10 @@ from inference.protocol.openapi.shapes import (
     object_of,
     ref,
 )
+from inference.protocol.openapi.stored import stored_schemas
 from inference.protocol.openapi.tokens import token_schemas
 from inference.protocol.parameters import ChatRequestBody
+from inference.protocol.response_parameters import ResponseRequestBody
 from inference.protocol.token_parameters import (
     DetokenizeRequestBody,
     TokenizeRequestBody,
@@ -52,6 +60,10 @@ def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
         DetokenizeRequestBody,
         EmbeddingsRequestBody,
         RerankRequestBody,
+        ResponseRequestBody,
+        ConversationRequestBody,
+        ConversationUpdateBody,
+        ConversationItemsBody,
         limits=limits,
     )
     bodies["TokenizeRequest"]["oneOf"] = [
@@ -65,6 +77,8 @@ def server_schemas(limits: Limits = DEFAULT_LIMITS) -> Schema:
         **message_schemas(),
         **ollama_schemas(),
         **token_schemas(),
+        **response_schemas(),
+        **stored_schemas(),
         **_model_schemas(limits),
         **_stats_schemas(),
         "Health": object_of(status=STRING)

@@ -1,0 +1,1 @@
+"""Responses, as OpenAI's API and Open Responses have them."""
