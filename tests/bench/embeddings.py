@@ -175,7 +175,7 @@ async def both(
 ) -> tuple[Rate, Rate]:
     """Do both at a time; of embeddings, only whole requests beside chat count."""
     talking = asyncio.create_task(chat(server))
-    parts = []
+    parts: list[Rate] = []
     while not talking.done():
         part = await embed(server, client, said)
         if not talking.done() or not parts:
