@@ -22,6 +22,7 @@ LONGEST = (
     "e2e/test_storm",
     "e2e/test_vision",
     "e2e/test_terminal",
+    "e2e/test_embeddings",
     "e2e/test_bench",
     "e2e/test_families",
     "e2e/test_forced_in_families",
@@ -66,6 +67,7 @@ LONGEST = (
     "images/test_hostile_servers",
     "engine/test_long_answers",
     "engine/test_encoding",
+    "engine/test_encoders",
 )
 _PLACES = {name: place for place, name in enumerate(LONGEST)}
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from inference.core.events import RequestRecord
     from inference.core.requests import ChatPrompt, Prompt
 
-# Words of a longer text are those of its beginning, scaled up: splitting all of a
-# long prompt would hold up the event loop.
+# Words of longer prompts are those of their beginning, scaled up: splitting all of
+# them would hold up the event loop.
 _SPLIT_CHARS = 64 * 1024
 
 
@@ -26,15 +26,17 @@ def estimated_tokens(words: int, characters: int) -> int:
 
 def prompt_estimate(prompts: Iterable[Prompt]) -> int:
     """Return about how many tokens prompts have; token ids are counted."""
-    words = characters = tokens = 0
+    words = split = characters = tokens = 0
     for prompt in prompts:
         if isinstance(prompt, TokenPrompt):
             tokens += len(prompt.tokens)
             continue
         for text in _texts(prompt):
+            beginning = text[: max(0, _SPLIT_CHARS - split)]
+            words += len(beginning.split())
+            split += len(beginning)
             characters += len(text)
-            words += _words(text)
-    return tokens + estimated_tokens(words, characters)
+    return tokens + estimated_tokens(words * characters // max(1, split), characters)
 
 
 def _texts(prompt: ChatPrompt | TextPrompt) -> Iterator[str]:
@@ -42,13 +44,6 @@ def _texts(prompt: ChatPrompt | TextPrompt) -> Iterator[str]:
         yield prompt.text
     else:
         yield from (message.text for message in prompt.messages)
-
-
-def _words(text: str) -> int:
-    if len(text) <= _SPLIT_CHARS:
-        return len(text.split())
-    beginning = len(text[:_SPLIT_CHARS].split())
-    return beginning * len(text) // _SPLIT_CHARS
 
 
 def with_estimates(

@@ -11,6 +11,7 @@ from inference.core.encoding import Relevance
 from inference.core.errors import InvalidRequestError, WrongModelKindError
 from inference.core.limits import DEFAULT_LIMITS
 from inference.core.outcomes import Phase
+from inference.runtime.kinds import refuse_to_encode
 from inference.runtime.steps import AdmissionSteps
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Encoding(AdmissionSteps):
         return await self._in_time(self._rerank(work))
 
     def _refuse_early(self) -> None:
-        self._model.refuse_to_encode()
+        refuse_to_encode(self._model.source)
         self._model.queue.refuse_if_hopeless()
 
     async def _embed(self, work: Embed) -> Encoded:

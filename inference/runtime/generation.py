@@ -13,6 +13,7 @@ from inference.core.requests import TextPrompt, ToolMode
 from inference.images.parts import refuse_images, replace_pictures_of_tools
 from inference.runtime.answer import AdmittedAnswer
 from inference.runtime.deltas import ChoiceCounter
+from inference.runtime.kinds import refuse_to_write
 from inference.runtime.sampling import (
     defaults_used,
     refuse_unknown_tokens,
@@ -62,7 +63,7 @@ class Generation(AdmissionSteps):
         Raises:
             InferenceError: whatever kept the request from being answered.
         """
-        self._model.refuse_to_write()
+        refuse_to_write(self._model.source)
         self._model.queue.refuse_if_hopeless(self._work.rows)
         worker, stream, counter = await self._in_time(self._steps(stack))
         self._end_in_time(worker, stream, stack)
@@ -81,7 +82,7 @@ class Generation(AdmissionSteps):
         Raises:
             InferenceError: whatever kept them from being prepared.
         """
-        self._model.refuse_to_write()
+        refuse_to_write(self._model.source)
         async with AsyncExitStack() as stack:
             _, _, prompts, _ = await self._in_time(self._ready(stack))
         return prompts

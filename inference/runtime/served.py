@@ -12,9 +12,7 @@ from inference.core.errors import (
     InferenceError,
     ModelQuarantinedError,
     ModelUnavailableError,
-    WrongModelKindError,
 )
-from inference.core.models import ENCODER
 from inference.core.outcomes import ModelState
 from inference.runtime.admission import AdmissionQueue
 from inference.runtime.leases import Leases
@@ -103,32 +101,6 @@ class ServedModel:
         """Raise what every request is refused with, where the server ends."""
         if self._refusal is not None:
             raise self._refusal
-
-    def refuse_to_write(self) -> None:
-        """Refuse an answer of what writes none, whether it is loaded or not.
-
-        Raises:
-            WrongModelKindError: it is an encoder.
-        """
-        if self.source.kind == ENCODER:
-            raise WrongModelKindError(
-                f"The model `{self.key}` is an encoder: it makes embeddings or scores, "
-                "and writes no text.",
-                param="model",
-            )
-
-    def refuse_to_encode(self) -> None:
-        """Refuse embeddings of what makes none, whether it is loaded or not.
-
-        Raises:
-            WrongModelKindError: it is a model for text without that option.
-        """
-        if self.source.kind != ENCODER and not self.source.options.embeddings:
-            raise WrongModelKindError(
-                f"The model `{self.key}` writes text and makes no embeddings. Name an "
-                "embedding model, or set `embeddings = true` for this one.",
-                param="model",
-            )
 
     @property
     def is_evictable(self) -> bool:

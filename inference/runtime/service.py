@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from inference.core.catalog import ModelCard, QueueSnapshot
@@ -25,7 +26,7 @@ from inference.runtime.spare import SpareWorker
 from inference.runtime.supplies import Supplies
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AsyncExitStack
 
     from inference.core.encoding import Embed, Encoded, Relevance, Rerank
@@ -275,27 +276,18 @@ class ModelService:
 
     # --- encoding
 
-    async def embed(self, work: Embed, key: str, trace: RequestTrace) -> Encoded:
-        """Return the vectors of the model under `key`.
+    @contextmanager
+    def encoding(self, key: str, trace: RequestTrace) -> Iterator[Encoding]:
+        """Hand out a request's way to the vectors or scores of the model under `key`.
 
         Tells `trace` the phases and the length, but not the end.
 
         Raises:
-            InferenceError: whatever kept them from being made.
+            InferenceError: the server ends, or there is no such model.
         """
         encoding = Encoding(**self._admitting(key, trace))
         with self._live:
-            return await encoding.embed(work)
-
-    async def rerank(self, work: Rerank, key: str, trace: RequestTrace) -> Relevance:
-        """Return how relevant documents are, by the model under `key`; as `embed`.
-
-        Raises:
-            InferenceError: whatever kept it from being told.
-        """
-        encoding = Encoding(**self._admitting(key, trace))
-        with self._live:
-            return await encoding.rerank(work)
+            yield encoding
 
     # --- the end
 

@@ -16,8 +16,11 @@ _IMAGE = "data:image/png;base64,…"
 _ASKING = {
     "/v1/completions": ("prompt", _PLACEHOLDER),
     "/v1/embeddings": ("input", _PLACEHOLDER),
+    "/v1/rerank": ("documents", [_PLACEHOLDER]),
     "/v1/responses": ("input", _PLACEHOLDER),
 }
+# What an endpoint needs beside that, and no row keeps.
+_NEEDED = {"/v1/rerank": ("query",)}
 # What is kept of a conversation is told in chat's words, which these do not take.
 _IN_OTHER_WORDS = ("/v1/messages", "/v1/responses")
 _MESSAGES = ("messages", [{"role": "user", "content": _PLACEHOLDER}])
@@ -59,6 +62,9 @@ def _fields(row: RequestLog, prompt: Any) -> tuple[dict[str, Any], list[str]]:
         if is_shortened(value):
             left_out.append(name)
         fields[name] = _PLACEHOLDER if is_shortened(value) else value
+    needed = _NEEDED.get(row.endpoint, ())
+    fields |= dict.fromkeys(needed, _PLACEHOLDER)
+    left_out += needed
     name, placeholder = _ASKING.get(row.endpoint, _MESSAGES)
     if row.endpoint.startswith(_IN_OTHER_WORDS):
         prompt = None

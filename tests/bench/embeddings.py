@@ -65,29 +65,51 @@ ENCODER, TALKER = "encoder", "talker"
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """One round's tokens per second, of inputs and of answers.
+class Rate:
+    """Tokens, and what they took; CPU seconds are those of the process that computes."""
 
-    `by_cpu`: per CPU second of the process that computes, which a busy machine moves
-    less.
-    """
+    tokens: int
+    seconds: float
+    cpu_s: float
 
-    bare: float
-    served: float
-    bare_by_cpu: float
-    served_by_cpu: float
-    chat: float
-    served_beside: float
-    chat_beside: float
+    def of(self, other: Rate) -> tuple[float, float]:
+        """Return its share of another's speed, and of its speed by CPU seconds.
+
+        A busy machine moves the second one less.
+        """
+        return (
+            self.tokens / self.seconds / (other.tokens / other.seconds),
+            self.tokens / self.cpu_s / (other.tokens / other.cpu_s),
+        )
+
+    def __str__(self) -> str:
+        by_cpu = self.tokens / self.cpu_s
+        return f"{self.tokens / self.seconds:.0f} tok/s ({by_cpu:.0f} by CPU)"
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round came to."""
+
+    bare: Rate
+    served: Rate
+    chat: Rate
+    served_beside: Rate
+    chat_beside: Rate
 
     @property
-    def shares(self) -> tuple[float, float, float, float]:
-        """Served of bare, the same by CPU seconds; embeddings and chat of alone."""
+    def shares(self) -> tuple[float, ...]:
+        """Each share twice, also by CPU seconds: of bare, and of alone for both."""
         return (
-            self.served / self.bare,
-            self.served_by_cpu / self.bare_by_cpu,
-            self.served_beside / self.served,
-            self.chat_beside / self.chat,
+            *self.served.of(self.bare),
+            *self.served_beside.of(self.served),
+            *self.chat_beside.of(self.chat),
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"bare {self.bare}, served {self.served}, beside chat {self.served_beside}; "
+            f"chat {self.chat}, beside embeddings {self.chat_beside}"
         )
 
 
@@ -105,14 +127,14 @@ class Bare:
             env=worker_environment(openblas),
         )
 
-    def measure(self, texts: list[str]) -> tuple[float, float]:
-        """Return tokens per second, and per CPU second."""
+    def measure(self, texts: list[str]) -> Rate:
+        """Compute the texts."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(texts) + "\n")
         self._process.stdin.flush()
         found = json.loads(self._process.stdout.readline())
-        return found["tokens"] / found["seconds"], found["tokens"] / found["cpu_s"]
+        return Rate(found["tokens"], found["seconds"], found["cpu_s"])
 
     def close(self) -> None:
         """End the process."""
@@ -129,52 +151,51 @@ def texts() -> list[str]:
     ]
 
 
-async def embed(client: openai.AsyncOpenAI, said: list[str]) -> tuple[int, float]:
-    """Return tokens and seconds of one request."""
-    began = time.perf_counter()
+async def embed(server: Server, client: openai.AsyncOpenAI, said: list[str]) -> Rate:
+    """Send one request."""
+    worker, _ = server.worker_pids()
+    used, began = cpu_s(worker), time.perf_counter()
     found = await client.embeddings.create(model=ENCODER, input=said)
-    return found.usage.prompt_tokens, time.perf_counter() - began
+    took = time.perf_counter() - began
+    return Rate(found.usage.prompt_tokens, took, cpu_s(worker) - used)
 
 
-async def chat(server: Server) -> float:
-    """Return tokens per second of eight streams."""
+async def chat(server: Server) -> Rate:
+    """Run eight streams."""
+    _, worker = server.worker_pids()
+    used = cpu_s(worker)
     bodies = [CHAT | {"model": TALKER}] * CHATS
     result = await closed_loop(f"{server.base_url}/v1", bodies, concurrency=STREAMS)
     assert not result.errors, result.errors[0]
-    return result.tokens_per_s
+    return Rate(result.tokens, result.wall_s, cpu_s(worker) - used)
 
 
 async def both(
     server: Server, client: openai.AsyncOpenAI, said: list[str]
-) -> tuple[float, float]:
-    """Return the rates of embeddings and of chat; only whole requests beside it count."""
+) -> tuple[Rate, Rate]:
+    """Do both at a time; of embeddings, only whole requests beside chat count."""
     talking = asyncio.create_task(chat(server))
-    tokens, seconds = 0, 0.0
+    parts: list[Rate] = []
     while not talking.done():
-        done, took = await embed(client, said)
-        if not talking.done() or not tokens:
-            tokens, seconds = tokens + done, seconds + took
-    return tokens / seconds, await talking
+        part = await embed(server, client, said)
+        if not talking.done() or not parts:
+            parts.append(part)
+    beside = Rate(
+        sum(part.tokens for part in parts),
+        sum(part.seconds for part in parts),
+        sum(part.cpu_s for part in parts),
+    )
+    return beside, await talking
 
 
-async def measure(server: Server, bare: Bare, said: list[str]) -> Rates:
+async def measure(server: Server, bare: Bare, said: list[str]) -> Round:
     """Run one round."""
     async with server.async_client(timeout=PATIENCE_S) as client:
-        alone, by_cpu = await asyncio.to_thread(bare.measure, said)
-        used = sum(map(cpu_s, server.worker_pids()))
-        tokens, seconds = await embed(client, said)
-        used = sum(map(cpu_s, server.worker_pids())) - used
+        alone = await asyncio.to_thread(bare.measure, said)
+        served = await embed(server, client, said)
         talking = await chat(server)
         beside, talking_beside = await both(server, client, said[: TEXTS // 4])
-        return Rates(
-            bare=alone,
-            served=tokens / seconds,
-            bare_by_cpu=by_cpu,
-            served_by_cpu=tokens / used,
-            chat=talking,
-            served_beside=beside,
-            chat_beside=talking_beside,
-        )
+        return Round(alone, served, talking, beside, talking_beside)
 
 
 def main() -> None:
@@ -197,17 +218,19 @@ def main() -> None:
             if number:  # The first one warms everything up.
                 found.append(rates)
                 _say(f"{number:2}  {rates}")
-    medians = [
-        statistics.median(each) for each in zip(*(r.shares for r in found), strict=True)
-    ]
-    of_bare, by_cpu, embeddings, answers = medians
-    _say(
-        f"median: {of_bare:.0%} of the bare model over the same batches, "
-        f"{by_cpu:.0%} by CPU seconds"
-    )
-    _say(
-        f"median beside each other: embeddings {embeddings:.0%}, chat {answers:.0%} of alone"
-    )
+    shares = zip(*(each.shares for each in found), strict=True)
+    medians = [f"{statistics.median(each):.0%}" for each in shares]
+    for what, share, by_cpu in zip(
+        (
+            "served of the bare model",
+            "embeddings beside chat",
+            "chat beside embeddings",
+        ),
+        medians[::2],
+        medians[1::2],
+        strict=True,
+    ):
+        _say(f"median: {what} {share}, by CPU seconds {by_cpu}")
 
 
 def _say(line: str) -> None:

@@ -100,6 +100,14 @@ def test_it_copies_as_curl_without_the_key_and_with_places_for_what_was_not_kept
     assert context(admin_client, row)["curl"].left_out == ("tools", "messages")
 
 
+def test_a_ranking_as_curl_has_places_for_query_and_documents(admin_client):
+    row = kept(endpoint="/v1/rerank", params={"top_n": 2})
+    words = curl_words(admin_client, row)
+    said = {"model": "tiny", "top_n": 2, "query": "…", "documents": ["…"]}
+    assert json.loads(words[words.index("-d") + 1]) == said
+    assert context(admin_client, row)["curl"].left_out == ("query", "documents")
+
+
 def test_a_kept_prompt_is_shown_as_text_and_stands_in_the_curl_command(admin_client):
     row = kept()
     prompt = [

@@ -141,11 +141,11 @@ class Request:
             trace.close()
 
     async def _encode(self, work: Embed | Rerank, key: str) -> None:
-        service = self._stage.service
-        if isinstance(work, Embed):
-            await service.embed(work, key, self.trace)
-        else:
-            await service.rerank(work, key, self.trace)
+        with self._stage.service.encoding(key, self.trace) as encoding:
+            if isinstance(work, Embed):
+                await encoding.embed(work)
+            else:
+                await encoding.rerank(work)
 
 
 @dataclass

@@ -107,7 +107,8 @@ class EncodeQueue:
         values = job.values
         if job.compares:
             units = unit_length(values)
-            likeness: Matrix = units @ units[0]
+            # Rounding makes what is the same more than the same.
+            likeness: Matrix = np.clip(units @ units[0], -1.0, 1.0)
             return likeness[:, None]
         if job.dimensions is None or job.dimensions == values.shape[1]:
             return values

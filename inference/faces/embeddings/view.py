@@ -23,7 +23,9 @@ async def embeddings(call: Call) -> HttpResponseBase:
     """Make a vector of each input."""
     request, as_base64 = await read_with(to_request, call)
     call.trace.describe_inputs(request)
-    key = await call.app.service.key_of(request.model)
-    encoded = await call.app.service.embed(request.work, key, call.trace)
+    service = call.app.service
+    key = await service.key_of(request.model)
+    with service.encoding(key, call.trace) as encoding:
+        encoded = await encoding.embed(request.work)
     body = await embeddings_body(encoded, key, as_base64=as_base64)
     return json_reply(body, headers=ignored_header(call.trace))

@@ -23,8 +23,10 @@ async def rerank(call: Call) -> HttpResponseBase:
     """Tell how relevant documents are to a query."""
     request, how = await read_with(to_request, call)
     call.trace.describe_inputs(request)
-    key = await call.app.service.key_of(request.model)
-    found = await call.app.service.rerank(request.work, key, call.trace)
+    service = call.app.service
+    key = await service.key_of(request.model)
+    with service.encoding(key, call.trace) as encoding:
+        found = await encoding.rerank(request.work)
     body = ranking_body(
         found, request.work, how, request_id=call.trace.request_id, model=key
     )
