@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SCRIPTS = Path(__file__).resolve().parent / "scripts"
 INSTALL_S = 900
-RUN_S = 240
+RUN_S = 600
 # Whatever asks for more than the server that is tested does not get it.
 NOWHERE = "http://127.0.0.1:9"
 

@@ -25,7 +25,11 @@ class Read(Tool):
 
 
 model = OpenAIServerModel(
-    model_id="agent", api_base=os.environ["SERVER"] + "/v1", api_key="none"
+    model_id="agent",
+    api_base=os.environ["SERVER"] + "/v1",
+    api_key="none",
+    # Held to a call, so small a model makes up its arguments.
+    tool_choice="auto",
 )
 agent = ToolCallingAgent(tools=[Read()], model=model, max_steps=2, verbosity_level=0)
 answer = agent.run("Where is the key?")
