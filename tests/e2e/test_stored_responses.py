@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
+from openai.types.responses import ResponseInputMessageItem
 
 from tests.e2e.servers import wait_until
 
@@ -109,8 +110,9 @@ def test_a_response_ends_while_nobody_listens_and_outlives_its_server(
         assert list(client.responses.retrieve(asked.id, stream=True)) == events
         later = client.responses.retrieve(asked.id, stream=True, starting_after=3)
         assert list(later) == events[4:]
-        items = client.responses.input_items.list(asked.id)
-        assert [item.to_dict()["content"][0]["text"] for item in items] == ["Hello"]
+        (item,) = client.responses.input_items.list(asked.id)
+        assert isinstance(item, ResponseInputMessageItem)
+        assert [part.text for part in item.content] == ["Hello"]
         client.responses.delete(asked.id)
         with pytest.raises(openai.NotFoundError):
             client.responses.retrieve(asked.id)

@@ -15,10 +15,11 @@ from inference.core.errors import StoreUnavailableError
 from inference.core.outcomes import Operation
 from inference.core.requests import Delta
 from tests.api.cast import HELLO, MODEL, USAGE, Client, House, Reply
-from tests.response_store.cast import response, storing
+from tests.response_store.cast import Locked, response, storing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from inference.response_store import DatabaseResponseStore
 
@@ -488,3 +489,21 @@ async def test_what_another_server_answers_is_followed_there(
     assert await at.status("resp_a") == "in_progress"
     reply = await at.get("resp_a?stream=true")
     assert (reply.status, reply.error["param"]) == (400, "stream")
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", ""), ("DELETE", "/resp_a")])
+async def test_a_locked_database_ends_a_request_and_its_row_says_so(
+    desk: Callable[..., Desk], sqlite_file: Path, method: str, path: str
+) -> None:
+    async with storing(clock=None, patience_s=0.3) as store:
+        await store.save(response("a", status="queued", key_name="api_key"))
+        at, lock = desk(responses=store), Locked(sqlite_file)
+        asked = b'{"input": "Hi"}'
+        headers = KEY | {"content-type": "application/json"}
+        exchange = at.client.open(method, PATH + path, body=asked, headers=headers)
+        reply = await exchange.reply()
+        lock.let_go()
+    assert (reply.status, reply.error["code"]) == (503, "store_unavailable")
+    assert reply.headers["retry-after"] == "5"
+    row = at.house.ledger.only_row
+    assert (row.outcome, row.reason) == ("failed", "store_unavailable")

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from inference.conf import ServerConfig
 from mlxsite.options import SECONDS, WHOLE, image_hosts
-from mlxsite.server.lifecycle import _image_loader
+from mlxsite.server.parts import image_loader
 from tests.images.cast import data_url, picture, refusal
 
 
@@ -57,7 +57,7 @@ async def test_the_pixels_of_all_images_are_bounded_by_a_setting(
     fetches: str,
 ) -> None:
     config = replace(ServerConfig.from_settings(), image_pixels=95, image_urls=fetches)
-    loader = _image_loader(config)
+    loader = image_loader(config)
     error = await refusal(loader, *[data_url(picture(size=(8, 6)))] * 2)
     assert error.code == "image_too_large"
     assert "95 pixels" in error.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from inference.response_store import DatabaseResponseStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 DAY_S = 86_400.0
 NOON = 1_800_000_000.0
@@ -69,6 +71,20 @@ def conversation(name: str, *texts: str, **changes: Any) -> StoredConversation:
         "items": tuple(map(said, texts)),
     }
     return StoredConversation(**values | changes)
+
+
+class Locked:
+    """Somebody else writes to the file, and takes his time."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False
+        )
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def let_go(self) -> None:
+        self._connection.rollback()
+        self._connection.close()
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -23,24 +22,10 @@ from tests.metrics.cast import (
     recording,
     started,
 )
-from tests.response_store.cast import conversation, response, said, storing
+from tests.response_store.cast import Locked, conversation, response, said, storing
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class Locked:
-    """Somebody else writes to the file, and takes his time."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False
-        )
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def let_go(self) -> None:
-        self._connection.rollback()
-        self._connection.close()
 
 
 async def test_a_locked_database_is_waited_for_so_long(sqlite_file: Path) -> None:
