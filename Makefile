@@ -7,6 +7,9 @@ RUN = $(VENV)/bin
 # A module's tests share their server, so they stay together; those that take longest
 # begin first (tests/longest_first.py).
 CORES = -n auto --dist loadscope --no-loadscope-reorder
+# Tests start hundreds of processes. Where the environment has Python keep nothing that it
+# compiles, each of them would compile all that it imports: two thirds of a server's start.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE $(RUN)/python -m pytest
 # What asks the database something: of the whole server, the record's own tests.
 ON_DATABASES = tests/api tests/metrics tests/test_*.py tests/e2e/test_record.py \
   tests/e2e/test_ends.py tests/e2e/test_storm.py tests/e2e/test_doors.py \
@@ -33,17 +36,17 @@ serve: $(VENV)/.installed
 	@exec $(RUN)/python manage.py runserver_mlx
 
 quick: $(VENV)/.installed-dev
-	$(RUN)/python -m pytest $(CORES) -m "not (slow or long or endurance)" --ignore=tests/e2e
+	$(PYTEST) $(CORES) -m "not (slow or long or endurance)" --ignore=tests/e2e
 
 test: $(VENV)/.installed-dev
-	$(RUN)/python -m pytest $(CORES)
+	$(PYTEST) $(CORES)
 	@$(RUN)/python -m tests.has_postgres || exit 0; \
 	  echo "The record's tests once more, on PostgreSQL"; \
-	  TEST_DATABASE=postgres exec $(RUN)/python -m pytest $(CORES) -m "not (slow or endurance)" $(ON_DATABASES)
+	  TEST_DATABASE=postgres exec $(PYTEST) $(CORES) -m "not (slow or endurance)" $(ON_DATABASES)
 
 # On one core: what they measure is not to wait for each other.
 endurance: $(VENV)/.installed-dev
-	$(RUN)/python -m pytest -m endurance
+	$(PYTEST) -m endurance
 
 # A data folder of its own: checks leave the user's alone.
 # Types take longest and one core: with -j2 the others are done beside them.
