@@ -10,11 +10,8 @@ CORES = -n auto --dist loadscope --no-loadscope-reorder
 # Tests start hundreds of processes. Where the environment has Python keep nothing that it
 # compiles, each of them would compile all that it imports: two thirds of a server's start.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(RUN)/python -m pytest
-# What asks the database something: of the whole server, the record's own tests.
-ON_DATABASES = tests/api tests/metrics tests/test_*.py tests/e2e/test_record.py \
-  tests/e2e/test_ends.py tests/e2e/test_storm.py tests/e2e/test_doors.py \
-  tests/e2e/test_monitoring.py tests/e2e/test_cancelled_by_staff.py \
-  tests/e2e/test_live_page.py
+# Where tests ask the database of the settings something.
+ON_DATABASES = tests/metrics tests/test_*.py tests/e2e/test_record.py
 
 .PHONY: help serve quick test endurance check check-types check-others bench families clean
 
