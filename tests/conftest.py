@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import tempfile
@@ -15,7 +14,7 @@ import pytest
 from tests import fast_blas, longest_first, what_is_here
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -46,21 +45,6 @@ def pytest_collection_modifyitems(
 ) -> None:
     what_is_here.leave_out(config, items)
     longest_first.sort(items)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None]:
-    """Have what is collected looked through for garbage neither now nor ever.
-
-    It is millions of objects that stay to the end: looking at all of them again and
-    again is a sixth of a collection, and would be a part of every later test.
-    """
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.enable()
-        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
