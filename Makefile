@@ -7,11 +7,11 @@ RUN = $(VENV)/bin
 # A module's tests share their server, so they stay together; those that take longest
 # begin first (tests/longest_first.py).
 CORES = -n auto --dist loadscope --no-loadscope-reorder
-# What asks the database something: of the whole server, the record's own tests.
-ON_DATABASES = tests/api tests/metrics tests/test_*.py tests/e2e/test_record.py \
-  tests/e2e/test_ends.py tests/e2e/test_storm.py tests/e2e/test_doors.py \
-  tests/e2e/test_monitoring.py tests/e2e/test_cancelled_by_staff.py \
-  tests/e2e/test_live_page.py
+# Tests start hundreds of processes. Where the environment has Python keep nothing that it
+# compiles, each of them would compile all that it imports: two thirds of a server's start.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE $(RUN)/python -m pytest
+# Where tests ask the database of the settings something.
+ON_DATABASES = tests/metrics tests/response_store tests/test_*.py tests/e2e/test_record.py
 
 .PHONY: help serve quick test endurance clients fuzz check check-types check-others bench families clean
 
@@ -35,25 +35,25 @@ serve: $(VENV)/.installed
 	@exec $(RUN)/python manage.py runserver_mlx
 
 quick: $(VENV)/.installed-dev
-	$(RUN)/python -m pytest $(CORES) -m "not (slow or long or endurance or clients or fuzz)" --ignore=tests/e2e
+	$(PYTEST) $(CORES) -m "not (slow or long or endurance or clients or fuzz)" --ignore=tests/e2e
 
 test: $(VENV)/.installed-dev
-	$(RUN)/python -m pytest $(CORES)
+	$(PYTEST) $(CORES)
 	@$(RUN)/python -m tests.has_postgres || exit 0; \
 	  echo "The record's tests once more, on PostgreSQL"; \
-	  TEST_DATABASE=postgres exec $(RUN)/python -m pytest $(CORES) -m "not (slow or endurance)" $(ON_DATABASES)
+	  TEST_DATABASE=postgres exec $(PYTEST) $(CORES) -m "not (slow or endurance)" $(ON_DATABASES)
 
 # On one core: what they measure is not to wait for each other.
 endurance: $(VENV)/.installed-dev
-	$(RUN)/python -m pytest -m endurance
+	$(PYTEST) -m endurance
 
 # Each is installed first, in an environment of its own under the cache: Node with npm
 # for some of them, and a network for the installation.
 clients: $(VENV)/.installed-dev
-	$(RUN)/python -m pytest -m clients tests/clients
+	$(PYTEST) -m clients tests/clients
 
 fuzz: $(VENV)/.installed-dev
-	$(RUN)/python -m pytest -m fuzz tests/e2e/test_made_up_requests.py
+	$(PYTEST) -m fuzz tests/e2e/test_made_up_requests.py
 
 # A data folder of its own: checks leave the user's alone.
 # Types take longest and one core: with -j2 the others are done beside them.

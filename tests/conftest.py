@@ -29,7 +29,7 @@ os.environ["MLX_ENV_FILE"] = os.devnull
 for _name in ("DATABASE_URL", "MODEL", "HOST", "PORT", "MLX_API_KEY", "SECRET_KEY"):
     os.environ.pop(_name, None)
 # TEST_DATABASE=postgres runs the same tests on PostgreSQL.
-if os.environ.get("TEST_DATABASE") == "postgres":
+if what_is_here.IS_POSTGRES:
     os.environ["DATABASE_URL"] = os.environ.get(
         "TEST_DATABASE_URL", what_is_here.POSTGRES
     )

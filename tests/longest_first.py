@@ -10,21 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.families.cases import Case
+
 TESTS = Path(__file__).parent
 # In this order. Outside of e2e, what takes over five seconds of a quiet core.
 LONGEST = (
+    "e2e/test_families",
     "e2e/test_several_models",
     "e2e/test_doors",
     "e2e/test_ends",
     "e2e/test_one_database",
     "e2e/test_stored_responses",
-    "e2e/test_cut_answers",
     "e2e/test_storm",
     "e2e/test_vision",
     "e2e/test_terminal",
     "e2e/test_embeddings",
     "e2e/test_bench",
-    "e2e/test_families",
     "e2e/test_forced_in_families",
     "e2e/test_long_texts",
     "e2e/test_responses",
@@ -73,8 +74,11 @@ _PLACES = {name: place for place, name in enumerate(LONGEST)}
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Put the longest modules first and mark their tests; in a module nothing moves."""
-    items.sort(key=_place)
+    """Put the longest modules first and mark their tests.
+
+    In a module only tests of families of models move: those of one follow each other.
+    """
+    items.sort(key=lambda item: (_place(item), _family(item)))
     for item in items:
         if _place(item) < len(LONGEST):
             item.add_marker(pytest.mark.long)
@@ -83,3 +87,9 @@ def sort(items: list[pytest.Item]) -> None:
 def _place(item: pytest.Item) -> int:
     name = item.path.relative_to(TESTS).with_suffix("").as_posix()
     return _PLACES.get(name, len(LONGEST))
+
+
+def _family(item: pytest.Item) -> str:
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("case") if callspec is not None else None
+    return case.family if isinstance(case, Case) and _place(item) < len(LONGEST) else ""

@@ -1,13 +1,16 @@
 """What this machine lacks for some tests: named, and left out; never in CI.
 
 Loaded by `tests/conftest.py`. A machine that checks for everybody has everything:
-with `CI` in the environment nothing is left out, and what is missing fails.
+with `CI` in the environment nothing is left out, and what is missing fails. A run on
+PostgreSQL leaves out what the run before it has shown on every kind of database, or
+without one.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -20,8 +23,17 @@ if TYPE_CHECKING:
 POSTGRES = "postgres://root@127.0.0.1:5432/postgres"
 
 
+IS_POSTGRES = os.environ.get("TEST_DATABASE") == "postgres"
+TESTS = Path(__file__).parent
+
+
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of what is not here."""
+    """Leave out the tests of what is not here, or say nothing of this database."""
+    if IS_POSTGRES:
+        others = [item for item in items if not _asks_default_database(item)]
+        if others:
+            config.hook.pytest_deselected(items=others)
+            items[:] = [item for item in items if _asks_default_database(item)]
     if os.environ.get("CI"):
         return
     needs = [(item, set(_needs(item))) for item in items]
@@ -40,6 +52,14 @@ def pytest_report_header() -> list[str]:
         return []
     found = (look() for look in _MISSING.values())
     return [f"note: tests are left out: {words}" for words in found if words]
+
+
+def _asks_default_database(item: pytest.Item) -> bool:
+    """Whether a test asks the database of the settings, itself or by its server."""
+    if item.path.is_relative_to(TESTS / "e2e"):
+        return True
+    names = {"db", "transactional_db", "server"} & {*getattr(item, "fixturenames", ())}
+    return bool(names) or item.get_closest_marker("django_db") is not None
 
 
 def _needs(item: pytest.Item) -> Iterable[str]:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AsyncExitStack
 
-    from inference.core.encoding import Embed, Encoded, Relevance, Rerank
     from inference.core.frames import PromptPrepared
     from inference.core.models import LoadRequest, ModelSource
     from inference.core.requests import Count, Generate

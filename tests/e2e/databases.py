@@ -25,11 +25,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from tests.what_is_here import POSTGRES
+from tests.what_is_here import IS_POSTGRES, POSTGRES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SQLITE = "sqlite:///"
-IS_POSTGRES = os.environ.get("TEST_DATABASE") == "postgres"
 
 
 class RecordFile:

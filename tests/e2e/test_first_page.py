@@ -16,6 +16,7 @@ from tests.browsers import every_text, log_in, show_at
 from tests.e2e.servers import Server, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from selenium.webdriver import Chrome
@@ -27,6 +28,18 @@ pytestmark = pytest.mark.slow
 PATIENCE_S = 90.0
 KEY = "sesame-and-a-long-text-behind-it"
 TABS = ["curl", "python", "javascript"]
+
+
+@pytest.fixture(scope="module")
+def locked(
+    tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server that asks for a key."""
+    running = Server(
+        tmp_path_factory.mktemp("locked") / "data", tiny_model_dir, MLX_API_KEY=KEY
+    )
+    yield running.wait_ready()
+    running.kill()
 
 
 def text_of(browser: Chrome, selector: str) -> str:
@@ -95,12 +108,10 @@ def test_it_says_by_itself_when_the_model_is_there_is_gone_and_cannot_be_had(
     wait_until(lambda: text_of(browser, "#link") == lost, lost, PATIENCE_S)
 
 
-def test_its_programs_run_as_they_stand(
-    start_server: StartServer, tiny_model_dir: Path, browser: Chrome
-) -> None:
-    server = start_server(tiny_model_dir, MLX_API_KEY=KEY).wait_ready()
-    log_in(browser, server)
-    visit(browser, server)
+def test_its_programs_run_as_they_stand(locked: Server, browser: Chrome) -> None:
+    before = locked.count_rows()
+    log_in(browser, locked)
+    visit(browser, locked)
     environment = {**os.environ, "MLX_API_KEY": KEY}
     shown = {}
     for name in TABS:
@@ -119,22 +130,22 @@ def test_its_programs_run_as_they_stand(
     )
     assert asked.returncode == 0, asked.stderr
     assert asked.stdout != ""
-    rows = server.wait_rows(2).values()
+    rows = list(locked.wait_rows(before + 2).values())[before:]
     assert [(row["outcome"], row["key_name"]) for row in rows] == [
         ("finished", "api_key")
     ] * 2
 
 
 def test_a_stranger_sees_that_a_key_is_needed_and_no_model(
-    start_server: StartServer, tiny_model_dir: Path, browser: Chrome
+    locked: Server, browser: Chrome
 ) -> None:
-    server = start_server(tiny_model_dir, MLX_API_KEY=KEY).wait_ready()
-    visit(browser, server)
+    before = locked.count_rows()
+    visit(browser, locked)
     assert text_of(browser, "h1") == "Your server is ready."
     assert "A key is needed." in text_of(browser, "#key-note")
     assert "tiny-qwen2-vl" not in browser.page_source
     assert KEY not in browser.page_source
-    assert len(server.rows()) == 0
+    assert len(locked.rows()) == before
 
 
 def test_its_tabs_and_buttons_work_with_the_keyboard(
@@ -184,10 +195,9 @@ def test_its_tabs_and_buttons_work_with_the_keyboard(
 
 
 def test_it_fits_every_width_in_light_and_in_dark(
-    start_server: StartServer, tiny_model_dir: Path, browser: Chrome
+    tiny_server: Server, browser: Chrome
 ) -> None:
-    server = start_server(tiny_model_dir).wait_ready()
-    visit(browser, server)
+    visit(browser, tiny_server)
     for width in (1440, 820, 390, 320):
         show_at(browser, width)
         for theme in ("light", "dark"):
@@ -198,6 +208,6 @@ def test_it_fits_every_width_in_light_and_in_dark(
     # The choice of a theme is the admin's own, and travels there.
     browser.find_element(By.CSS_SELECTOR, ".theme-toggle").click()
     chosen = browser.execute_script("return localStorage.getItem('theme')")
-    browser.get(f"{server.base_url}/admin/")
+    browser.get(f"{tiny_server.base_url}/admin/")
     seen = browser.execute_script("return document.documentElement.dataset.theme")
     assert seen == chosen

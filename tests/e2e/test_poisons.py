@@ -106,9 +106,10 @@ def test_a_killed_checker_is_replaced(
 
 
 def test_an_answer_whose_grammar_becomes_too_much_work_ends_with_that_reason(
-    start_server: StartServer, tiny_model_dir: Path
+    tiny_server: Server, tiny_model_dir: Path
 ) -> None:
-    server = start_server(tiny_model_dir).wait_ready()
+    server = tiny_server
+    before = server.count_rows()
     letter = Tokenizer.from_file(str(tiny_model_dir / "tokenizer.json"))
     bias = {str(letter.token_to_id("a")): 100}
     with pytest.raises(openai.BadRequestError) as ended:
@@ -120,8 +121,7 @@ def test_an_answer_whose_grammar_becomes_too_much_work_ends_with_that_reason(
         )
     assert ended.value.code == "grammar_exhausted"
     assert "items" not in ended.value.message
-    server.count_rows()
-    (row,) = server.rows().values()
+    (row,) = list(server.wait_rows(before + 1).values())[before:]
     assert (row["outcome"], row["reason"]) == ("invalid", "grammar_exhausted")
     assert row["phase"] == "decode"
     assert ask(server).choices

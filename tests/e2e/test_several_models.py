@@ -18,7 +18,7 @@ from tests.e2e.servers import Server, wait_until
 from tests.library.fake_hub import FakeHub
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.e2e.conftest import StartServer
 
@@ -68,13 +68,81 @@ def resident_bytes(pid: int) -> int:
         return 0
 
 
+def _truncate(folder: Path) -> None:
+    weights = next(folder.glob("*.safetensors"))
+    with weights.open("r+b") as file:
+        file.truncate(weights.stat().st_size // 2)
+
+
+def _lie_about_shapes(folder: Path) -> None:
+    config = folder / "config.json"
+    said = json.loads(config.read_text())
+    text = said.get("text_config", said)
+    text["intermediate_size"] = said["intermediate_size"] = 999
+    config.write_text(json.dumps(said))
+
+
+def _ask_for_code(folder: Path) -> None:
+    config = folder / "config.json"
+    said = json.loads(config.read_text()) | {"model_file": "evil.py"}
+    config.write_text(json.dumps(said))
+    marker = folder / "ran"
+    (folder / "evil.py").write_text(f"open({str(marker)!r}, 'w').close()")
+
+
+# What is broken, with how it is refused: the status, and a word of the message.
+BROKEN: dict[str, tuple[Callable[[Path], Any], int, str]] = {
+    "half": (_truncate, 400, "safetensors"),
+    "liar": (_lie_about_shapes, 500, "shape"),
+    "coder": (_ask_for_code, 400, "model_file"),
+    "nameless": (lambda folder: (folder / "config.json").unlink(), 400, "is missing"),
+    "unread": (
+        lambda folder: (folder / "config.json").write_text("{"),
+        400,
+        "config.json",
+    ),
+}
+
+
+def library_of(folder: Path, model: Path, *names: str) -> Path:
+    """Make a folder of copies of a model, to be told to servers as MODEL_DIRS."""
+    for name in names:
+        shutil.copytree(model, folder / name)
+    return folder
+
+
 @pytest.fixture
 def library(tmp_path: Path, tiny_model_dir: Path) -> Path:
-    """A folder with three models, told to servers as MODEL_DIRS."""
-    folder = tmp_path / "library"
-    for name in ("alpha", "beta", "gamma"):
-        shutil.copytree(tiny_model_dir, folder / name)
+    """A folder with three models."""
+    return library_of(tmp_path / "library", tiny_model_dir, "alpha", "beta", "gamma")
+
+
+@pytest.fixture(scope="module")
+def shelf(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a good model and some that are broken, each in its own way."""
+    folder = tmp_path_factory.mktemp("shelf")
+    library_of(folder, tiny_model_dir, "alpha", *BROKEN)
+    for name, (damage, *_) in BROKEN.items():
+        damage(folder / name)
     return folder
+
+
+@pytest.fixture(scope="module")
+def keeper(
+    tiny_model_dir: Path,
+    smollm2_dir: Path,
+    shelf: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Server]:
+    """A server that loads what is on the shelf when it is told to, and nothing else."""
+    running = Server(
+        tmp_path_factory.mktemp("keeper") / "data",
+        tiny_model_dir,
+        MODEL_DIRS=f"{shelf},{smollm2_dir}",
+        ALLOW_DOWNLOAD="0",
+    )
+    yield running.wait_ready()
+    running.kill()
 
 
 @pytest.fixture(scope="module")
@@ -167,11 +235,8 @@ def test_it_downloads_nothing_for_an_inference_request(pair: Server) -> None:
     assert answer.json()["error"]["code"] == "model_not_found"
 
 
-def test_it_refuses_a_download_by_name_where_none_is_allowed(
-    start_server: StartServer, tiny_model_dir: Path
-) -> None:
-    server = start_server(tiny_model_dir, ALLOW_DOWNLOAD="0").wait_ready()
-    answer = post(server, "models/load", model="nobody/nothing")
+def test_it_refuses_a_download_by_name_where_none_is_allowed(keeper: Server) -> None:
+    answer = post(keeper, "models/load", model="nobody/nothing")
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "download_not_allowed"
     assert "ALLOW_DOWNLOAD" in answer.json()["error"]["message"]
@@ -180,10 +245,8 @@ def test_it_refuses_a_download_by_name_where_none_is_allowed(
 # --- loaded and unloaded
 
 
-def test_it_loads_a_model_and_streams_how_far_it_is(
-    start_server: StartServer, tiny_model_dir: Path, library: Path
-) -> None:
-    server = start_server(tiny_model_dir, MODEL_DIRS=str(library)).wait_ready()
+def test_it_loads_a_model_and_streams_how_far_it_is(keeper: Server) -> None:
+    server = keeper
     assert card_of(server, "alpha")["state"] == "unloaded"
     steps = load_events(server, model="alpha", key="a", pin=True)
     assert steps[0]["stage"] == "making_room"
@@ -296,12 +359,6 @@ def test_idle_models_make_room_for_one_that_is_asked(
 # --- what breaks
 
 
-def _truncate(folder: Path) -> None:
-    weights = next(folder.glob("*.safetensors"))
-    with weights.open("r+b") as file:
-        file.truncate(weights.stat().st_size // 2)
-
-
 def _pids_of(server: Server, key: str) -> list[int]:
     loads = wait_until(
         lambda: [
@@ -315,69 +372,40 @@ def _pids_of(server: Server, key: str) -> list[int]:
     return loads[-1:]
 
 
-def _lie_about_shapes(folder: Path) -> None:
-    config = folder / "config.json"
-    said = json.loads(config.read_text())
-    text = said.get("text_config", said)
-    text["intermediate_size"] = said["intermediate_size"] = 999
-    config.write_text(json.dumps(said))
-
-
-def _ask_for_code(folder: Path) -> None:
-    config = folder / "config.json"
-    said = json.loads(config.read_text()) | {"model_file": "evil.py"}
-    config.write_text(json.dumps(said))
-    marker = folder / "ran"
-    (folder / "evil.py").write_text(f"open({str(marker)!r}, 'w').close()")
-
-
-@pytest.mark.parametrize(
-    ("damage", "status", "words"),
-    [
-        (_truncate, 400, "safetensors"),
-        (_lie_about_shapes, 500, "shape"),
-        (_ask_for_code, 400, "model_file"),
-        (lambda folder: (folder / "config.json").unlink(), 400, "is missing"),
-        (lambda folder: (folder / "config.json").write_text("{"), 400, "config.json"),
-    ],
-)
+@pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_model_is_refused_and_disturbs_nobody(
-    start_server: StartServer,
-    tiny_model_dir: Path,
-    library: Path,
-    damage: Any,
-    status: int,
-    words: str,
+    keeper: Server, shelf: Path, name: str
 ) -> None:
-    damage(library / "gamma")
-    server = start_server(tiny_model_dir, MODEL_DIRS=str(library)).wait_ready()
+    _, status, words = BROKEN[name]
+    before = keeper.count_rows()
     answers: list[Any] = []
     quiet = threading.Event()
 
     def keep_asking() -> None:
         while not quiet.is_set():
-            answers.append(ask(server, "tiny-qwen2-vl"))
+            answers.append(ask(keeper, "tiny-qwen2-vl"))
 
     asking = threading.Thread(target=keep_asking)
     asking.start()
     wait_until(lambda: answers, "an answer")
-    refused = post(server, "models/load", model="gamma")
+    refused = post(keeper, "models/load", model=name)
     quiet.set()
     asking.join()
     assert refused.status_code == status, refused.text
     assert words in refused.json()["error"]["message"]
     assert answers
     assert {answer.choices[0].finish_reason for answer in answers} == {"stop"}
-    assert not (library / "gamma" / "ran").exists()
-    row = server.wait_rows(len(answers) + 1)[refused.headers["x-request-id"]]
+    assert not (shelf / name / "ran").exists()
+    rows = keeper.wait_rows(before + len(answers) + 1)
+    row = rows[refused.headers["x-request-id"]]
     assert row["outcome"] in {"invalid", "failed"}
 
 
 @pytest.mark.slow
 def test_a_worker_killed_while_it_loads_is_a_clear_error(
-    start_server: StartServer, tiny_model_dir: Path, smollm2_dir: Path
+    keeper: Server, smollm2_dir: Path
 ) -> None:
-    server = start_server(tiny_model_dir, MODEL_DIRS=str(smollm2_dir)).wait_ready()
+    server = keeper
     before = set(server.worker_pids())
     answers: list[httpx.Response] = []
     loading = threading.Thread(
@@ -394,6 +422,7 @@ def test_a_worker_killed_while_it_loads_is_a_clear_error(
     assert ask(server, "tiny-qwen2-vl").choices[0].finish_reason == "stop"
     # Nothing is left of it: the next load works.
     assert post(server, "models/load", model=str(smollm2_dir), key="big").is_success
+    assert post(server, "models/unload", key="big").is_success
 
 
 # --- the promises in numbers
@@ -465,36 +494,45 @@ def test_loads_and_unloads_leave_nothing_behind(
 # --- fetched
 
 
-def test_a_load_may_fetch_the_model_and_a_question_may_not(
-    start_server: StartServer, tiny_model_dir: Path, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def hub(tiny_model_dir: Path) -> Iterator[FakeHub]:
+    """A hub with one model."""
     with FakeHub({"org/tiny": tiny_model_dir}) as hub:
-        server = start_server(
-            tiny_model_dir, **hub.environment(tmp_path / "hub")
-        ).wait_ready()
-        asked = post(server, "chat/completions", model="org/tiny", messages=TWENTY)
-        assert asked.status_code == 404
-        assert not hub.requests
-
-        steps = load_events(server, model="org/tiny")
-        stages = list(dict.fromkeys(step.get("stage") for step in steps))
-        assert stages == ["downloading", "making_room", "loading", None]
-        fetched = [step for step in steps if step.get("stage") == "downloading"]
-        assert fetched[-1]["done_bytes"] == fetched[-1]["total_bytes"] > 2_000_000
-        assert ask(server, "org/tiny").choices[0].finish_reason == "stop"
-        assert card_of(server, "org/tiny")["source"] == "org/tiny"
+        yield hub
 
 
-def test_a_model_the_hub_does_not_have_is_a_clear_error(
-    start_server: StartServer, tiny_model_dir: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def fetcher(
+    tiny_model_dir: Path, hub: FakeHub, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server that may fetch models."""
+    folder = tmp_path_factory.mktemp("fetcher")
+    running = Server(folder / "data", tiny_model_dir, **hub.environment(folder / "hub"))
+    yield running.wait_ready()
+    running.kill()
+
+
+def test_a_load_may_fetch_the_model_and_a_question_may_not(
+    fetcher: Server, hub: FakeHub
 ) -> None:
-    with FakeHub({}) as hub:
-        server = start_server(
-            tiny_model_dir, **hub.environment(tmp_path / "hub")
-        ).wait_ready()
-        answer = post(server, "models/load", model="org/gone")
-        assert answer.status_code == 502
-        assert answer.json()["error"]["code"] == "download_failed"
-        assert "org/gone" in answer.json()["error"]["message"]
-        row = server.wait_rows(1)[answer.headers["x-request-id"]]
-        assert (row["outcome"], row["reason"]) == ("failed", "download_failed")
+    asked = post(fetcher, "chat/completions", model="org/tiny", messages=TWENTY)
+    assert asked.status_code == 404
+    assert not hub.requests
+
+    steps = load_events(fetcher, model="org/tiny")
+    stages = list(dict.fromkeys(step.get("stage") for step in steps))
+    assert stages == ["downloading", "making_room", "loading", None]
+    fetched = [step for step in steps if step.get("stage") == "downloading"]
+    assert fetched[-1]["done_bytes"] == fetched[-1]["total_bytes"] > 2_000_000
+    assert ask(fetcher, "org/tiny").choices[0].finish_reason == "stop"
+    assert card_of(fetcher, "org/tiny")["source"] == "org/tiny"
+
+
+def test_a_model_the_hub_does_not_have_is_a_clear_error(fetcher: Server) -> None:
+    before = fetcher.count_rows()
+    answer = post(fetcher, "models/load", model="org/gone")
+    assert answer.status_code == 502
+    assert answer.json()["error"]["code"] == "download_failed"
+    assert "org/gone" in answer.json()["error"]["message"]
+    row = fetcher.wait_rows(before + 1)[answer.headers["x-request-id"]]
+    assert (row["outcome"], row["reason"]) == ("failed", "download_failed")
