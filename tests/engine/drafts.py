@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from inference.engine.speculation.drafting import Speculator
 from tests.engine.driving import Run, sequence
 
 if TYPE_CHECKING:
@@ -45,11 +46,9 @@ class Machine:
         pace: PrefillPace | None = None,
     ) -> Run:
         """Return a batch of `caches`' model with a draft, both on this machine."""
-        return Run(
-            replace(caches, model=self.paced(caches.model)),
-            pace,
-            draft=self.paced_draft(draft),
-        )
+        model, paced = self.paced(caches.model), self.paced_draft(draft)
+        speculation = None if paced.model is None else Speculator(model, paced)
+        return Run(replace(caches, model=model), pace, speculation=speculation)
 
     def paced(self, model: Any) -> Any:
         """Return the model, computing on this machine."""

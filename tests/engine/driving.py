@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from inference.engine.caches.maker import CacheMaker
     from inference.engine.caches.prefixes import PrefixCache
     from inference.engine.loading.text_model import TextModel
-    from inference.engine.speculation.draft_model import DraftModel
+    from inference.engine.speculation.verifying import Speculation
 
 TEXTS = [
     "Count to twenty.",
@@ -55,10 +55,10 @@ class Run:
         caches: CacheMaker,
         pace: PrefillPace | None = None,
         *,
-        draft: DraftModel | None = None,
+        speculation: Speculation | None = None,
         prefixes: PrefixCache | None = None,
     ) -> None:
-        self.batch = DecodeBatch(caches.model, draft, prefixes=prefixes)
+        self.batch = DecodeBatch(caches.model, speculation, prefixes=prefixes)
         self.prefill = PrefillQueue(
             caches.model,
             is_batchable=caches.is_batchable,

@@ -25,6 +25,7 @@ from inference.engine.answers.sender import Sender
 from inference.engine.answers.texts import AnswerTexts
 from inference.engine.loading.text_model import TextModel, load_text_model
 from inference.engine.speculation.draft_model import DraftModel, load_draft
+from inference.engine.speculation.drafting import Speculator
 from inference.engine.worker.loop import EngineConfig, EngineLoop, StopHit
 from inference.engine.worker.prompts import PromptPreparer
 from tests.engine.drafts import Machine
@@ -65,7 +66,11 @@ class Engine:
             self._sender,
             self._preparer,
             AnswerTexts(text.tokenizer, text.formats, text.words),
-            EngineConfig(max_rows=4, draft=draft and self.machine.paced_draft(draft)),
+            EngineConfig(
+                max_rows=4,
+                speculation=draft
+                and Speculator(model, self.machine.paced_draft(draft)),
+            ),
         )
         self._reader = FrameReader.for_reports()
         self._reports: list[Any] = []

@@ -13,6 +13,7 @@ from inference.engine.caches.prefixes import TEXTS_MOST, TOKENS_LEAST, PrefixCac
 from inference.engine.loading.text_model import load_text_model
 from inference.engine.sequences.sequence import Sequence
 from inference.engine.speculation.draft_model import DraftModel, load_draft
+from inference.engine.speculation.drafting import Speculator
 from tests.engine.driving import Run, SmallChunks
 from tests.engine.random_models import VOCABULARY, random_model
 
@@ -243,7 +244,7 @@ def test_what_a_draft_had_guessed_beyond_an_end_is_not_kept(
     prompt = tokens(60, seed=1)
     # Long enough for runs of several tokens, and ended within one.
     expected = answer(maker, prompt, most=61)
-    run = Run(maker, draft=model, prefixes=prefixes)
+    run = Run(maker, speculation=Speculator(maker.model, model), prefixes=prefixes)
     run.add(asking(1, prompt, most=61))
     assert run.finish() == {1: expected}
     text = prompt + expected

@@ -12,9 +12,11 @@ import pytest
 from inference.core.requests import SamplingSpec
 from inference.engine.caches.maker import CacheMaker, cache_maker_for
 from inference.engine.loading.text_model import ModelFilesError, TextModel
+from inference.engine.speculation.choice import speculation_for
 from inference.engine.speculation.draft_model import DraftError, DraftModel, load_draft
+from inference.engine.speculation.lookup import PromptLookup
 from tests.engine.drafts import with_draft
-from tests.engine.driving import GREEDY, Run, alone, sequence
+from tests.engine.driving import alone
 from tests.engine.random_models import random_model
 from tests.models.make_drafts import make_draft
 
@@ -96,9 +98,8 @@ def test_it_names_what_cannot_take_tokens_back(
 
 
 def test_it_serves_without_a_draft_that_cannot_be_used(text: TextModel) -> None:
-    run = Run(text.caches, draft=DraftModel(None, notes=("draft_path is not …",)))
-    run.add(sequence(text, 0, GREEDY))
-    assert run.finish()[0] == alone(text, 0, GREEDY)
+    unusable = DraftModel(None, notes=("draft_path is not …",))
+    assert isinstance(speculation_for(text, unusable), PromptLookup)
 
 
 def test_it_says_where_a_sliding_window_ends_the_use_of_a_draft(

@@ -3,7 +3,7 @@
 A step launches the forward pass for tokens that are still being computed, then
 reads those tokens back while the next ones are on their way. A row that joined
 contributes its last prompt token first, so prefill and decode meet in one call.
-Where there is a draft model, a row that is alone may get several tokens a step.
+A row that is alone may get several tokens a step, where that is known to pay.
 """
 
 from __future__ import annotations
@@ -17,25 +17,28 @@ from inference.engine.sampling.logprobs import LogitsCapture, StepLogits
 from inference.engine.sampling.masking import BatchMasker
 from inference.engine.sampling.positions import PositionAdjuster
 from inference.engine.sampling.sampler import BatchSampler
-from inference.engine.speculation.drafting import Speculator
 
 if TYPE_CHECKING:
     import numpy as np
 
     from inference.engine.caches.prefixes import PrefixCache
     from inference.engine.sequences.sequence import Sequence
-    from inference.engine.speculation.draft_model import DraftModel
+    from inference.engine.speculation.verifying import Speculation
 
 # mlx-lm's own generator gives pooled buffers back at the same pace.
 STEPS_BETWEEN_PURGES = 512
 
 
 class SampledToken(NamedTuple):
-    """A token that was sampled, with the logits behind it where a row wants them."""
+    """A token that was sampled, with the logits behind it where a row wants them.
+
+    `is_ahead`: the row's guide has not taken it yet.
+    """
 
     sequence: Sequence
     token: int
-    logits: np.ndarray | None
+    logits: np.ndarray | None = None
+    is_ahead: bool = False
 
 
 class DecodeBatch:
@@ -47,15 +50,13 @@ class DecodeBatch:
     def __init__(
         self,
         model: Any,
-        draft: DraftModel | None = None,
+        speculation: Speculation | None = None,
         *,
         prefixes: PrefixCache | None = None,
     ) -> None:
         self._model = model
         self._prefixes = prefixes
-        self._speculator: Speculator | None = None
-        if draft is not None and draft.model is not None:
-            self._speculator = Speculator(model, draft)
+        self._speculation = speculation
         self.rows: list[Sequence] = []
         self.steps = 0
         self._cache: list[Any] = []
@@ -89,16 +90,16 @@ class DecodeBatch:
         """Launch the next step and return the tokens of the one before, by row.
 
         A row that is alone may get several tokens, in order, where `may_draft`
-        (nothing waits for its prefill) and a draft model pays.
+        (nothing waits for its prefill) and speculation pays.
         """
         if self._tokens is None:
             return []
-        if self._speculator is None:
+        if self._speculation is None:
             return self._step()
-        return self._step_with_draft(self._speculator, may_draft=may_draft)
+        return self._run_or_step(self._speculation, may_draft=may_draft)
 
-    def _step_with_draft(
-        self, speculator: Speculator, *, may_draft: bool
+    def _run_or_step(
+        self, speculation: Speculation, *, may_draft: bool
     ) -> list[SampledToken]:
         assert self._tokens is not None
         is_alone = may_draft and len(self.rows) == 1 and not self._fresh
@@ -106,18 +107,20 @@ class DecodeBatch:
         if is_alone:
             row = self.rows[0]
             try:
-                run = speculator.advance(row, self._cache, self._tokens, self._adjuster)
+                run = speculation.advance(
+                    row, self._cache, self._tokens, self._adjuster
+                )
             except Exception:
                 # The next row had better do without.
-                self._speculator = None
+                self._speculation = None
                 raise
         if run is None:
             found = self._step()
-            speculator.saw_plain_step(counts=is_alone)
+            speculation.saw_plain_step(counts=is_alone)
             return found
         self._tokens = mx.array([run.following], dtype=mx.uint32)
         self._count_step()
-        return [SampledToken(row, token, None) for token in run.tokens]
+        return [SampledToken(row, token, is_ahead=True) for token in run.tokens]
 
     def _step(self) -> list[SampledToken]:
         assert self._tokens is not None
@@ -227,8 +230,8 @@ class DecodeBatch:
         self._adjuster = PositionAdjuster(self.rows)
         self._masker = BatchMasker(self.rows)
         self._logits_capture = LogitsCapture(self.rows)
-        if self._speculator is not None:
-            self._speculator.rows_changed(self.rows)
+        if self._speculation is not None:
+            self._speculation.rows_changed(self.rows)
 
 
 def _take_rows(cache: list[Any], take: list[int], rows: int) -> tuple[list[Any], bool]:

@@ -25,9 +25,11 @@ def take_step(
     """
     emissions = []
     gone: set[Sequence] = set()
-    for sequence, token, logits in chosen:
+    for sequence, token, logits, is_ahead in chosen:
         if sequence in gone:
             continue
+        if is_ahead and sequence.guide is not None:
+            sequence.guide.accept(token)
         finish = _finish_after(sequence, token)
         emissions.append(
             Emission(

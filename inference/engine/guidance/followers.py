@@ -51,6 +51,10 @@ class Follower:
     matcher: LLMatcher
     is_calls: bool
 
+    def fork(self) -> Follower:
+        """Return another that stands where this one does."""
+        return Follower(self.matcher.deep_copy(), self.is_calls)
+
     def takes(self, token: int) -> bool:
         """Take the next token; `False`: it does not fit."""
         return self.matcher.try_consume_tokens([token]) == 1

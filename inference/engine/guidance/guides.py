@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,7 @@ class GuidePlan:
 
 
 _FREE_STAGES = (Stage.FREE, Stage.OVER)
+_MATCHED_STAGES = (Stage.BODY, Stage.CALL, Stage.HEAD)
 
 
 class Guide:
@@ -98,6 +100,25 @@ class Guide:
         self._pace = Pace()
         self.stage = Stage.FREE
         self._begin()
+
+    def fork(self) -> Guide:
+        """Return a guide at the same place, to be led ahead of this one."""
+        ahead = copy(self)
+        vars(ahead).update(
+            _recent=self._recent.fork(),
+            _forced=deque(self._forced),
+            _followers=[follower.fork() for follower in self._followers],
+        )
+        return ahead
+
+    def certain(self) -> list[int]:
+        """Return the tokens that have to come next, as far as that is sure."""
+        if self.stage is Stage.FORCED:
+            return list(self._forced)
+        if self.stage in _MATCHED_STAGES and len(self._followers) == 1:
+            tokens: list[int] = self._followers[0].matcher.compute_ff_tokens()
+            return tokens
+        return []
 
     @property
     def is_over(self) -> bool:

@@ -23,3 +23,9 @@ def allow(mask: Mask, token: int) -> None:
 def forbid(mask: Mask, token: int) -> None:
     """Keep `token` out."""
     mask.view(np.uint32)[token // 32] &= ~np.uint32(1 << (token % 32))
+
+
+def allows(mask: Mask, token: int) -> bool:
+    """Whether `token` is let through."""
+    word, bit = divmod(token, 32)
+    return word < len(mask) and bool(int(mask.view(np.uint32)[word]) >> bit & 1)

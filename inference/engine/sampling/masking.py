@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import mlx.core as mx
 import numpy as np
 
+from inference.engine.guidance.masks import allows
+
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
@@ -50,8 +52,7 @@ class BatchMasker:
         For rows in `fresh` (sequence ids) it is the prompt's last.
         """
         if self._bits is None:
-            words = (vocabulary + _WORD - 1) // _WORD
-            self._bits = np.full((len(self._guided), words), -1, dtype=np.int32)
+            self._bits = _all_allowed(len(self._guided), vocabulary)
         for i, row, guide in self._guided:
             if row.sequence_id not in fresh:
                 guide.accept(tokens[i])
@@ -75,14 +76,62 @@ class BatchMasker:
         for job in self._jobs:
             job.result()
         assert self._bits is not None
-        octets = mx.array(self._bits.view(np.uint8))
-        penalties = _table()[octets].reshape(len(self._guided), -1)
-        penalties = penalties[:, : logits.shape[-1]]
+        penalties = _penalties(self._bits, logits.shape[-1])
         if self._is_everyone:
             return logits.astype(mx.float32) + penalties
         masked = logits.astype(mx.float32)
         masked[self._index] = masked[self._index] + penalties
         return masked
+
+
+class PositionMasks:
+    """Masks for what follows each of several tokens of one row.
+
+    `ahead` has taken the token before `tokens` and is led on by them, as far as they
+    are allowed and the answer is not over; what is left of them is `tokens`.
+    """
+
+    def __init__(self, ahead: Guide, tokens: list[int], vocabulary: int) -> None:
+        self.tokens = tokens
+        self._bits = _all_allowed(len(tokens) + 1, vocabulary)
+        self._bound = False
+        for place, token in enumerate([*tokens, None]):
+            is_allowed = self._fill(ahead, place, token)
+            if ahead.error:
+                # The row's own guide will come to it, token by token.
+                self.tokens = []
+                return
+            if not is_allowed or ahead.is_over:
+                self.tokens = tokens[:place]
+                return
+            assert token is not None
+            ahead.accept(token)
+
+    def __call__(self, logits: mx.array) -> mx.array:
+        """Return the logits with what is not allowed at minus infinity, lazily."""
+        if not self._bound:
+            return logits
+        bits = self._bits[: logits.shape[0]]
+        return logits.astype(mx.float32) + _penalties(bits, logits.shape[-1])
+
+    def _fill(self, ahead: Guide, place: int, token: int | None) -> bool:
+        """Write what is allowed at a place; whether `token` may stand there."""
+        if not ahead.constrains:
+            return token is not None
+        self._bound = True
+        mask = self._bits[place]
+        ahead.fill(mask)
+        return token is not None and allows(mask, token)
+
+
+def _all_allowed(rows: int, vocabulary: int) -> np.ndarray:
+    return np.full((rows, (vocabulary + _WORD - 1) // _WORD), -1, dtype=np.int32)
+
+
+def _penalties(bits: np.ndarray, vocabulary: int) -> mx.array:
+    """Return what masks add to the logits of their rows."""
+    octets = mx.array(bits.view(np.uint8))
+    return _table()[octets].reshape(len(bits), -1)[:, :vocabulary]
 
 
 def _begin_to_fill(work: list[tuple[Guide, np.ndarray]]) -> list[Future[None]]:

@@ -9,8 +9,7 @@ already.
 from __future__ import annotations
 
 from functools import partial
-from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
@@ -19,6 +18,14 @@ from inference.engine.hardware.device import is_cpu
 from inference.engine.prefill.groups import PrefillPace
 from inference.engine.sampling.positions import PositionAdjuster, PositionSampler
 from inference.engine.speculation.gains import DEPTH_MOST, DraftGains, DraftMode
+from inference.engine.speculation.verifying import (
+    RunResult,
+    StepTimer,
+    room_of,
+    tokens_from,
+    trim,
+    verify,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,13 +40,6 @@ Choice: TypeAlias = "Callable[[mx.array], mx.array]"
 READ_ALONG = 2
 # A catch-up's chunk takes about this long, or two steps where they are slower.
 CATCH_UP_S = 0.1
-
-
-class DraftResult(NamedTuple):
-    """What a run gave: the tokens now in the cache, and the one to go on from."""
-
-    tokens: list[int]
-    following: int
 
 
 class Drafter:
@@ -91,7 +91,7 @@ class Drafter:
 
     def keep(self, tokens: int) -> None:
         """Take back what was read behind the first `tokens` tokens of the row."""
-        _trim(self._cache, self.held - tokens)
+        trim(self._cache, self.held - tokens)
         self.held = min(self.held, tokens)
 
 
@@ -102,14 +102,11 @@ class Speculator:
         self._model = model
         self._draft = draft
         self._drafter = Drafter(draft)
-        self._clock = draft.clock
+        self._timer = StepTimer(draft.clock)
         self._gains = DraftGains()
         self._row: Sequence | None = None
         self._suits = False
         self._sampler: PositionSampler | None = None
-        # When the last step ended, where the next one's time counts from there.
-        self._mark: float | None = None
-        self._was_plain = False
 
     def rows_changed(self, rows: list[Sequence]) -> None:
         """Forget the row that was followed once it has left."""
@@ -117,18 +114,13 @@ class Speculator:
             self._gains.end_row(len(self._row.history))
             self._drafter.forget()
             self._row = self._sampler = None
-        self._mark = None
+        self._timer.forget()
 
     def saw_plain_step(self, *, counts: bool) -> None:
-        """A step without the draft has ended; `counts`: of one row that is alone.
-
-        Steps overlap, so a step lasts from the end of the one before to its own.
-        """
-        now = self._clock()
-        if counts and self._was_plain and self._mark is not None:
-            self._gains.saw_plain(now - self._mark)
-        self._mark = now if counts else None
-        self._was_plain = True
+        """A step without the draft has ended; `counts`: of one row that is alone."""
+        took_s = self._timer.plain_ended(counts=counts)
+        if took_s is not None:
+            self._gains.saw_plain(took_s)
 
     def advance(
         self,
@@ -136,7 +128,7 @@ class Speculator:
         cache: list[Any],
         newest: mx.array,
         adjuster: PositionAdjuster,
-    ) -> DraftResult | None:
+    ) -> RunResult | None:
         """Make a run from the row's newest token; `None`: a plain step is due.
 
         Everything before `newest` has been read from the batch into the row's
@@ -147,10 +139,10 @@ class Speculator:
         if not self._suits or len(row.history) < row.spec.min_tokens:
             return None
         mode = self._gains.mode(is_greedy=row.sampler.is_greedy)
-        depth = self._gains.depth(self._room(row), mode)
+        depth = self._gains.depth(room_of(row, self._draft.reach), mode)
         if depth == 0 or not self._may_catch_up(row):
             return None
-        first = self._await_first(newest)
+        first = self._timer.read(newest)
         if not self._catch_up(row, first):
             return None
         if self._sampler is None:
@@ -158,10 +150,7 @@ class Speculator:
         choices = _choices(self._sampler, depth, mode)
         run = self._run(row, cache, first, choices, adjuster)
         accepted = len(run.tokens) - 1
-        now = self._clock()
-        assert self._mark is not None
-        self._gains.saw_run(depth, accepted, now - self._mark, mode)
-        self._mark, self._was_plain = now, False
+        self._gains.saw_run(depth, accepted, self._timer.run_ended(), mode)
         return run
 
     def _follow(self, row: Sequence) -> None:
@@ -172,12 +161,6 @@ class Speculator:
         self._suits = (
             row.guide is None and row.spec.logprobs is None and row.images is None
         )
-
-    def _room(self, row: Sequence) -> int:
-        """Return how many proposals may be of use."""
-        tokens = len(row.history)
-        reach = self._draft.reach - len(row.prompt) - tokens
-        return min(reach, row.max_tokens - tokens) - 1
 
     def _missing(self, row: Sequence) -> int:
         """Return how many tokens before the newest one the draft has not read."""
@@ -191,27 +174,21 @@ class Speculator:
             tokens_most=row.max_tokens,
         )
 
-    def _await_first(self, newest: mx.array) -> int:
-        """Return the newest token; the step that computes it ends here."""
-        first = int(newest.item())
-        if self._was_plain or self._mark is None:
-            self._mark = self._clock()
-        return first
-
     def _catch_up(self, row: Sequence, first: int) -> bool:
         """Have the draft read what it missed, a chunk a step; return whether it has."""
-        missed = _tokens_from(row, self._drafter.held)
+        missed = tokens_from(row, self._drafter.held)
         if max([*missed, first]) >= self._draft.vocabulary:
             # A model may say what is no token, and not every draft can read it.
             self._suits = False
             return False
         if len(missed) <= READ_ALONG:
             return True
-        self._gains.saw_catch_up(self._drafter.read(missed, self._clock))
-        self._mark = self._clock()
+        self._gains.saw_catch_up(self._drafter.read(missed, self._draft.clock))
         has_caught_up = self._missing(row) <= READ_ALONG
-        if not has_caught_up:
-            self._mark = None
+        if has_caught_up:
+            self._timer.restart()
+        else:
+            self._timer.forget()
         return has_caught_up
 
     def _run(
@@ -221,23 +198,18 @@ class Speculator:
         first: int,
         choices: list[Choice],
         adjuster: PositionAdjuster,
-    ) -> DraftResult:
+    ) -> RunResult:
         sampler, depth = self._sampler, len(choices)
         assert sampler is not None
         held = len(row.prompt) + len(row.history)
         sampler.begin(depth + 1)
-        read_along = _tokens_from(row, self._drafter.held)
+        read_along = tokens_from(row, self._drafter.held)
         proposals = self._drafter.propose([*read_along, first], choices)
         tokens = mx.concatenate([mx.array([first], dtype=mx.uint32), *proposals])
-        logits = self._model(tokens[None], cache=cache)[0]
-        chosen = sampler.choose(adjuster.adjust_positions(logits, tokens))
-        mx.eval(tokens, chosen)
-        accepted = _agreeing(tokens.tolist()[1:], said := chosen.tolist())
-        _trim(cache, depth - accepted)
-        adjuster.keep(accepted + 1)
-        sampler.keep(accepted + 1)
-        self._drafter.keep(held + 1 + accepted)
-        return DraftResult([first, *said[:accepted]], said[accepted])
+        adjust = partial(adjuster.adjust_positions, tokens=tokens)
+        run = verify(self._model, cache, tokens, sampler, adjust, adjuster)
+        self._drafter.keep(held + len(run.tokens))
+        return run
 
 
 def _choices(sampler: PositionSampler, depth: int, mode: DraftMode) -> list[Choice]:
@@ -249,23 +221,3 @@ def _choices(sampler: PositionSampler, depth: int, mode: DraftMode) -> list[Choi
 
 def _likeliest(logits: mx.array) -> mx.array:
     return mx.argmax(logits, axis=-1)
-
-
-def _agreeing(proposed: list[int], chosen: list[int]) -> int:
-    """Return how many proposals are what was chosen, before the first that is not."""
-    pairs = zip(proposed, chosen, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), len(proposed))
-
-
-def _tokens_from(row: Sequence, start: int) -> list[int]:
-    """Return the row's tokens, prompt and answer, from place `start` on."""
-    behind = start - len(row.prompt)
-    if behind >= 0:
-        return row.history[behind:]
-    return list(chain(row.prompt[start:], row.history))
-
-
-def _trim(cache: list[Any], tokens: int) -> None:
-    if tokens > 0:
-        for layer in cache:
-            layer.trim(tokens)

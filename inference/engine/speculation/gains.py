@@ -1,4 +1,4 @@
-"""Whether a draft pays: what it gained and cost, as measured in this process.
+"""Whether proposals pay: what they gained and cost, as measured in this process.
 
 The unit of all accounts is a plain step: the time that one decode step of the
 same row takes without the draft. Pure arithmetic; times are given.
@@ -32,6 +32,8 @@ SMALL_COST = 4.0
 # A single slow run (the machine was busy elsewhere) counts no more than this.
 LOSS_MOST = 8.0
 RUNS_PER_LOOK_AROUND = 8
+# To read a token before the next step is launched, for nothing.
+WAIT_COST = 0.25
 LENGTH_FIRST = 128.0
 LENGTH_LEFT_LEAST = 32.0
 # What a token gains with a draft, before that is known; what was known grows old
@@ -46,6 +48,8 @@ class DraftMode(Enum):
     GREEDY = "greedy"  # its likeliest token, as the row does too
     LIKELIEST = "likeliest"  # its likeliest token, where the row samples
     DRAWN = "drawn"  # sampled as the row samples, with the same numbers
+    COPIED = "copied"  # what followed the same words before
+    FORCED = "forced"  # what a grammar leaves no choice about
 
 
 @dataclass(slots=True)
@@ -110,7 +114,8 @@ class DraftGains:
     plain steps. Rows call `begin_row` and `end_row`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, depth_most: int = DEPTH_MOST) -> None:
+        self._depth_most = depth_most
         self._plain_s = 0.0
         self._plain_due = PLAIN_AT_FIRST
         self._tokens_since_plain = 0
@@ -146,12 +151,12 @@ class DraftGains:
         if most < 1 or not self._is_on or self._plain_due > 0:
             return 0
         rate = self._rates[mode]
-        depths = range(1, DEPTH_MOST + 1)
+        depths = range(1, self._depth_most + 1)
         best = max(depths, key=lambda d: rate.tokens(d) / self._cost.at(d))
         # Looking to both sides keeps the costs of other depths known.
         turn = self._runs % (2 * RUNS_PER_LOOK_AROUND)
         best += {3: 1, 3 + RUNS_PER_LOOK_AROUND: -1}.get(turn, 0)
-        return min(max(best, 1), DEPTH_MOST, most)
+        return min(max(best, 1), self._depth_most, most)
 
     def affords(self, seconds: float, *, tokens_so_far: int, tokens_most: int) -> bool:
         """Whether so long a catch-up of the draft is worth it for a row."""
@@ -185,6 +190,11 @@ class DraftGains:
     def saw_catch_up(self, seconds: float) -> None:
         """Take the time that bringing the draft to where a row is took."""
         self._savings -= seconds / self._plain_s
+
+    def saw_wait(self) -> None:
+        """Take that a token was waited for and nothing was proposed."""
+        self._credit -= WAIT_COST
+        self._is_on = self._credit > 0.0
 
     def saw_run(
         self, depth: int, accepted: int, seconds: float, mode: DraftMode

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # No tag of thinking has more tokens, and no mark of calls more than are kept.
 MARKER_TOKENS_MOST = 16
@@ -29,9 +29,17 @@ class Marker:
 class RecentTokens:
     """The last tokens of a stage; `spell` returns the bytes of one."""
 
-    def __init__(self, spell: Callable[[int], bytes] | None = None) -> None:
+    def __init__(
+        self,
+        spell: Callable[[int], bytes] | None = None,
+        tokens: Iterable[int] = (),
+    ) -> None:
         self._spell = spell
-        self._tokens: deque[int] = deque(maxlen=RECENT_TOKENS)
+        self._tokens: deque[int] = deque(tokens, maxlen=RECENT_TOKENS)
+
+    def fork(self) -> RecentTokens:
+        """Return others that begin with these."""
+        return RecentTokens(self._spell, self._tokens)
 
     def add(self, token: int) -> None:
         """Take the next token."""

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from inference.engine.answers.texts import AnswerTexts
     from inference.engine.encoder.queue import Forward
     from inference.engine.loading.text_model import TextModel
-    from inference.engine.speculation.draft_model import DraftModel
+    from inference.engine.speculation.verifying import Speculation
     from inference.engine.worker.prompts import PromptPreparer
 
 logger = logging.getLogger(__name__)
@@ -85,12 +85,12 @@ class EngineConfig:
     """What a loop may use.
 
     At most `max_rows` rows run together. A row that decodes alone is sped up by
-    `draft` while that pays. Up to `prefix_bytes` are kept of what was computed, for
+    `speculation` while that pays. Up to `prefix_bytes` are kept of what was computed, for
     prompts that begin alike. `encoder` makes embeddings, where they are asked for.
     """
 
     max_rows: int
-    draft: DraftModel | None = None
+    speculation: Speculation | None = None
     prefix_bytes: int = 0
     encoder: Forward | None = None
 
@@ -117,7 +117,9 @@ class EngineLoop:
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._sequences: dict[int, Sequence] = {}
         self._prefixes = PrefixCache(config.prefix_bytes)
-        self._batch = DecodeBatch(text.model, config.draft, prefixes=self._prefixes)
+        self._batch = DecodeBatch(
+            text.model, config.speculation, prefixes=self._prefixes
+        )
         self._prefill = PrefillQueue(
             text.model,
             is_batchable=text.is_batchable,

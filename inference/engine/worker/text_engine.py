@@ -26,6 +26,7 @@ from inference.engine.encoder.inputs import InputReader
 from inference.engine.encoder.preparer import InputPreparer
 from inference.engine.loading.byte_marks import without_marks
 from inference.engine.loading.text_model import TextModel, load_text_model, warm_up
+from inference.engine.speculation.choice import speculation_for
 from inference.engine.speculation.draft_model import DraftModel, load_draft
 from inference.engine.worker.loop import EngineConfig, EngineLoop, StopHit
 from inference.engine.worker.prompts import PromptPreparer
@@ -63,7 +64,12 @@ class TextEngine:
             sender,
             self._preparer,
             AnswerTexts(text.tokenizer, text.formats, text.words),
-            EngineConfig(max_rows, draft, command.prefix_bytes, encoder),
+            EngineConfig(
+                max_rows,
+                speculation_for(text, draft),
+                command.prefix_bytes,
+                encoder,
+            ),
         )
 
     def post(self, command: Any) -> None:
