@@ -46,7 +46,7 @@ def read_jsonc(text: str) -> JsonNode:
     Raises:
         UnmergeableError: it is none; the message tells the line.
     """
-    reader = _Reader(text)
+    reader = _JsonReader(text)
     try:
         node = reader.value()
     except RecursionError:
@@ -55,7 +55,7 @@ def read_jsonc(text: str) -> JsonNode:
     return node
 
 
-class _Reader:
+class _JsonReader:
     """Goes through a text once; owns how far it is."""
 
     def __init__(self, text: str) -> None:
