@@ -108,7 +108,7 @@ class PrefixCache:
         held = _held(len(tokens), caches)
         if held is None:
             return
-        kept = packed(cut(caches, held, len(tokens)))
+        kept = packed(caches, held - len(tokens))
         text = _KeptText(
             np.asarray(tokens, dtype=np.int64), kept, bytes_of(kept), can_cut(kept)
         )

@@ -146,7 +146,7 @@ class PrefillQueue:
         """
         for group in self._groups:
             if group.is_abandoned:
-                self._prefixes.keep(group.read, group.cache)
+                self._prefixes.keep(group.read, group.rows.caches)
         self._groups = deque(g for g in self._groups if not g.is_abandoned)
 
     def _next_groups(
