@@ -89,6 +89,10 @@ class DecodeBatch:
         else:
             self._held = self._held.joined_by(group.rows, places)
             self._tokens = mx.concatenate([self._tokens, tokens])
+        if not self._waits:
+            # What is written for them is no part of the step: those stay alike, and a
+            # GPU's plan for one serves the next.
+            mx.async_eval([cache.state for cache in self._caches])
         self.rows = self.rows + joining
         self._fresh.update(row.sequence_id for row in joining)
         self._rows_changed()

@@ -73,7 +73,7 @@ class Seats:
         free = [slot for slot in range(self.room) if slot not in taken]
         if len(free) < len(held):
             missing = len(held) - len(free)
-            grown = max(self.room + missing, 2 * self.room)
+            grown = self.room + max(missing, -(-self.room // 2))
             free += range(self.room, grown)
             self.room = grown
         found = _neighbours(free, len(held))

@@ -164,7 +164,7 @@ class SlotRows:
             if not cache.empty():
                 cache.move(moves, held)
         if 4 * len(seats) <= seats.room:
-            seats.room = 2 * len(seats)
+            seats.room = len(seats) + -(-len(seats) // 2)
             for cache in layers:
                 cache.shrink()
 

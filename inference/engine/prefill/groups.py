@@ -33,12 +33,20 @@ class PrefillPace:
     """How fast this machine prefills, learned from past chunks.
 
     `has_few_widths`: chunks had best be only as wide as `width_for` says. On CUDA a
-    width not seen before takes many times as long.
+    width not seen before takes many times as long. `is_ahead`: what is launched while
+    a step runs is not waited for by it, so that steps keep one shape of their own.
     """
 
-    def __init__(self, *, tokens_per_s: float, has_few_widths: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        tokens_per_s: float,
+        has_few_widths: bool = False,
+        is_ahead: bool = False,
+    ) -> None:
         self._tokens_per_s = tokens_per_s
         self.has_few_widths = has_few_widths
+        self.is_ahead = is_ahead
 
     @classmethod
     def of_this_machine(cls) -> PrefillPace:
@@ -47,6 +55,7 @@ class PrefillPace:
         return cls(
             tokens_per_s=200.0 if device == "cpu" else 4000.0,
             has_few_widths=device == "cuda",
+            is_ahead=device != "cpu",
         )
 
     def learn(self, tokens: int, seconds: float) -> None:
@@ -99,7 +108,8 @@ class PrefillGroup:
         self._can_widen = fit_slots(caches[0]) and not any(
             map(images_of, sequence_groups)
         )
-        self._pad_right()
+        self._padding = [self._columns - length for length in self._lengths]
+        self._tokens = self._padded()
 
     @property
     def sequences(self) -> list[Sequence]:
@@ -169,6 +179,8 @@ class PrefillGroup:
                 mx.eval([cache.state for cache in self.rows.caches])
                 pace.learn(size, time.monotonic() - began)
                 mx.clear_cache()
+            elif pace.is_ahead:
+                mx.async_eval([cache.state for cache in self.rows.caches])
         if self.is_done and any(self._padding):
             self.rows.unpad()
             self._padding = []
@@ -185,14 +197,14 @@ class PrefillGroup:
         end = self._done + width
         return self._columns if end + width // 2 >= self._columns else end
 
-    def _pad_right(self) -> None:
+    def _padded(self) -> mx.array:
+        """Return the tokens of all rows, and announce what is none of theirs."""
         rows = self._prompts
-        self._padding = [self._columns - length for length in self._lengths]
         if any(self._padding):
             pairs = zip(rows, self._padding, strict=True)
             rows = [row + [0] * pad for row, pad in pairs]
             self.rows.pad(self._lengths, self._padding)
-        self._tokens = mx.array(rows, dtype=mx.int32)
+        return mx.array(rows, dtype=mx.int32)
 
     def _widened(self, tokens: mx.array) -> mx.array:
         """Return a chunk's tokens; behind those of the last one, padding."""
