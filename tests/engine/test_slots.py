@@ -294,3 +294,22 @@ def test_prompts_run_in_few_widths_to_the_same_answers(maker: CacheMaker) -> Non
     expected = {n: alone(maker, n, length) for n, length in enumerate(LENGTHS)}
     expected |= {5: alone(maker, 5, 90), 6: alone(maker, 6, 300)}
     assert run.finish() == expected
+
+
+# --- memory
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_a_step_copies_nothing_of_what_rows_hold(maker: CacheMaker, rows: int) -> None:
+    run = Run(maker)
+    run.add(*(sequence(number, 500 + number, 200) for number in range(rows)))
+    while len(run.batch) < rows:
+        run.turn()
+    for _ in range(3):
+        run.turn()
+    held = sum(layer.nbytes for layer in run.batch._caches)
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    for _ in range(5):
+        run.turn()
+    assert mx.get_peak_memory() - before < held / LAYERS / 4
