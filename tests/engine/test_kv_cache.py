@@ -224,7 +224,7 @@ def after_prompts(maker: CacheMaker, rows: list[Sequence]) -> mx.array:
     while not group.is_done:
         group.advance(SmallChunks(), target_s=0.25)
     last = mx.array([[row.last_prompt_token] for row in rows])
-    logits: mx.array = maker.model(last, cache=group.cache)
+    logits: mx.array = maker.model(last, cache=group.rows.caches)
     return logits
 
 

@@ -54,7 +54,7 @@ def test_recurrent_states_of_merged_rows_are_not_padded(
 ) -> None:
     run = running(architecture, *lengths)
     run.turn()
-    states = [c for c in flat(run.batch._cache) if isinstance(c, ArraysCache)]
+    states = [c for c in flat(run.batch._caches) if isinstance(c, ArraysCache)]
     assert states
     assert all(c.left_padding is None and c.lengths is None for c in states)
 
@@ -68,7 +68,7 @@ def test_answers_to_a_prompt_of_one_token_forget_their_paddings() -> None:
         run.turn()
     assert len(run.batch) == 3
     assert run.tokens[0] == run.tokens[1]
-    assert all(cache.left_padding is None for cache in run.batch._cache)
+    assert all(cache.left_padding is None for cache in run.batch._caches)
 
 
 @pytest.mark.parametrize("architecture", ["mamba2", "lfm2_moe", "smollm3", "llama"])
@@ -78,11 +78,11 @@ def test_steps_leave_nothing_uncomputed_behind(architecture: str) -> None:
         run.turn()
     run.turn()
     run.turn()
-    first = deferred(run.batch._cache)
+    first = deferred(run.batch._caches)
     while run.batch.steps < 2 * STEPS_BETWEEN_PURGES:
         run.turn()
     run.turn()
-    assert deferred(run.batch._cache) <= first + 10
+    assert deferred(run.batch._caches) <= first + 10
 
 
 def test_a_recurrent_model_takes_no_more_memory_after_a_thousand_steps() -> None:

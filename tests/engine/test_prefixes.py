@@ -366,3 +366,16 @@ def test_caches_that_a_model_makes_for_itself_are_not_kept() -> None:
     run = Run(maker, prefixes=prefixes)
     run.add(asking(2, prompt))
     assert run.finish() == {2: answer(maker, prompt)}
+
+
+def test_what_is_kept_of_a_prompt_is_not_waited_for(llama: CacheMaker) -> None:
+    prompt = [number % VOCABULARY for number in range(60)]
+    spec = SamplingSpec(temperature=0.0, max_tokens=3)
+    run = Run(llama, SmallChunks(), prefixes=PrefixCache(1 << 30))
+    run.add(Sequence.of(0, prompt, spec))
+    assert run.prefill.waiting_s == 60
+    run.finish()
+    run.add(Sequence.of(1, prompt, spec))
+    assert run.prefill.waiting_s == 1
+    run.turn()
+    assert run.prefill.waiting_s == 0

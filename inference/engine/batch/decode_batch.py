@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mlx.core as mx
 
-from inference.engine.prefill.groups import PrefillGroup, forget_paddings, merge_caches
+from inference.engine.hardware.device import is_cpu
 from inference.engine.sampling.logprobs import LogitsCapture, StepLogits
 from inference.engine.sampling.masking import BatchMasker
 from inference.engine.sampling.positions import PositionAdjuster
@@ -21,7 +21,9 @@ from inference.engine.sampling.sampler import BatchSampler
 if TYPE_CHECKING:
     import numpy as np
 
+    from inference.engine.caches.lone_row import Rows
     from inference.engine.caches.prefixes import PrefixCache
+    from inference.engine.prefill.groups import PrefillGroup
     from inference.engine.sequences.sequence import Sequence
     from inference.engine.speculation.verifying import Speculation
 
@@ -59,8 +61,8 @@ class DecodeBatch:
         self._speculation = speculation
         self.rows: list[Sequence] = []
         self.steps = 0
-        self._cache: list[Any] = []
-        self._is_merged = False
+        self._held: Rows | None = None
+        self._waits = is_cpu()
         self._tokens: mx.array | None = None
         self._fresh: set[int] = set()
         self._sampler = BatchSampler([])
@@ -80,11 +82,21 @@ class DecodeBatch:
         staying = group.staying
         if not staying:
             return
-        rows = [row for row, _ in staying]
-        cache, merged = _take_rows(group.cache, rows, len(group.sequence_groups))
+        places = [place for place, _ in staying]
         joining = [sequence for _, sequence in staying]
         tokens = mx.array([s.last_prompt_token for s in joining], dtype=mx.uint32)
-        self._add(joining, tokens, cache, is_merged=merged)
+        if self._held is None or self._tokens is None:
+            self._held, self._tokens = group.rows.taken(places), tokens
+        else:
+            self._held = self._held.joined_by(group.rows, places)
+            self._tokens = mx.concatenate([self._tokens, tokens])
+        if not self._waits:
+            # What is written for them is no part of the step: those stay alike, and a
+            # GPU's plan for one serves the next.
+            mx.async_eval([cache.state for cache in self._caches])
+        self.rows = self.rows + joining
+        self._fresh.update(row.sequence_id for row in joining)
+        self._rows_changed()
 
     def step(self, *, may_draft: bool = True) -> list[SampledToken]:
         """Launch the next step and return the tokens of the one before, by row.
@@ -108,7 +120,7 @@ class DecodeBatch:
             row = self.rows[0]
             try:
                 run = speculation.advance(
-                    row, self._cache, self._tokens, self._adjuster
+                    row, self._caches, self._tokens, self._adjuster
                 )
             except Exception:
                 # The next row had better do without.
@@ -124,11 +136,15 @@ class DecodeBatch:
 
     def _step(self) -> list[SampledToken]:
         assert self._tokens is not None
+        assert self._held is not None
         current, step_logits = self._tokens, self._step_logits
-        logits = self._model(current[:, None], cache=self._cache)[:, -1, :]
-        if self._fresh:
-            # Not before: until then the paddings may be all that tells how many rows.
-            forget_paddings(self._cache)
+        given = self._held.for_step(current)
+        logits = self._model(given[:, None], cache=self._caches)[: len(self.rows), -1]
+        self._held.advance(1)
+        if self._waits:
+            # What a step under way reads cannot be written where it stands: MLX would
+            # copy all keys and values. A GPU would stand still between two steps.
+            mx.eval(current)
         self._step_logits = self._logits_capture(logits)
         logits = self._adjuster(logits, current, self._fresh)
         if self._masker:
@@ -147,21 +163,23 @@ class DecodeBatch:
         self.steps += 1
         if self.steps % STEPS_BETWEEN_PURGES == 0:
             # Layers that ask for no positions count them in sums that nobody reads.
-            mx.eval([cache.state for cache in self._cache])
+            mx.eval([cache.state for cache in self._caches])
             mx.clear_cache()
 
     def leave(self, gone: set[Sequence]) -> None:
         """Take rows out of the batch and their keys and values out of the cache."""
         self._keep_prefixes(gone)
-        keep = [i for i, row in enumerate(self.rows) if row not in gone]
+        leaving = {place for place, row in enumerate(self.rows) if row in gone}
         self._fresh.difference_update(row.sequence_id for row in gone)
-        if len(keep) == len(self.rows):
+        if not leaving:
             return
-        if not keep:
+        if len(leaving) == len(self.rows):
             self.clear()
             return
         assert self._tokens is not None
-        self._cache, self._is_merged = _take_rows(self._cache, keep, len(self.rows))
+        assert self._held is not None
+        keep = self._held.order_without(leaving)
+        self._held = self._held.taken(keep)
         self._tokens = self._tokens[mx.array(keep)]
         self.rows = [self.rows[i] for i in keep]
         self._rows_changed()
@@ -169,15 +187,19 @@ class DecodeBatch:
     def clear(self) -> list[Sequence]:
         """Empty the batch and return the rows it held."""
         rows, self.rows = self.rows, []
-        self._cache, self._tokens, self._is_merged = [], None, False
+        self._held = self._tokens = None
         self._step_logits = StepLogits()
         self._fresh.clear()
         self._rows_changed()
         return rows
 
+    @property
+    def _caches(self) -> list[Any]:
+        return [] if self._held is None else self._held.caches
+
     def _keep_prefixes(self, gone: set[Sequence]) -> None:
         """Keep what was computed; of several answers to a prompt, the first."""
-        if self._prefixes is None:
+        if self._prefixes is None or self._held is None:
             return
         for place, row in enumerate(self.rows):
             if row not in gone or not row.leads or row.named_prompt is None:
@@ -185,33 +207,7 @@ class DecodeBatch:
             text = row.named_prompt + row.history
             # Of a row that has just joined the last token was not run yet.
             run = text[: -1 if row.sequence_id in self._fresh else None]
-            caches, _ = _take_rows(self._cache, [place], len(self.rows))
-            self._prefixes.keep(run, caches)
-
-    def _add(
-        self,
-        joining: list[Sequence],
-        tokens: mx.array,
-        cache: list[Any],
-        *,
-        is_merged: bool,
-    ) -> None:
-        if self._tokens is None:
-            self._cache, self._is_merged, self._tokens = cache, is_merged, tokens
-        else:
-            running = self._merged(self._cache, is_merged=self._is_merged)
-            arriving = self._merged(cache, is_merged=is_merged)
-            for layer, addition in zip(running, arriving, strict=True):
-                layer.extend(addition)
-            self._cache, self._is_merged = running, True
-            self._tokens = mx.concatenate([self._tokens, tokens])
-        self.rows = self.rows + joining
-        self._fresh.update(row.sequence_id for row in joining)
-        self._rows_changed()
-
-    @staticmethod
-    def _merged(cache: list[Any], *, is_merged: bool) -> list[Any]:
-        return cache if is_merged else merge_caches([cache])
+            self._prefixes.keep(run, self._held.row(place))
 
     def _read(self, tokens: mx.array, step_logits: StepLogits) -> list[SampledToken]:
         values = tokens.tolist()
@@ -232,17 +228,3 @@ class DecodeBatch:
         self._logits_capture = LogitsCapture(self.rows)
         if self._speculation is not None:
             self._speculation.rows_changed(self.rows)
-
-
-def _take_rows(cache: list[Any], take: list[int], rows: int) -> tuple[list[Any], bool]:
-    """Return a cache of these rows, some perhaps repeated, and whether it is batched."""
-    if rows == 1:
-        if len(take) == 1:
-            return cache, False
-        return merge_caches([cache] * len(take)), True
-    if len(take) == 1:
-        return [layer.extract(take[0]) for layer in cache], False
-    if take != list(range(rows)):
-        for layer in cache:
-            layer.filter(take)
-    return cache, True

@@ -48,12 +48,13 @@ def copied(caches: list[Any]) -> list[Any]:
     return [_copy(cache) for cache in caches]
 
 
-def packed(caches: list[Any]) -> list[Any]:
-    """Return a row's caches without room to grow, computed soon.
+def packed(caches: list[Any], beyond: int = 0) -> list[Any]:
+    """Return a row's caches without their newest `beyond` tokens, and no room to grow.
 
-    What was computed for them, a whole batch perhaps, is then let go.
+    They are computed soon: what was computed for them, a whole batch perhaps, is then
+    let go.
     """
-    found = [_packed(cache) for cache in caches]
+    found = [_packed(cache, beyond) for cache in caches]
     mx.async_eval([cache.state for cache in flat(found)])
     return found
 
@@ -100,15 +101,21 @@ def _copy(cache: Any) -> Any:
     return other
 
 
-def _packed(cache: Any) -> Any:
+def _packed(cache: Any, beyond: int) -> Any:
     if isinstance(cache, CacheList):
-        return CacheList(*(_packed(part) for part in cache.caches))
+        return CacheList(*(_packed(part, beyond) for part in cache.caches))
     if isinstance(cache, QuantizedCache):
-        return QuantizedCache(cache.quantization, map(_packed, cache.parts))
-    other = _copy(cache)
+        parts = (_packed(part, beyond) for part in cache.parts)
+        return QuantizedCache(cache.quantization, parts)
     if isinstance(cache, KVCache) and not cache.empty():
+        other = copy.copy(cache)
+        other.trim(beyond)
         held = (cache.keys, cache.values)
-        other.keys, other.values = _shared(x[..., : cache.offset, :] for x in held)
+        other.keys, other.values = _shared(x[..., : other.offset, :] for x in held)
+        return other
+    other = _copy(cache)
+    if beyond:
+        other.trim(beyond)
     return other
 
 

@@ -31,9 +31,14 @@ from inference.engine.caches.quantized import (
     attends_packed,
     group_size_for,
 )
+from inference.engine.caches.ragged_trial import attention_for
+from inference.engine.caches.slot_rows import runs_in_slots
+from inference.engine.caches.slots import RowCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from inference.engine.caches.slots import SlotAttention
 
 __all__ = ["CacheMaker", "KVCost", "cache_maker_for", "kv_cost"]
 
@@ -53,13 +58,17 @@ class CacheMaker:
     counted one by one: how it is quantized, None where it stays as the model makes
     it; empty where nothing is quantized. `is_batchable` says that rows may run
     together, `can_pad` that prompts of several lengths may be padded for that.
-    `has_grouped_masks` names an oddity of the model, `notes` what of the asked-for
-    quantization could not be done.
+    `has_slots` says that rows which run together lie in slots, `attention` what reads
+    them there where it is not the library. `has_grouped_masks`
+    names an oddity of the model, `notes` what of the asked-for quantization could not
+    be done.
     """
 
     model: Any
     is_batchable: bool = True
     can_pad: bool = True
+    has_slots: bool = False
+    attention: SlotAttention | None = None
     has_grouped_masks: bool = False
     parts: tuple[Quantization | None, ...] = ()
     notes: tuple[str, ...] = ()
@@ -74,8 +83,11 @@ class CacheMaker:
         if isinstance(cache, CacheList):
             return CacheList(*(self._settled(part, plans) for part in cache.caches))
         plan = next(plans)
-        if self.has_grouped_masks and type(cache) is KVCache:
-            cache = GroupedMaskCache()
+        if type(cache) is KVCache:
+            if self.has_slots:
+                return RowCache(self.attention)
+            if self.has_grouped_masks:
+                cache = GroupedMaskCache()
         if plan is None:
             return cache
         return QuantizedCache(plan, (cache, KVCache(), KVCache()))
@@ -99,7 +111,7 @@ def cache_maker_for(model: Any, *, kv_bits: int | None) -> CacheMaker:
     parts, notes = _plan(layers, kv_bits)
     if not any(parts):
         return replace(plain, notes=(_refusal(notes),))
-    packed = replace(plain, parts=parts, notes=notes)
+    packed = replace(plain, parts=parts, notes=notes, has_slots=False)
     if _attends_packed(parts, layers) and _runs(packed):
         return packed
     unpacked = replace(
@@ -121,11 +133,22 @@ def _plain_maker(model: Any) -> CacheMaker:
     maker = CacheMaker(model)
     maker = replace(maker, can_pad=follows_padding(model, maker.make))
     if runs_batched(model, maker.make):
-        return maker
+        return _in_slots(maker)
     grouped = replace(maker, has_grouped_masks=True)
     if runs_batched(model, grouped.make):
         return grouped
     return replace(maker, is_batchable=False)
+
+
+def _in_slots(maker: CacheMaker) -> CacheMaker:
+    """Return the maker with slots where the model's rows run in such."""
+    slotted = replace(maker, has_slots=True)
+    if not runs_in_slots(maker.model, slotted.make):
+        return maker
+    attention = attention_for(
+        maker.model, lambda attention: replace(slotted, attention=attention).make()
+    )
+    return replace(slotted, attention=attention)
 
 
 def _runs(maker: CacheMaker) -> bool:

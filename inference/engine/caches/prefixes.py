@@ -83,6 +83,20 @@ class PrefixCache:
 
     def find(self, prompt: Sequence[int]) -> PrefixMatch:
         """Return the longest beginning of a prompt that is kept, as a copy."""
+        best, best_held, diverged_at = self._longest(prompt)
+        if best is None:
+            return PrefixMatch(diverged_at=diverged_at)
+        self._texts.move_to_end(best)
+        text = self._texts[best]
+        caches = cut(text.caches, len(text.tokens), best_held)
+        return PrefixMatch(best_held, tuple(caches), diverged_at, text.can_cut)
+
+    def held(self, prompt: Sequence[int]) -> int:
+        """Return how many tokens `find` would give, as of now."""
+        return self._longest(prompt)[1]
+
+    def _longest(self, prompt: Sequence[int]) -> tuple[int | None, int, int | None]:
+        """Return the text to go on from, how many tokens of it, and where all diverge."""
         wanted = np.asarray(prompt, dtype=np.int64)
         best, best_held, diverged_at = None, 0, None
         for number, text in self._texts.items():
@@ -91,12 +105,9 @@ class PrefixCache:
             held = text.usable(alike, len(wanted))
             if held > best_held:
                 best, best_held = number, held
-        if best is None or best_held < TOKENS_LEAST:
-            return PrefixMatch(diverged_at=diverged_at)
-        self._texts.move_to_end(best)
-        text = self._texts[best]
-        caches = cut(text.caches, len(text.tokens), best_held)
-        return PrefixMatch(best_held, tuple(caches), diverged_at, text.can_cut)
+        if best_held < TOKENS_LEAST:
+            return None, 0, diverged_at
+        return best, best_held, diverged_at
 
     def keep(self, tokens: Sequence[int], caches: list[Any]) -> None:
         """Keep what `tokens` left in the caches of a row that goes on no longer.
@@ -108,7 +119,7 @@ class PrefixCache:
         held = _held(len(tokens), caches)
         if held is None:
             return
-        kept = packed(cut(caches, held, len(tokens)))
+        kept = packed(caches, held - len(tokens))
         text = _KeptText(
             np.asarray(tokens, dtype=np.int64), kept, bytes_of(kept), can_cut(kept)
         )

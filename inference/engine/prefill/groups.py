@@ -7,10 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
-from mlx_lm.models.cache import ArraysCache, make_prompt_cache
+from mlx_lm.models.cache import make_prompt_cache
 
 from inference.engine.caches.prefixes import PrefixMatch
-from inference.engine.caches.probe import flat
+from inference.engine.caches.rows import rows_of
+from inference.engine.caches.slot_rows import fit_slots
+from inference.engine.hardware.device import device_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,16 +22,41 @@ if TYPE_CHECKING:
 
 CHUNK_TOKENS_MIN = 16
 CHUNK_TOKENS_MAX = 4096
+# The narrowest of the few widths, where only such are run.
+WIDTH_LEAST = 32
 # A last chunk quicker than this is not waited for.
 LAZY_S = 0.05
 NOTHING_KEPT = PrefixMatch()
 
 
 class PrefillPace:
-    """How fast this machine prefills, learned from past chunks."""
+    """How fast this machine prefills, learned from past chunks.
 
-    def __init__(self, *, tokens_per_s: float) -> None:
+    `has_few_widths`: chunks had best be only as wide as `width_for` says. On CUDA a
+    width not seen before takes many times as long. `is_ahead`: what is launched while
+    a step runs is not waited for by it, so that steps keep one shape of their own.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokens_per_s: float,
+        has_few_widths: bool = False,
+        is_ahead: bool = False,
+    ) -> None:
         self._tokens_per_s = tokens_per_s
+        self.has_few_widths = has_few_widths
+        self.is_ahead = is_ahead
+
+    @classmethod
+    def of_this_machine(cls) -> PrefillPace:
+        """Return what is taken to be so before anything was learned."""
+        device = device_name()
+        return cls(
+            tokens_per_s=200.0 if device == "cpu" else 4000.0,
+            has_few_widths=device == "cuda",
+            is_ahead=device != "cpu",
+        )
 
     def learn(self, tokens: int, seconds: float) -> None:
         """Take the time that a chunk of `tokens` tokens took."""
@@ -77,8 +104,12 @@ class PrefillGroup:
             _begun(list(match.caches) or make_cache(), sequence_group, match.held)
             for sequence_group, match in self.begun
         ]
-        self.cache = caches[0] if len(caches) == 1 else merge_caches(caches)
-        self._pad_right()
+        self.rows = rows_of(caches)
+        self._can_widen = fit_slots(caches[0]) and not any(
+            map(images_of, sequence_groups)
+        )
+        self._padding = [self._columns - length for length in self._lengths]
+        self._tokens = self._padded()
 
     @property
     def sequences(self) -> list[Sequence]:
@@ -135,37 +166,63 @@ class PrefillGroup:
         """
         if not self.is_done:
             began = time.monotonic()
-            end = self._end_of_chunk(pace.tokens_in(target_s))
+            is_widened = pace.has_few_widths and self._can_widen
+            end = self._end_of_chunk(pace.tokens_in(target_s), is_widened=is_widened)
             size = (end - self._done) * len(self.sequence_groups)
-            self._model(self._tokens[:, self._done : end], cache=self.cache)
+            tokens = self._tokens[:, self._done : end]
+            if is_widened:
+                tokens = self._widened(tokens)
+            self._model(tokens, cache=self.rows.caches)
+            self.rows.advance(tokens.shape[1])
             self._done = end
             if pace.seconds_for(size) > LAZY_S:
-                mx.eval([c.state for c in self.cache])
+                mx.eval([cache.state for cache in self.rows.caches])
                 pace.learn(size, time.monotonic() - began)
                 mx.clear_cache()
-        if self.is_done and self._is_padded:
-            for cache in self.cache:
-                cache.finalize()
+            elif pace.is_ahead:
+                mx.async_eval([cache.state for cache in self.rows.caches])
+        if self.is_done and any(self._padding):
+            self.rows.unpad()
+            self._padding = []
 
-    def _end_of_chunk(self, tokens: int) -> int:
+    def _end_of_chunk(self, tokens: int, *, is_widened: bool) -> int:
         """Return the column to stop at; no chunk is left that is hardly worth it."""
         if any(
             images.is_whole for images in map(images_of, self.sequence_groups) if images
         ):
             return self._columns
         width = max(1, tokens // len(self.sequence_groups))
+        if is_widened:
+            width = max(WIDTH_LEAST, 1 << (width.bit_length() - 1))
         end = self._done + width
         return self._columns if end + width // 2 >= self._columns else end
 
-    def _pad_right(self) -> None:
+    def _padded(self) -> mx.array:
+        """Return the tokens of all rows, and announce what is none of theirs."""
         rows = self._prompts
-        padding = [self._columns - length for length in self._lengths]
-        self._is_padded = any(padding)
-        if self._is_padded:
-            rows = [row + [0] * pad for row, pad in zip(rows, padding, strict=True)]
-            for cache in self.cache:
-                cache.prepare(lengths=self._lengths, right_padding=padding)
-        self._tokens = mx.array(rows, dtype=mx.int32)
+        if any(self._padding):
+            pairs = zip(rows, self._padding, strict=True)
+            rows = [row + [0] * pad for row, pad in pairs]
+            self.rows.pad(self._lengths, self._padding)
+        return mx.array(rows, dtype=mx.int32)
+
+    def _widened(self, tokens: mx.array) -> mx.array:
+        """Return a chunk's tokens; behind those of the last one, padding."""
+        extra = width_for(tokens.shape[1]) - tokens.shape[1]
+        if not extra:
+            return tokens
+        self._padding = [padding + extra for padding in self._padding]
+        self.rows.pad(self._lengths, self._padding)
+        return mx.pad(tokens, [(0, 0), (0, extra)])
+
+
+def width_for(tokens: int) -> int:
+    """Return the next of few widths: powers of two, and one and a half of each."""
+    if tokens <= WIDTH_LEAST:
+        return WIDTH_LEAST
+    power = 1 << (tokens - 1).bit_length()
+    between = power - power // 4
+    return between if tokens <= between else power
 
 
 def images_of(sequence_group: SequenceGroup) -> PromptImages | None:
@@ -179,19 +236,3 @@ def _begun(caches: list[Any], sequence_group: SequenceGroup, held: int) -> list[
     if images is not None:
         images.place_in(caches, held)
     return caches
-
-
-def merge_caches(caches: list[list[Any]]) -> list[Any]:
-    """Return one batch cache per layer from one cache list per sequence."""
-    return [layer[0].merge(list(layer)) for layer in zip(*caches, strict=True)]
-
-
-def forget_paddings(caches: list[Any]) -> None:
-    """Have recurrent states that are there, and padded no longer, run unmasked.
-
-    A merge of empty ones notes paddings of none, which go on being counted at each
-    step, layer by layer, in sums that nobody computes and that pile up.
-    """
-    for cache in flat(caches):
-        if isinstance(cache, ArraysCache) and not cache.empty():
-            cache.left_padding = None

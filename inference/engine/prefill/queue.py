@@ -64,6 +64,7 @@ class PrefillQueue:
         self._pace = pace
         self._waiting: deque[SequenceGroup] = deque()
         self._groups: deque[PrefillGroup] = deque()
+        self._to_read: dict[int, int] = {}
         self._turns = 0
 
     def __len__(self) -> int:
@@ -102,12 +103,17 @@ class PrefillQueue:
             )
             self._groups.append(group)
             begun.append(group)
+        if not self._waiting:
+            self._to_read.clear()
         return begun
 
     @property
     def waiting_s(self) -> float:
-        """About how long the prompts take whose prefill has not begun."""
-        return self._pace.seconds_for(sum(len(f[0].prompt) for f in self._waiting))
+        """About how long the prompts take whose prefill has not begun.
+
+        What is kept of them takes no time.
+        """
+        return self._pace.seconds_for(sum(map(self._tokens_to_read, self._waiting)))
 
     def advance(self, *, target_s: float) -> PrefillGroup | None:
         """Run one chunk of the group whose turn it is; return it once it is done.
@@ -146,7 +152,7 @@ class PrefillQueue:
         """
         for group in self._groups:
             if group.is_abandoned:
-                self._prefixes.keep(group.read, group.cache)
+                self._prefixes.keep(group.read, group.rows.caches)
         self._groups = deque(g for g in self._groups if not g.is_abandoned)
 
     def _next_groups(
@@ -176,6 +182,15 @@ class PrefillQueue:
             sequence_groups.append(self._waiting.popleft())
             matches.append(match)
         return sequence_groups, matches
+
+    def _tokens_to_read(self, sequence_group: SequenceGroup) -> int:
+        """Return a waiting prompt's tokens of which nothing was kept when first asked."""
+        first = sequence_group[0]
+        if first.sequence_id not in self._to_read:
+            named = first.named_prompt
+            kept = 0 if named is None else self._prefixes.held(named)
+            self._to_read[first.sequence_id] = len(first.prompt) - kept
+        return self._to_read[first.sequence_id]
 
     def _match_of(self, sequence_group: SequenceGroup) -> PrefixMatch:
         named = sequence_group[0].named_prompt

@@ -32,7 +32,6 @@ from inference.engine.encoder.batches import EncodeJob
 from inference.engine.encoder.preparer import not_there
 from inference.engine.encoder.queue import EncodeQueue
 from inference.engine.hardware.blas import use_threads
-from inference.engine.hardware.device import is_cpu
 from inference.engine.hardware.host_memory import HostMemory, give_back
 from inference.engine.prefill.groups import PrefillPace
 from inference.engine.prefill.queue import PrefillError, PrefillQueue
@@ -123,7 +122,7 @@ class EngineLoop:
         self._prefill = PrefillQueue(
             text.model,
             is_batchable=text.is_batchable,
-            pace=PrefillPace(tokens_per_s=200.0 if is_cpu() else 4000.0),
+            pace=PrefillPace.of_this_machine(),
             make_cache=text.caches.make,
             can_pad=text.caches.can_pad,
             prefixes=self._prefixes,
