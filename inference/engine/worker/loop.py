@@ -32,6 +32,7 @@ from inference.engine.encoder.batches import EncodeJob
 from inference.engine.encoder.preparer import not_there
 from inference.engine.encoder.queue import EncodeQueue
 from inference.engine.hardware.blas import use_threads
+from inference.engine.hardware.device import is_cpu
 from inference.engine.hardware.host_memory import HostMemory, give_back
 from inference.engine.prefill.groups import PrefillPace
 from inference.engine.prefill.queue import PrefillError, PrefillQueue
