@@ -324,6 +324,24 @@ async def test_an_answer_whose_client_leaves_is_kept_as_cancelled(
     assert house.ledger.only_row.outcome == "cancelled"
 
 
+async def test_it_is_listed_while_it_runs_and_can_be_ended(
+    make_house: MakeHouse, client: Client, kept: KeptResponses
+) -> None:
+    going_on = asyncio.Event()
+    house = make_house(Delta("Hel"), going_on, Delta("lo"), responses=kept)
+    exchange = client.post({"input": "Hi", "stream": True}, path=PATH)
+    await asyncio.wait_for(house.service.waiting.wait(), 60)
+    (listed,) = house.app.running.first(5)
+    assert (listed.endpoint, listed.kind) == (PATH, "text_stream")
+    assert house.app.running.cancel(listed.request_id, by="ann")
+    going_on.set()
+    told = (await exchange.reply()).body.decode()
+    assert "cancelled_by_staff" in told
+    assert "event: response.failed" in told
+    assert kept.only.body["status"] == "cancelled"
+    assert house.ledger.only_row.reason == "cancelled_by_staff"
+
+
 async def test_refusals_have_the_sdks_classes(
     make_house: MakeHouse, sdk: openai.AsyncOpenAI
 ) -> None:
