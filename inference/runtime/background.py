@@ -28,6 +28,9 @@ BACKGROUND_MOST = 1000
 # For the last words to be written down, once the server ends.
 LAST_WORDS_S = 5.0
 
+# So many are told before others have their turn.
+EVENTS_AT_ONCE = 256
+
 Told = tuple[bytes, bytes]
 
 
@@ -74,10 +77,13 @@ class EventLog:
         while True:
             if place < self._dropped:
                 raise ClientTooSlowError("What comes next is not kept any more.")
-            news, new = self._news, self.events[place - self._dropped :]
+            news, begin = self._news, place - self._dropped
+            new = self.events[begin : begin + EVENTS_AT_ONCE]
             place += len(new)
             if new:
                 yield new
+                # Who is far behind lets others have their turn.
+                await asyncio.sleep(0)
             elif self.is_closed:
                 return
             elif not await _happened(news, silence_s):

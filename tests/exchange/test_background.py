@@ -22,7 +22,12 @@ from inference.exchange.call import Call
 from inference.protocol.sse import Event
 from inference.runtime import background
 from inference.runtime.app import App
-from inference.runtime.background import LAST_WORDS_S, BackgroundAnswers, EventLog
+from inference.runtime.background import (
+    EVENTS_AT_ONCE,
+    LAST_WORDS_S,
+    BackgroundAnswers,
+    EventLog,
+)
 from tests.api.cast import FixedStats, HealthyRecord
 from tests.asking import asking
 from tests.runtime.cast import ENDLESS, NODE, LoopClock, Stage, serving
@@ -299,6 +304,16 @@ async def test_more_than_so_many_at_once_are_refused(
         with pytest.raises(QueueFullError):
             house.app.background.refuse_if_full()
         await log.ended()
+
+
+async def test_who_comes_late_hears_all_of_it_bit_by_bit() -> None:
+    log = EventLog(limit_bytes=10_000)
+    said = [(str(n).encode(), b"") for n in range(2 * EVENTS_AT_ONCE + 5)]
+    log.append(said)
+    log.close()
+    batches = [batch async for batch in log.follow(silence_s=1)]
+    assert [len(batch) for batch in batches] == [EVENTS_AT_ONCE, EVENTS_AT_ONCE, 5]
+    assert [event for batch in batches for event in batch] == said
 
 
 async def test_what_is_too_much_to_hold_is_not_told_to_those_who_come_late() -> None:

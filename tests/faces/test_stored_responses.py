@@ -507,3 +507,18 @@ async def test_a_locked_database_ends_a_request_and_its_row_says_so(
     assert reply.headers["retry-after"] == "5"
     row = at.house.ledger.only_row
     assert (row.outcome, row.reason) == ("failed", "store_unavailable")
+
+
+async def test_many_events_are_told_again_in_their_order(
+    desk: Callable[..., Desk], kept: DatabaseResponseStore
+) -> None:
+    said = [
+        {"type": "response.output_text.delta", "sequence_number": n} for n in range(600)
+    ]
+    said.append({"type": "response.completed", "sequence_number": 600})
+    await kept.save(response("a", events=tuple(said), key_name="api_key"))
+    at = desk()
+    assert events_of(await at.get("resp_a?stream=true")) == said
+    later = events_of(await at.get("resp_a?stream=true&starting_after=299"))
+    assert later == said[300:]
+    assert events_of(await at.get("resp_a?stream=true&starting_after=600")) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import msgspec
 
 from inference.core.errors import InferenceError, InvalidRequestError
 from inference.protocol.sse import COMMENT, DONE, Event, error_event
+from inference.runtime.background import EVENTS_AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -66,7 +68,14 @@ async def retold(
         )
     bodies = kept.events if _is_whole(kept) else (_end_of(kept, after),)
     later = [body for body in bodies if body["sequence_number"] > after]
-    yield (*(Event(_encode(body), body["type"].encode()) for body in later), DONE)
+    for begin in range(0, len(later), EVENTS_AT_ONCE):
+        yield [_event(body) for body in later[begin : begin + EVENTS_AT_ONCE]]
+        await asyncio.sleep(0)
+    yield (DONE,)
+
+
+def _event(body: dict[str, Any]) -> Event:
+    return Event(_encode(body), body["type"].encode())
 
 
 def _is_whole(kept: StoredResponse) -> bool:
