@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 _SHOWN_CHARS = 200
 CHAT = "/v1/chat/completions"
 EMBEDDINGS, RERANK = "/v1/embeddings", "/v1/rerank"
+COMPLETIONS, MESSAGES, RESPONSES = "/v1/completions", "/v1/messages", "/v1/responses"
 OFFERED = (
     CHAT,
+    COMPLETIONS,
+    MESSAGES,
+    RESPONSES,
     EMBEDDINGS,
     RERANK,
     "/v1/models",
@@ -29,9 +33,9 @@ OFFERED = (
 )
 # What clients of other servers ask for, and what does the same here.
 INSTEAD = {
-    "completions": CHAT,
-    "responses": CHAT,
-    "messages": CHAT,
+    "completions": COMPLETIONS,
+    "responses": RESPONSES,
+    "messages": MESSAGES,
     "chat": CHAT,
     "tokenize": "/tokenize",
     "detokenize": "/detokenize",

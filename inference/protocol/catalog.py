@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 OWNER = "mlx-server"
 # By what a model can do.
-_ASKED = {"text": ("chat", "completions")}
+_ASKED = {
+    "text": ("chat", "completions", "messages", "responses"),
+    "embeddings": ("embeddings", "rerank"),
+    "rerank": ("rerank",),
+}
 
 
 def model_body(card: ModelCard) -> dict[str, Any]:

@@ -56,7 +56,7 @@ async def test_it_tells_what_a_model_can_be_asked_for(
     house.service.card = card
     (model,) = (await client.get("/v1/models")).json["data"]
     assert model["capabilities"] == ["text", "vision", "tools"]
-    assert model["kinds"] == ["chat", "completions"]
+    assert model["kinds"] == ["chat", "completions", "messages", "responses"]
     assert model["input_modalities"] == ["text", "image"]
 
 

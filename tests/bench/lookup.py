@@ -7,6 +7,7 @@ which none was there. Pairs with and without lookup, in turn, in one process.
 
 from __future__ import annotations
 
+import os
 import random
 import statistics
 import sys
@@ -21,9 +22,11 @@ from inference.core.requests import SamplingSpec
 from inference.engine.loading.text_model import TextModel, load_text_model
 from inference.engine.sequences.sequence import Sequence
 from inference.engine.speculation.lookup import PromptLookup
+from inference.runtime.environment import worker_environment
 from tests.engine.driving import Run
+from tests.fast_blas import openblas_for_tests
 
-PAIRS = 3
+PAIRS = 5
 LINES = 30
 TOKENS_A_LINE = 10
 
@@ -98,4 +101,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    wanted = worker_environment(openblas_for_tests())
+    if wanted.get("LD_PRELOAD", "") != os.environ.get("LD_PRELOAD", ""):
+        # It computes in this process, with what workers preload.
+        argv = [sys.executable, "-m", "tests.bench.lookup", *sys.argv[1:]]
+        os.execve(sys.executable, argv, wanted)
     main()

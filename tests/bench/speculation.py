@@ -20,6 +20,7 @@ from inference.core.requests import ChatMessage, ChatPrompt, SamplingSpec, TextP
 from inference.engine.batch.endings import take_step
 from inference.engine.loading.text_model import TextModel, load_text_model
 from inference.engine.sequences.sequence import Sequence
+from inference.engine.speculation.choice import speculation_for
 from inference.engine.speculation.draft_model import load_draft
 from inference.prompting.templates import render
 from tests.engine.driving import Run
@@ -79,7 +80,7 @@ def main(model: Path, draft: Path, rounds: int) -> None:
     text = load_text_model(model)
     plain, drafting = (
         Run(text.caches),
-        Run(text.caches, draft=load_draft(draft, text)),
+        Run(text.caches, speculation=speculation_for(text, load_draft(draft, text))),
     )
     for temperature in TEMPERATURES:
         ratios = []
