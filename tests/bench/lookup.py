@@ -1,7 +1,7 @@
 """What prompt lookup gains a row that decodes alone, and what it costs where it is vain.
 
 `python -m tests.bench.lookup MODEL`: the real model computes, and a script decides what
-it says: a file that stands in the prompt with every tenth line changed, or lines of
+it says: a file that stands in the prompt with every fifth line changed, or lines of
 which none was there. Pairs with and without lookup, in turn, in one process.
 """
 
@@ -27,7 +27,7 @@ from tests.engine.driving import Run
 from tests.fast_blas import openblas_for_tests
 
 PAIRS = 5
-LINES = 30
+LINES = 12
 TOKENS_A_LINE = 10
 
 
@@ -79,7 +79,7 @@ def main() -> None:
     rng.shuffle(tokens)
     file = tokens[: LINES * TOKENS_A_LINE]
     rewritten = list(file)
-    for line in range(0, LINES, 10):
+    for line in range(0, LINES, 5):
         begin = line * TOKENS_A_LINE
         rewritten[begin : begin + TOKENS_A_LINE] = tokens[-TOKENS_A_LINE:]
         tokens = tokens[:-TOKENS_A_LINE]
