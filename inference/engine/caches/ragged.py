@@ -54,49 +54,57 @@ class RaggedAttention:
         assert cache.keys is not None
         assert cache.values is not None
         seats, (rows, query_heads, _, size) = cache.seats, queries.shape
-        heads, dtype = cache.keys.shape[1], cache.keys.dtype
-        together = _heads_together(query_heads // heads, size)
+        together = _heads_together(query_heads // cache.keys.shape[1], size)
         blocks = rows * query_heads // together
         parts = parts_of(blocks, seats.reach(1))
-        template = [
-            *(("T", dtype), ("D", size), ("G", together)),
-            *(("SUBS", query_heads // heads // together), ("LANES", _lanes(size))),
-            *(("V", _pack(size, dtype)), ("WRITES", self.writes)),
-        ]
         new_keys, new_values = cache.newest or (queries, queries)
-        inputs = [
-            *(queries, cache.keys, cache.values, new_keys, new_values),
-            *(seats.offset(), seats.slot_numbers(), _number(scale)),
-        ]
-        grid, threads = (THREADS * blocks, parts, 1), (THREADS, 1, 1)
-        if parts == 1:
-            return self._whole(
-                inputs=inputs,
-                template=template,
-                grid=grid,
-                threadgroup=threads,
-                output_shapes=[queries.shape],
-                output_dtypes=[dtype],
-            )[0]
-        sums, tops = self._part(
-            inputs=inputs,
-            template=template,
-            grid=grid,
-            threadgroup=threads,
-            output_shapes=[
-                (rows * query_heads, parts, size),
-                (rows * query_heads, parts, 2),
+        given = {
+            "inputs": [
+                *(queries, cache.keys, cache.values, new_keys, new_values),
+                *(seats.offset(), seats.slot_numbers(), _number(scale)),
             ],
+            "template": self._template(queries, cache.keys, together),
+            "grid": (THREADS * blocks, parts, 1),
+            "threadgroup": (THREADS, 1, 1),
+        }
+        if parts > 1:
+            return self._in_parts(given, queries, parts)
+        found: mx.array = self._whole(
+            **given, output_shapes=[queries.shape], output_dtypes=[queries.dtype]
+        )[0]
+        return found
+
+    def _template(
+        self, queries: mx.array, keys: mx.array, together: int
+    ) -> list[tuple[str, Any]]:
+        """Return what a kernel is compiled for; `together` heads are in a block."""
+        size, sharing = queries.shape[3], queries.shape[1] // keys.shape[1]
+        return [
+            *(("T", keys.dtype), ("D", size), ("G", together)),
+            *(("SUBS", sharing // together), ("LANES", _lanes(size))),
+            *(("V", _pack(size, keys.dtype)), ("WRITES", self.writes)),
+        ]
+
+    def _in_parts(
+        self, given: dict[str, Any], queries: mx.array, parts: int
+    ) -> mx.array:
+        """Attend to so many parts of each row, and put them together."""
+        rows, query_heads, _, size = queries.shape
+        heads = rows * query_heads
+        sums, tops = self._part(
+            **given,
+            output_shapes=[(heads, parts, size), (heads, parts, 2)],
             output_dtypes=[mx.float32, mx.float32],
         )
-        return self._join(
+        found: mx.array = self._join(
             inputs=[sums, tops],
-            template=[("T", dtype), ("D", size)],
-            grid=(size * rows * query_heads, 1, 1),
+            template=[("T", queries.dtype), ("D", size)],
+            grid=(size * heads, 1, 1),
             threadgroup=(size, 1, 1),
             output_shapes=[queries.shape],
-            output_dtypes=[dtype],
+            output_dtypes=[queries.dtype],
         )[0]
+        return found
 
     @cached_property
     def _whole(self) -> Any:
