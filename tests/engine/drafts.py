@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import mlx.core as mx
 
     from inference.core.requests import SamplingSpec
-    from inference.engine.caches.maker import CacheMaker
     from inference.engine.loading.text_model import TextModel
     from inference.engine.prefill.groups import PrefillPace
+    from inference.engine.row_caches.maker import CacheMaker
     from inference.engine.speculation.draft_model import DraftModel
 
 

@@ -13,9 +13,9 @@ from inference.engine.sequences.sequence import Sequence
 from inference.prompting.templates import render
 
 if TYPE_CHECKING:
-    from inference.engine.caches.maker import CacheMaker
     from inference.engine.caches.prefixes import PrefixCache
     from inference.engine.loading.text_model import TextModel
+    from inference.engine.row_caches.maker import CacheMaker
     from inference.engine.speculation.verifying import Speculation
 
 TEXTS = [

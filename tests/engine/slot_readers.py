@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import mlx.core as mx
 
 if TYPE_CHECKING:
-    from inference.engine.caches.slots import SlotCache
+    from inference.engine.row_caches.slots import SlotCache
 
 
 class ReadsSlots:

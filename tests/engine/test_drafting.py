@@ -9,9 +9,9 @@ import pytest
 from msgspec import structs
 
 from inference.core.requests import SamplingSpec
-from inference.engine.caches.maker import cache_maker_for
 from inference.engine.guidance.guides import GuidePlan
 from inference.engine.loading.text_model import TextModel, load_text_model
+from inference.engine.row_caches.maker import cache_maker_for
 from inference.engine.sequences.sequence import Sequence
 from inference.engine.speculation.draft_model import DraftModel, load_draft
 from inference.engine.text.markers import Marker

@@ -14,11 +14,11 @@ from mlx_lm.utils import load
 
 from inference.core.requests import SamplingSpec
 from inference.engine.batch.decode_batch import DecodeBatch
-from inference.engine.caches.maker import CacheMaker, cache_maker_for, kv_cost
 from inference.engine.caches.quantized import QuantizedCache
 from inference.engine.hardware.device import settle_dtype
 from inference.engine.prefill.groups import PrefillGroup, PrefillPace
 from inference.engine.prefill.queue import PrefillQueue
+from inference.engine.row_caches.maker import CacheMaker, cache_maker_for, kv_cost
 from inference.engine.sequences.sequence import Sequence
 from tests.engine.random_models import VOCABULARY, random_model
 

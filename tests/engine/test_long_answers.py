@@ -12,8 +12,8 @@ from mlx_lm.models.cache import ArraysCache
 
 from inference.core.requests import SamplingSpec
 from inference.engine.batch.decode_batch import STEPS_BETWEEN_PURGES
-from inference.engine.caches.maker import cache_maker_for
 from inference.engine.caches.probe import flat
+from inference.engine.row_caches.maker import cache_maker_for
 from inference.engine.sequences.sequence import Sequence
 from tests.engine.driving import Run
 from tests.engine.random_models import random_model

@@ -11,9 +11,9 @@ import pytest
 from msgspec import structs
 
 from inference.core.requests import Grammar, GrammarKind, SamplingSpec
-from inference.engine.caches.maker import CacheMaker, cache_maker_for
 from inference.engine.guidance.answer_forms import AnswerForms
 from inference.engine.guidance.guides import GuidePlan
+from inference.engine.row_caches.maker import CacheMaker, cache_maker_for
 from inference.engine.sequences.sequence import Sequence
 from inference.engine.speculation.lookup import (
     LOOKUP_DEPTH_MOST,

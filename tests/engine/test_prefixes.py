@@ -8,9 +8,9 @@ import mlx.core as mx
 import pytest
 
 from inference.core.requests import SamplingSpec
-from inference.engine.caches.maker import CacheMaker, cache_maker_for
 from inference.engine.caches.prefixes import TEXTS_MOST, TOKENS_LEAST, PrefixCache
 from inference.engine.loading.text_model import load_text_model
+from inference.engine.row_caches.maker import CacheMaker, cache_maker_for
 from inference.engine.sequences.sequence import Sequence
 from inference.engine.speculation.draft_model import DraftModel, load_draft
 from inference.engine.speculation.drafting import Speculator

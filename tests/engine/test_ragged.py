@@ -11,10 +11,10 @@ import mlx.core as mx
 import pytest
 from mlx_lm.models import deepseek_v3, llama
 
-from inference.engine.caches.maker import cache_maker_for
-from inference.engine.caches.ragged import parts_of
-from inference.engine.caches.ragged_source import join_source, span_source
-from inference.engine.caches.ragged_trial import (
+from inference.engine.row_caches.maker import cache_maker_for
+from inference.engine.row_caches.ragged import parts_of
+from inference.engine.row_caches.ragged_source import join_source, span_source
+from inference.engine.row_caches.ragged_trial import (
     HELD_LONG,
     HELD_SHORT,
     LayerShape,

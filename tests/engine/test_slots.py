@@ -10,11 +10,11 @@ import mlx.core as mx
 import pytest
 
 from inference.core.requests import SamplingSpec
-from inference.engine.caches.maker import CacheMaker, cache_maker_for
 from inference.engine.caches.prefixes import PrefixCache
-from inference.engine.caches.slot_rows import SlotRows
-from inference.engine.caches.slots import RowCache, SlotCache
 from inference.engine.prefill.groups import PrefillPace, width_for
+from inference.engine.row_caches.maker import CacheMaker, cache_maker_for
+from inference.engine.row_caches.slot_rows import SlotRows
+from inference.engine.row_caches.slots import RowCache, SlotCache
 from inference.engine.sequences.sequence import Sequence
 from tests.engine.driving import Run
 from tests.engine.random_models import VOCABULARY, random_model
@@ -96,7 +96,7 @@ def attending(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     """Have a model attend through what reads slots, for one test."""
     from mlx_lm.models import llama
 
-    from inference.engine.caches.ragged import attend
+    from inference.engine.row_caches.ragged import attend
 
     def begin(model: Any) -> None:
         assert type(model).__module__ == llama.__name__

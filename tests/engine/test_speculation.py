@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from inference.core.requests import SamplingSpec
-from inference.engine.caches.maker import CacheMaker, cache_maker_for
 from inference.engine.loading.text_model import ModelFilesError, TextModel
+from inference.engine.row_caches.maker import CacheMaker, cache_maker_for
 from inference.engine.speculation.choice import speculation_for
 from inference.engine.speculation.draft_model import DraftError, DraftModel, load_draft
 from inference.engine.speculation.lookup import PromptLookup

@@ -13,8 +13,8 @@ from mlx_lm.models.cache import RotatingKVCache
 from mlx_vlm.generate import generate_step
 
 from inference.core.requests import SamplingSpec
-from inference.engine.caches.maker import CacheMaker, cache_maker_for
 from inference.engine.caches.prefixes import PrefixCache
+from inference.engine.row_caches.maker import CacheMaker, cache_maker_for
 from inference.engine.sequences.sequence import Sequence
 from inference.engine.vision.encoding import ImageEncoder, Picture, PromptPictures
 from inference.engine.vision.families import FamilyError, family_of

@@ -21,9 +21,9 @@ from inference.engine.sampling.sampler import BatchSampler
 if TYPE_CHECKING:
     import numpy as np
 
-    from inference.engine.caches.lone_row import Rows
     from inference.engine.caches.prefixes import PrefixCache
     from inference.engine.prefill.groups import PrefillGroup
+    from inference.engine.row_caches.lone_row import Rows
     from inference.engine.sequences.sequence import Sequence
     from inference.engine.speculation.verifying import Speculation
 

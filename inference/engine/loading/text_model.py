@@ -13,8 +13,13 @@ from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import load
 
 from inference.core.models import ModelOptions
-from inference.engine.caches.maker import CacheMaker, KVCost, cache_maker_for, kv_cost
 from inference.engine.hardware.device import limit_memory, settle_dtype
+from inference.engine.row_caches.maker import (
+    CacheMaker,
+    KVCost,
+    cache_maker_for,
+    kv_cost,
+)
 from inference.engine.text.formats import ModelFormats, formats_of
 from inference.engine.text.overrides import tokenizer_settings
 from inference.engine.text.turn_ends import names_end, turn_end_of

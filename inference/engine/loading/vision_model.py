@@ -13,7 +13,6 @@ from mlx_vlm.utils import get_model_type, load, prepare_inputs
 from PIL import Image
 
 from inference.core.models import ModelOptions
-from inference.engine.caches.maker import cache_maker_for, kv_cost
 from inference.engine.hardware.device import limit_memory, settle_dtype
 from inference.engine.loading.text_model import (
     ModelFilesError,
@@ -23,6 +22,7 @@ from inference.engine.loading.text_model import (
     read_weights,
     refuse_foreign_code,
 )
+from inference.engine.row_caches.maker import cache_maker_for, kv_cost
 from inference.engine.text.overrides import OverrideError, tokenizer_settings
 from inference.engine.vision.encoding import ImageEncoder
 from inference.engine.vision.families import Family, family_of, image_token_of

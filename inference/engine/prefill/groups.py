@@ -10,9 +10,9 @@ import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 
 from inference.engine.caches.prefixes import PrefixMatch
-from inference.engine.caches.rows import rows_of
-from inference.engine.caches.slot_rows import fit_slots
 from inference.engine.hardware.device import device_name
+from inference.engine.row_caches.rows import rows_of
+from inference.engine.row_caches.slot_rows import fit_slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable

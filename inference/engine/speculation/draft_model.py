@@ -15,7 +15,6 @@ import mlx.core as mx
 from mlx_lm.models.cache import KVCache, RotatingKVCache, make_prompt_cache
 from mlx_lm.utils import load
 
-from inference.engine.caches.maker import CacheMaker, KVCost, kv_cost
 from inference.engine.caches.probe import flat
 from inference.engine.caches.quantized import QuantizedCache
 from inference.engine.caches.row_places import RowPlaces
@@ -27,6 +26,7 @@ from inference.engine.loading.text_model import (
     read_weights,
     refuse_foreign_code,
 )
+from inference.engine.row_caches.maker import CacheMaker, KVCost, kv_cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from inference.engine.caches.probe import flat
 
 if TYPE_CHECKING:
-    from inference.engine.caches.maker import CacheMaker
+    from inference.engine.row_caches.maker import CacheMaker
 
 # Their positions have axes, and their language models take positions as given.
 _GRID_POSITIONS = frozenset(

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mlx.core as mx
 
-from inference.engine.caches.ragged import (
+from inference.engine.hardware.device import device_name
+from inference.engine.row_caches.ragged import (
     HEAD_SIZES,
     TYPES,
     RaggedAttention,
     install,
 )
-from inference.engine.caches.seats import Seats
-from inference.engine.caches.slot_rows import runs_in_slots
-from inference.engine.caches.slots import SlotCache
-from inference.engine.hardware.device import device_name
+from inference.engine.row_caches.seats import Seats
+from inference.engine.row_caches.slot_rows import runs_in_slots
+from inference.engine.row_caches.slots import SlotCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from inference.engine.caches.slots import SlotAttention
+    from inference.engine.row_caches.slots import SlotAttention
 
 logger = logging.getLogger(__name__)
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from mlx_lm.models.cache import ArraysCache
 
-from inference.engine.caches.lone_row import LoneRow
 from inference.engine.caches.probe import flat
+from inference.engine.row_caches.lone_row import LoneRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import mlx.core as mx
 
-    from inference.engine.caches.lone_row import Rows
+    from inference.engine.row_caches.lone_row import Rows
 
 
 class MergedRows:

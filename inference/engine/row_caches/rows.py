@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inference.engine.caches.lone_row import LoneRow
-from inference.engine.caches.merged_rows import MergedRows
-from inference.engine.caches.slot_rows import SlotRows, fit_slots
+from inference.engine.row_caches.lone_row import LoneRow
+from inference.engine.row_caches.merged_rows import MergedRows
+from inference.engine.row_caches.slot_rows import SlotRows, fit_slots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference.engine.caches.lone_row import MakeRows, Rows
+    from inference.engine.row_caches.lone_row import MakeRows, Rows
 
 
 def rows_of(rows: Sequence[list[Any]]) -> Rows:

@@ -31,14 +31,14 @@ from inference.engine.caches.quantized import (
     attends_packed,
     group_size_for,
 )
-from inference.engine.caches.ragged_trial import attention_for
-from inference.engine.caches.slot_rows import runs_in_slots
-from inference.engine.caches.slots import RowCache
+from inference.engine.row_caches.ragged_trial import attention_for
+from inference.engine.row_caches.slot_rows import runs_in_slots
+from inference.engine.row_caches.slots import RowCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.engine.caches.slots import SlotAttention
+    from inference.engine.row_caches.slots import SlotAttention
 
 __all__ = ["CacheMaker", "KVCost", "cache_maker_for", "kv_cost"]
 

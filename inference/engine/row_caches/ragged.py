@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Any
 import mlx.core as mx
 from mlx_lm.models import base
 
-from inference.engine.caches.ragged_source import header_of, join_source, span_source
+from inference.engine.row_caches.ragged_source import (
+    header_of,
+    join_source,
+    span_source,
+)
 
 if TYPE_CHECKING:
-    from inference.engine.caches.slots import SlotCache
+    from inference.engine.row_caches.slots import SlotCache
 
 HEAD_SIZES = frozenset((64, 80, 96, 128, 256))
 TYPES = (mx.bfloat16, mx.float16, mx.float32)

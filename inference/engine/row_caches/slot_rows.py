@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 
-from inference.engine.caches.lone_row import LoneRow
 from inference.engine.caches.probe import ROWS
 from inference.engine.caches.row_places import RowPlaces
-from inference.engine.caches.seats import Seats
-from inference.engine.caches.slots import RowCache, SlotCache
+from inference.engine.row_caches.lone_row import LoneRow
+from inference.engine.row_caches.seats import Seats
+from inference.engine.row_caches.slots import RowCache, SlotCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference.engine.caches.lone_row import Rows
     from inference.engine.caches.probe import MakeCaches
+    from inference.engine.row_caches.lone_row import Rows
 
 
 class SlotRows:

@@ -13,7 +13,7 @@ import mlx.core as mx
 from mlx_lm.models.cache import KVCache
 
 if TYPE_CHECKING:
-    from inference.engine.caches.seats import Seats
+    from inference.engine.row_caches.seats import Seats
 
 
 class SlotAttention(Protocol):
