@@ -19,7 +19,7 @@ from inference.protocol.message_tools import (
     SentChoice,
     SentTools,
 )
-from inference.protocol.message_turns import Conversation, System, Turns
+from inference.protocol.message_turns import ReadConversation, System, Turns
 from inference.protocol.structure import schema_text
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class CountRequestBody(Struct, kw_only=True):
         ),
     ]
     messages: Turns
-    system: System = Conversation()
+    system: System = ReadConversation()
     tools: MessageTools = SentTools()
     tool_choice: MessageToolChoice = SentChoice()
     thinking: Annotated[

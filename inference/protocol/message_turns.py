@@ -45,7 +45,7 @@ BILLED = f"a line '{BILLING}' was left out of the system prompt"
 
 
 @dataclass
-class Conversation:
+class ReadConversation:
     """What was read of a conversation; `warnings` say what was left out of it."""
 
     messages: list[ChatMessage] = field(default_factory=list)
@@ -140,9 +140,9 @@ def _image(source: Base64SourceBody | URLSourceBody, path: str) -> ImagePart:
     return ImagePart(source.url, path=path)
 
 
-def _to_conversation(sent: list[Any], path: str, _limits: Limits) -> Conversation:
+def _to_conversation(sent: list[Any], path: str, _limits: Limits) -> ReadConversation:
     """Read the turns; the last may not wait for the results of its calls."""
-    read = Conversation()
+    read = ReadConversation()
     for place, each in enumerate(sent):
         read.add(each, f"{path}[{place}]")
     if read.messages[-1].tool_calls:
@@ -153,12 +153,12 @@ def _to_conversation(sent: list[Any], path: str, _limits: Limits) -> Conversatio
 
 def _to_system(
     sent: str | list[TextBlockBody], _path: str, _limits: Limits
-) -> Conversation:
+) -> ReadConversation:
     """Read a system prompt, without the line that is another one every time.
 
     Nothing that follows it could be kept from one request to the next.
     """
-    read = Conversation()
+    read = ReadConversation()
     texts = [sent] if isinstance(sent, str) else [block.text for block in sent]
     kept = []
     for text in texts:
@@ -174,7 +174,7 @@ def _to_system(
 
 _Turn = SystemTurnBody | UserTurnBody | AssistantTurnBody
 Turns = Annotated[
-    Conversation,
+    ReadConversation,
     Reads(
         Annotated[
             list[_Turn],
@@ -195,7 +195,7 @@ Turns = Annotated[
     ),
 ]
 System = Annotated[
-    Conversation,
+    ReadConversation,
     Reads(Text | SystemBlocks, _to_system),
     Said(
         "Instructions before the conversation. A line `x-anthropic-billing-header` at "

@@ -16,7 +16,7 @@ _ORDERS = ("asc", "desc")
 _NUMBER_CHARS = 18
 
 
-class Page(NamedTuple):
+class ItemPage(NamedTuple):
     """What of a list is asked for; newest first unless `is_ascending`."""
 
     limit: int = PAGE_ITEMS
@@ -24,7 +24,7 @@ class Page(NamedTuple):
     after: str = ""
 
 
-def read_page(query: Mapping[str, str]) -> Page:
+def read_page(query: Mapping[str, str]) -> ItemPage:
     """Read which page the parameters of an address ask for.
 
     Raises:
@@ -38,7 +38,7 @@ def read_page(query: Mapping[str, str]) -> Page:
         raise faults.below("limit", "integer", ">= 1", limit)
     if limit > PAGE_MOST:
         raise faults.above("limit", "integer", f"<= {PAGE_MOST}", limit)
-    return Page(limit, order == "asc", query.get("after", ""))
+    return ItemPage(limit, order == "asc", query.get("after", ""))
 
 
 def read_number(query: Mapping[str, str], name: str, absent: int) -> int:
@@ -67,7 +67,7 @@ def read_switch(query: Mapping[str, str], name: str) -> bool:
     return text == "true"
 
 
-def list_body(items: Sequence[dict[str, Any]], page: Page) -> dict[str, Any]:
+def list_body(items: Sequence[dict[str, Any]], page: ItemPage) -> dict[str, Any]:
     """Return one page of items that are oldest first.
 
     Raises:

@@ -20,7 +20,7 @@ from inference.engine.row_caches.ragged import (
     RaggedAttention,
     install,
 )
-from inference.engine.row_caches.seats import Seats
+from inference.engine.row_caches.row_slots import RowSlots
 from inference.engine.row_caches.slot_rows import runs_in_slots
 from inference.engine.row_caches.slots import SlotCache
 
@@ -150,7 +150,7 @@ def is_right(
 
 
 def _by_library(
-    queries: mx.array, keys: mx.array, values: mx.array, seats: Seats
+    queries: mx.array, keys: mx.array, values: mx.array, seats: RowSlots
 ) -> mx.array:
     """Attend with the library, each row alone and in float32."""
     found = []
@@ -210,7 +210,7 @@ def _filled(
     idle: int = 0,
 ) -> SlotCache:
     """Return a layer of rows in these slots, its numbers random, some never used."""
-    seats = Seats(list(held), follows=attention is not None)
+    seats = RowSlots(list(held), follows=attention is not None)
     seats.slots = list(slots)
     seats.room = max(seats.slots) + 1
     seats.run_along(idle)

@@ -9,7 +9,7 @@ import mlx.core as mx
 from inference.engine.caches.probe import ROWS
 from inference.engine.caches.row_places import RowPlaces
 from inference.engine.row_caches.lone_row import LoneRow
-from inference.engine.row_caches.seats import Seats
+from inference.engine.row_caches.row_slots import RowSlots
 from inference.engine.row_caches.slots import RowCache, SlotCache
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class SlotRows:
     """A batch in slots, for layers that all hold plain keys and values."""
 
-    def __init__(self, caches: list[Any], seats: Seats) -> None:
+    def __init__(self, caches: list[Any], seats: RowSlots) -> None:
         self.caches = caches
         self.seats = seats
         self._padding: list[int] = []
@@ -32,7 +32,7 @@ class SlotRows:
         """Return rows that run together, from the caches of each."""
         first = _layers(rows[0])
         held = [int(_layers(row)[0].offset) for row in rows]
-        seats = Seats(held, follows=first[0].attention is not None)
+        seats = RowSlots(held, follows=first[0].attention is not None)
         slots = (SlotCache(seats, layer.attention) for layer in first)
         places = [RowPlaces.merge([row[-1] for row in rows])] if _sees(rows[0]) else []
         found = cls([*slots, *places], seats)

@@ -13,7 +13,7 @@ import mlx.core as mx
 from mlx_lm.models.cache import KVCache
 
 if TYPE_CHECKING:
-    from inference.engine.row_caches.seats import Seats
+    from inference.engine.row_caches.row_slots import RowSlots
 
 
 class SlotAttention(Protocol):
@@ -53,7 +53,7 @@ class SlotCache:
     To a model it is what mlx-lm's `BatchKVCache` is.
     """
 
-    def __init__(self, seats: Seats, attention: SlotAttention | None = None) -> None:
+    def __init__(self, seats: RowSlots, attention: SlotAttention | None = None) -> None:
         self.seats = seats
         self.attention = attention
         self.keys: mx.array | None = None
@@ -149,7 +149,7 @@ class SlotCache:
         return max(self.seats.held)
 
     def is_trimmable(self) -> bool:
-        """Whether the newest tokens can be taken back: by `Seats`, not here."""
+        """Whether the newest tokens can be taken back: by `RowSlots`, not here."""
         return False
 
     @property

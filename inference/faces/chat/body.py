@@ -68,7 +68,7 @@ def to_request(
     return request, options
 
 
-class Continued(Protocol):
+class ContinuedBody(Protocol):
     """What a body says of the end of its conversation."""
 
     @property
@@ -84,7 +84,7 @@ class Continued(Protocol):
         """Whether the answer goes on from its last message."""
 
 
-def check_continued(asked: Continued) -> None:
+def check_continued(asked: ContinuedBody) -> None:
     """Refuse to go on from what is no assistant's text."""
     if not asked.continue_final_message:
         return

@@ -29,7 +29,7 @@ from inference.protocol.conversation_parameters import (
     ConversationRequestBody,
     ConversationUpdateBody,
 )
-from inference.protocol.pages import Page, list_body, read_page
+from inference.protocol.pages import ItemPage, list_body, read_page
 from inference.protocol.recorded import shown_names
 from inference.protocol.response_items import IgnoredItemBody, ItemReferenceBody
 
@@ -107,7 +107,7 @@ async def _add(call: Call, conversation_id: str) -> HttpResponseBase:
     added = await store_of(call).add_items(conversation_id, key_name(call), items)
     if not added:
         raise no_conversation(conversation_id)
-    return _reply(call, list_body(items, Page(len(items), is_ascending=True)))
+    return _reply(call, list_body(items, ItemPage(len(items), is_ascending=True)))
 
 
 async def _forget(call: Call, conversation_id: str) -> HttpResponseBase:

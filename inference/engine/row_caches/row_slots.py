@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 COLUMNS_STEP = 256
 
 
-class Seats:
+class RowSlots:
     """Which slot each row has and how many tokens it holds, for all layers.
 
     Arrays are made once for each pass of the model. Where attention `follows` slots,
