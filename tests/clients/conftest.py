@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.clients.agent_model import write_agent
+from tests.e2e.conftest import minilm_server as minilm_server
 from tests.e2e.conftest import smollm2_server as smollm2_server
 from tests.e2e.servers import Server
 

@@ -10,6 +10,7 @@ from tests.clients.environments import NodeEnvironment
 
 if TYPE_CHECKING:
     from tests.clients.conftest import Agency
+    from tests.e2e.servers import Server
 
 SDKS = NodeEnvironment(
     "sdks",
@@ -31,24 +32,31 @@ TOOL = {
 }
 
 
-def run(script: str, reader: Agency) -> dict[str, Any]:
+def run(script: str, reader: Agency, **settings: str) -> dict[str, Any]:
     told: dict[str, Any] = SDKS.run(
-        script, SERVER=reader.server.base_url, TOOL=json.dumps(TOOL), RESULT=NOTE
+        script,
+        SERVER=reader.server.base_url,
+        TOOL=json.dumps(TOOL),
+        RESULT=NOTE,
+        **settings,
     )
     return told
 
 
 def test_openais_calls_streams_completes_lists_and_knows_its_errors(
-    reader: Agency,
+    reader: Agency, minilm_server: Server
 ) -> None:
     call = ["Read", {"file_path": str(reader.note)}]
-    assert run("openai_sdk.mjs", reader) == {
+    told = run("openai_sdk.mjs", reader, EMBEDDER=minilm_server.base_url)
+    assert told == {
         "called": call,
         "finish": "tool_calls",
         "answer": ANSWER,
         "streamed": call,
         "completion": "string",
         "listed": ["agent"],
+        "response": [*call, ANSWER],
+        "vectors": [384, 384],
         "refused": [True, "model_not_found"],
     }
 

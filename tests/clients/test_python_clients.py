@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tests.clients.conftest import Agency
     from tests.e2e.servers import Server
 
+# The tests use the newest; many still have the one before.
+OPENAI_2 = PythonEnvironment("openai-2", ("openai==2.54.0",))
 # Later ones were compromised.
 LITELLM = PythonEnvironment("litellm", ("litellm==1.82.6",))
 INSTRUCTOR = PythonEnvironment("instructor", ("instructor==1.17.0",))
@@ -25,6 +27,41 @@ def run(environment: PythonEnvironment, script: str, reader: Agency) -> dict[str
         script, SERVER=reader.server.base_url, TOOL=json.dumps(TOOL), RESULT=NOTE
     )
     return told
+
+
+def test_openais_sdk_before_the_newest_knows_every_endpoint(
+    reader: Agency, minilm_server: Server
+) -> None:
+    told = OPENAI_2.run(
+        "openai_sdk.py",
+        SERVER=reader.server.base_url,
+        EMBEDDER=minilm_server.base_url,
+        TOOL=json.dumps(TOOL),
+        RESULT=NOTE,
+    )
+    call = ["Read", {"file_path": str(reader.note)}]
+    assert told == {
+        "chat": {
+            "called": call,
+            "answer": ANSWER,
+            "streamed": call,
+            "parsed": True,
+            "refused": ["NotFoundError", "model_not_found"],
+        },
+        "responses": {
+            "called": call,
+            "answer": ANSWER,
+            "streamed": call,
+            "ended": True,
+            "kept": ANSWER,
+            "refused": ["NotFoundError", "not_found"],
+        },
+        "embeddings": {
+            "sizes": [384, 384],
+            "refused": ["BadRequestError", "unsupported_parameter"],
+        },
+        "others": {"completion": "str", "listed": ["agent"]},
+    }
 
 
 def test_litellm_calls_streams_counts_and_knows_its_errors(reader: Agency) -> None:

@@ -1,4 +1,4 @@
-// OpenAI's SDK for Node: a call, its result, the answer; the same as a stream.
+// OpenAI's SDK for Node: a call, its result, the answer; the same as a stream, and as responses.
 import OpenAI from "openai";
 
 const client = new OpenAI({ baseURL: `${process.env.SERVER}/v1`, apiKey: "none", maxRetries: 0 });
@@ -22,6 +22,19 @@ const refused = await client.chat.completions
   .create({ model: "nobody", messages })
   .catch((error) => error);
 
+const asked = { model, tools: [{ type: "function", ...tool, strict: false }] };
+const response = await client.responses.create({ ...asked, input: messages.slice(0, 1) });
+const made = response.output.find((item) => item.type === "function_call");
+const output = { type: "function_call_output", call_id: made.call_id, output: process.env.RESULT };
+const after = { ...asked, input: [output], previous_response_id: response.id };
+let text = "";
+for await (const event of await client.responses.create({ ...after, stream: true })) {
+  if (event.type === "response.output_text.delta") text += event.delta;
+}
+const there = new OpenAI({ baseURL: `${process.env.EMBEDDER}/v1`, apiKey: "none" });
+const embedder = (await there.models.list()).data[0].id;
+const vectors = await there.embeddings.create({ model: embedder, input: ["a cat", "a kitten"] });
+
 console.log(
   JSON.stringify({
     called: [call.function.name, JSON.parse(call.function.arguments)],
@@ -30,6 +43,8 @@ console.log(
     streamed: [streamed.function.name, JSON.parse(streamed.function.arguments)],
     completion: typeof completion.choices[0].text,
     listed,
+    response: [made.name, JSON.parse(made.arguments), text],
+    vectors: vectors.data.map((each) => each.embedding.length),
     refused: [refused instanceof OpenAI.NotFoundError, refused.code],
   }),
 );
