@@ -153,6 +153,29 @@ def answers(server: Server, path: str) -> tuple[int, str, bytes]:
         return error.code, error.headers.get_content_type(), error.read()
 
 
+def stored(server: Server) -> dict[str, dict[str, str]]:
+    """Keep a response in a conversation; return what stands in the addresses of both."""
+    client = server.client()
+    conversation = client.conversations.create()
+    response = client.responses.create(
+        model="tiny-qwen2-vl",
+        input="Hello",
+        max_output_tokens=16,
+        conversation=conversation.id,
+    )
+    (item, *_) = client.conversations.items.list(conversation.id)
+    assert item.id is not None
+    in_a_response = {"{id}": response.id}
+    in_a_conversation = {"{id}": conversation.id, "{item_id}": item.id}
+    return {
+        "/v1/responses/{id}": in_a_response,
+        "/v1/responses/{id}/input_items": in_a_response,
+        "/v1/conversations/{id}": in_a_conversation,
+        "/v1/conversations/{id}/items": in_a_conversation,
+        "/v1/conversations/{id}/items/{item_id}": in_a_conversation,
+    }
+
+
 def test_every_documented_get_answers_what_its_schema_says(
     tiny_server: Server,
 ) -> None:
@@ -162,12 +185,15 @@ def test_every_documented_get_answers_what_its_schema_says(
     tiny_server.count_rows()
     (row, *_) = tiny_server.rows()
     components = document()["components"]
-    routes = {"{request_id}": row, "{id}": "tiny-qwen2-vl"}
+    kept = stored(tiny_server)
+    others = {"{request_id}": row, "{id}": "tiny-qwen2-vl"}
     seen = 0
     for path, methods in document()["paths"].items():
         if "get" not in methods:
             continue
-        named = re.sub(r"{.*?}", lambda found: routes[found[0]], path)
+        named = path
+        for name, value in kept.get(path, others).items():
+            named = named.replace(name, value)
         status, kind, body = answers(tiny_server, named)
         response = methods["get"]["responses"][str(status)]
         assert status == 200, path

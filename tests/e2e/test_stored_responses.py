@@ -176,7 +176,9 @@ def test_who_asked_in_the_background_follows_it_and_takes_it_back(
         again = client.responses.retrieve(response_id, stream=True, starting_after=3)
         assert [next(again) for _ in range(4)] == seen[4:]
         ended = client.responses.cancel(response_id)
-        with pytest.raises(openai.APIError, match="cancelled with the key that began it"):
+        with pytest.raises(
+            openai.APIError, match="cancelled with the key that began it"
+        ):
             list(again)
         assert ended.status == "cancelled"
         assert client.responses.cancel(response_id) == ended

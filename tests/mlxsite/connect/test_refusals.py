@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-NOBODY = 65_534
+CAPABILITIES_VERSION = 0x20080522
+# CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
+PASS_OVER_MODES = 0b110
 
 
 @pytest.mark.parametrize(
@@ -102,20 +105,40 @@ def test_a_file_that_it_cannot_change_is_one_line_and_what_to_put_there(
 
 
 @contextmanager
+def as_others_are() -> Iterator[None]:
+    """Be held to the modes of files as anybody is, also where root runs tests.
+
+    Root stays who it is, so that all that is its own can still be read: of its rights
+    the one to pass over modes is put down for a while (capabilities(7)).
+    """
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0)
+    # Effective, permitted, inheritable: the first 32 of each, then the others.
+    held = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, held) == 0
+    fewer = (ctypes.c_uint32 * 6)(*held)
+    fewer[0] &= ~PASS_OVER_MODES
+    assert libc.capset(header, fewer) == 0
+    try:
+        yield
+    finally:
+        assert libc.capset(header, held) == 0
+
+
+@contextmanager
 def read_only_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Be somebody who may not write in their home folder, also where root runs tests."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o555)
         monkeypatch.setenv("HOME", name)
-        is_root = os.geteuid() == 0
-        if is_root:
-            os.seteuid(NOBODY)
         try:
-            yield folder
+            with as_others_are():
+                yield folder
         finally:
-            if is_root:
-                os.seteuid(0)
             folder.chmod(0o755)
 
 
