@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import mlx.core as mx
@@ -15,6 +16,15 @@ MB = 1_000_000
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or not is_cpu(), reason="one memory is measured on Linux"
 )
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_of_other_tests() -> None:
+    """What they leave would be given back while this is measured."""
+    gc.collect()
+    mx.synchronize()
+    mx.clear_cache()
+    give_back()
 
 
 def test_it_tells_what_was_taken_since_and_given_back() -> None:
