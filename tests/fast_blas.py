@@ -56,5 +56,7 @@ def share_openblas(data_dir: Path) -> None:
         return
     shared = data_dir / "openblas" / Path(kept).name
     with suppress(OSError):
-        shared.parent.mkdir(parents=True, exist_ok=True)
+        # As the server makes it: it says a line of one that is open to others.
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shared.parent.mkdir(exist_ok=True)
         os.link(kept, shared)

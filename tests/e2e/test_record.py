@@ -99,5 +99,6 @@ def test_a_redactor_that_is_not_there_ends_the_start_with_one_line(
     server = start_server(tiny_model_dir, BODY_REDACTOR="no.such.function")
     assert server.process.wait(60) == 2
     server.stop()
-    (line,) = server.output().splitlines()
-    assert line.startswith("error: BODY_REDACTOR 'no.such.function' cannot be imported")
+    said = server.output()
+    assert said.count("\n") == 1, said
+    assert said.startswith("error: BODY_REDACTOR 'no.such.function' cannot be imported")
