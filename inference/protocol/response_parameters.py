@@ -30,6 +30,7 @@ from inference.protocol.response_items import (
 )
 from inference.protocol.response_text import ResponseText, TextConfig
 from inference.protocol.response_tools import ResponseTools, ResponseToolsField
+from inference.protocol.sampling_fields import ModelName
 
 if TYPE_CHECKING:
     from inference.core.limits import Limits
@@ -88,15 +89,7 @@ def _to_id(sent: str | ConversationBody, _path: str, _limits: Limits) -> str:
 class ResponseRequestBody(Struct, kw_only=True):
     """Everything a request for a response may carry; other names are listed."""
 
-    model: Annotated[
-        str | None,
-        Bound(min_length=1, max_length="model_name_chars"),
-        Said(
-            "Which model answers.",
-            absent="the server's default model",
-            refuses="a model that is not served: 404",
-        ),
-    ] = None
+    model: ModelName = None
 
     # What is asked.
     input: Annotated[

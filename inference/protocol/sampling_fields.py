@@ -56,18 +56,22 @@ def to_stream_options(sent: StreamOptionsBody | None) -> StreamOptions:
     return StreamOptions(is_continuous or bool(sent.include_usage), is_continuous)
 
 
+# Said alike by bodies that are no `GenerationBody`, too.
+ModelName = Annotated[
+    str | None,
+    Bound(min_length=1, max_length="model_name_chars"),
+    Said(
+        "Which model answers.",
+        absent="the server's default model",
+        refuses="a model that is not served: 404",
+    ),
+]
+
+
 class GenerationBody(Struct, kw_only=True):
     """What a request for an answer may carry, whatever it answers."""
 
-    model: Annotated[
-        str | None,
-        Bound(min_length=1, max_length="model_name_chars"),
-        Said(
-            "Which model answers.",
-            absent="the server's default model",
-            refuses="a model that is not served: 404",
-        ),
-    ] = None
+    model: ModelName = None
 
     # Streaming.
     stream: Annotated[bool, Said("Answer as server-sent events.", absent="`false`")] = (
